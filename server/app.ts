@@ -1,0 +1,113 @@
+import { createServer, type Server } from 'node:http'
+import { createBirthdayHandlers } from './birthdays/handlers.ts'
+import { createBirthdayStore } from './birthdays/store.ts'
+import type { Config } from './config.ts'
+import { createContractHandlers } from './contract/handlers.ts'
+import type { Database } from './database/database.ts'
+import { createAuthorize } from './http/authorize.ts'
+import { answerClientError } from './http/client-error.ts'
+import { Budget, WriteRate } from './http/limits.ts'
+import { createListener } from './http/listener.ts'
+import { createRouter } from './http/router.ts'
+import { createMovieHandlers } from './movies/handlers.ts'
+import { createMovieStore } from './movies/store.ts'
+import { drain } from './operations/drain.ts'
+import { createOperationsHandlers, type WorkerState } from './operations/handlers.ts'
+import { createHealthCheck } from './operations/health.ts'
+import type { Log } from './operations/log.ts'
+import { RequestMetrics, single } from './operations/metrics.ts'
+import { createPeers } from './operations/peers.ts'
+import { createProcessMetrics } from './operations/process-metrics.ts'
+import { createRoutes } from './routes.ts'
+import { createFollow } from './saved-string/follow.ts'
+import { createSavedStringHandlers } from './saved-string/handlers.ts'
+import { createSavedStringStore } from './saved-string/store.ts'
+
+export interface App {
+  /** Not listening yet. */
+  server: Server
+  /** Answers what is under way and resolves when the last connection is gone. */
+  drain: () => Promise<void>
+}
+
+/** Puts the parts together into a server that answers the whole contract. */
+export function createApp(config: Config, database: Database, log: Log): App {
+  const startedAt = Date.now()
+  let draining = false
+
+  const requests = new RequestMetrics()
+  const processMetrics = createProcessMetrics(database)
+  const savedStrings = createSavedStringStore(database)
+  const follow = createFollow(savedStrings, config.eventStreamLimit)
+  const peers = createPeers(config.dataDir, config.worker, own)
+  const needsToken = config.tokenHashes.length > 0
+
+  const routes = createRoutes(
+    {
+      savedString: createSavedStringHandlers(savedStrings, { needsToken, follow }),
+      birthdays: createBirthdayHandlers(createBirthdayStore(database), config.timeZone),
+      movies: createMovieHandlers(createMovieStore(database)),
+      operations: createOperationsHandlers({
+        own,
+        states: peers.states,
+        healthCheck: createHealthCheck(database, config.worker),
+      }),
+      contract: createContractHandlers(),
+    },
+    createAuthorize(config.tokenHashes, new WriteRate(config.writesPerMinute)),
+  )
+
+  const listener = createListener({
+    find: createRouter(routes),
+    limits: { ...config, bodies: new Budget(config.bodyBudgetBytes) },
+    isDraining: () => draining,
+    onOutcome(outcome) {
+      requests.observe(outcome)
+      log.info({ worker: config.worker, ...outcome })
+    },
+    onBug(error, id) {
+      log.error({ worker: config.worker, id, error: (error as Error)?.stack ?? String(error) })
+    },
+  })
+
+  const server = createServer(
+    {
+      maxHeaderSize: config.headerLimitBytes,
+      headersTimeout: config.headersTimeoutMs,
+      requestTimeout: config.requestTimeoutMs,
+      keepAliveTimeout: config.keepAliveTimeoutMs,
+      connectionsCheckingInterval: 1000,
+      optimizeEmptyRequests: true,
+    },
+    listener,
+  )
+  server.maxConnections = config.connectionLimit
+  server.on('checkContinue', listener)
+  server.on('clientError', answerClientError)
+
+  return {
+    server,
+    async drain() {
+      draining = true
+      follow.end()
+      await drain(server, { timeoutMs: config.drainTimeoutMs })
+      peers.close()
+    },
+  }
+
+  function own(): WorkerState {
+    const families = [
+      ...requests.families(),
+      ...processMetrics(),
+      single('onebox_event_streams', 'gauge', 'Browsers that follow the string.', follow.count()),
+      single('onebox_log_lines_dropped_total', 'counter', 'Lost log lines.', log.dropped()),
+      {
+        name: 'onebox_release_info',
+        help: 'The release that runs.',
+        type: 'gauge' as const,
+        samples: [{ labels: { release: config.releaseId }, value: 1 }],
+      },
+    ]
+    return { worker: config.worker, release: config.releaseId, startedAt, draining, families }
+  }
+}

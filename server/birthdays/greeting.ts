@@ -1,0 +1,59 @@
+import { fieldError, HttpError } from '../http/http-error.ts'
+
+/** Where someone born on 29 February has their birthday in the other years. */
+const leapDayInCommonYears = { month: 3, day: 1 }
+
+/** The greeting for today; `dateOfBirth` lies before `today`. */
+export function greeting(
+  username: string,
+  dateOfBirth: Temporal.PlainDate,
+  today: Temporal.PlainDate,
+): string {
+  const days = daysToBirthday(dateOfBirth, today)
+  if (days === 0) return `Hello, ${username}! Happy Birthday!`
+  return `Hello, ${username}! Your birthday is in ${days} day(s)`
+}
+
+function daysToBirthday(dateOfBirth: Temporal.PlainDate, today: Temporal.PlainDate): number {
+  const thisYear = birthdayIn(today.year, dateOfBirth)
+  const next =
+    Temporal.PlainDate.compare(thisYear, today) >= 0
+      ? thisYear
+      : birthdayIn(today.year + 1, dateOfBirth)
+  return today.until(next).days
+}
+
+function birthdayIn(year: number, { month, day }: Temporal.PlainDate): Temporal.PlainDate {
+  const isLeapDay = month === 2 && day === 29
+  const inLeapYear = Temporal.PlainDate.from({ year, month: 1, day: 1 }).inLeapYear
+  const date = isLeapDay && !inLeapYear ? leapDayInCommonYears : { month, day }
+  return Temporal.PlainDate.from({ year, ...date })
+}
+
+/** @throws {HttpError} 400 for what is no name of 1 to 64 letters */
+export function parseUsername(text: string): string {
+  const username = text.normalize('NFC')
+  if (/^\p{L}{1,64}$/u.test(username)) return username
+  throw new HttpError(400, 'A username is 1 to 64 letters, without digits, spaces or signs')
+}
+
+/** @throws {HttpError} 400 for what is no calendar date before `today` */
+export function parseDateOfBirth(text: string, today: Temporal.PlainDate): Temporal.PlainDate {
+  if (!/^\d{4}-\d{2}-\d{2}$/.test(text)) {
+    throw fieldError('dateOfBirth', 'must have the form YYYY-MM-DD, such as 1990-04-23')
+  }
+  const date = calendarDate(text)
+  if (Temporal.PlainDate.compare(date, today) >= 0) {
+    throw fieldError('dateOfBirth', `must lie before today, ${today}`)
+  }
+  return date
+}
+
+function calendarDate(text: string): Temporal.PlainDate {
+  try {
+    if (!text.startsWith('0000')) return Temporal.PlainDate.from(text, { overflow: 'reject' })
+  } catch {
+    // Falls through to the same answer as the year 0, which no calendar has.
+  }
+  throw fieldError('dateOfBirth', `must be a date of the calendar, and ${text} is none`)
+}

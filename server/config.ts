@@ -1,0 +1,190 @@
+import { hash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { basename, join, resolve } from 'node:path'
+
+export interface Config {
+  /** Where to listen: an address, or a socket that systemd holds for us. */
+  listen: { host: string; port: number } | { fd: number }
+  dataDir: string
+  /** SHA-256 digests of the tokens that may write; none lets everyone write. */
+  tokenHashes: Buffer[]
+  /** Whether anyone who reaches the server may change its data. */
+  openWrites: boolean
+  timeZone: string
+  releaseId: string
+  logLevel: LogLevel
+  /** Which of pm2's workers this is. */
+  worker: string
+  workers: number
+  bodyLimitBytes: number
+  bulkBodyLimitBytes: number
+  /** All request bodies in memory at a time, per worker. */
+  bodyBudgetBytes: number
+  headerLimitBytes: number
+  headersTimeoutMs: number
+  requestTimeoutMs: number
+  keepAliveTimeoutMs: number
+  /** Per worker. */
+  connectionLimit: number
+  /** Browsers that follow the saved string live, per worker. */
+  eventStreamLimit: number
+  /** Writes waiting for the disk, per worker. */
+  writeQueueLimit: number
+  /** Per address, minute and worker; 0 is no limit. */
+  writesPerMinute: number
+  /** After this, a process that drains ends whatever is still under way. */
+  drainTimeoutMs: number
+  canaryTimeoutMs: number
+}
+
+const logLevels = ['error', 'info'] as const
+export type LogLevel = (typeof logLevels)[number]
+type Env = Record<string, string | undefined>
+
+/** @throws {Error} one line that names the variable, what it got and the cure */
+export function readConfig(env: Env, releaseDir: string): Config {
+  const config: Config = {
+    listen: readListen(env),
+    dataDir: readDataDir(env),
+    tokenHashes: readTokenHashes(env),
+    openWrites: readBoolean(env, 'OPEN_WRITES', false),
+    timeZone: readTimeZone(env),
+    releaseId: env.RELEASE_ID || readReleaseId(releaseDir),
+    logLevel: readChoice(env, 'LOG_LEVEL', logLevels, 'info'),
+    worker: env.NODE_APP_INSTANCE ?? '0',
+    workers: readInteger(env, 'WEB_CONCURRENCY', {
+      min: 1,
+      max: 64,
+      byDefault: availableParallelism(),
+    }),
+    bodyLimitBytes: 2 ** 20,
+    bulkBodyLimitBytes: 8 * 2 ** 20,
+    bodyBudgetBytes: 32 * 2 ** 20,
+    headerLimitBytes: 16 * 1024,
+    headersTimeoutMs: 10_000,
+    requestTimeoutMs: 30_000,
+    keepAliveTimeoutMs: 5_000,
+    connectionLimit: readInteger(env, 'CONNECTION_LIMIT', {
+      min: 1,
+      max: 100_000,
+      byDefault: 2_000,
+    }),
+    eventStreamLimit: 500,
+    writeQueueLimit: 5_000,
+    writesPerMinute: readInteger(env, 'WRITES_PER_MINUTE', {
+      min: 0,
+      max: 1_000_000,
+      byDefault: 0,
+    }),
+    drainTimeoutMs: 32_000,
+    canaryTimeoutMs: 20_000,
+  }
+  assertSafe(config)
+  return config
+}
+
+function readListen(env: Env): Config['listen'] {
+  if (readInteger(env, 'LISTEN_FDS', { min: 0, max: 16, byDefault: 0 }) > 0) return { fd: 3 }
+  const port = readInteger(env, 'PORT', { min: 0, max: 65535, byDefault: 8080 })
+  return { host: env.HOST || '127.0.0.1', port }
+}
+
+function readDataDir(env: Env): string {
+  const dataDir = resolve(env.DATA_DIR || 'data')
+  // Workers meet at Unix sockets in there, whose whole path has room for 103 bytes on every system.
+  if (Buffer.byteLength(dataDir) > 64) {
+    throw invalid('DATA_DIR', dataDir, 'be at most 64 bytes long', 'choose a shorter path')
+  }
+  return dataDir
+}
+
+function readTokenHashes(env: Env): Buffer[] {
+  const tokens = list(env.WRITE_TOKEN)
+  const hashes = list(env.WRITE_TOKEN_SHA256)
+  const bad = hashes.findIndex((text) => !/^[\da-f]{64}$/i.test(text))
+  if (bad >= 0) {
+    const cure = 'make one with: printf %s "$TOKEN" | sha256sum'
+    throw new Error(
+      `WRITE_TOKEN_SHA256 must hold 64 hexadecimal digits a token: entry ${bad + 1} does not; ${cure}`,
+    )
+  }
+  if (tokens.some((token) => /\s/.test(token))) {
+    throw new Error('WRITE_TOKEN must hold no spaces within a token: choose letters and digits')
+  }
+  return [
+    ...tokens.map((token) => hash('sha256', token, 'buffer')),
+    ...hashes.map((text) => Buffer.from(text, 'hex')),
+  ]
+}
+
+function list(value = ''): string[] {
+  return value
+    .split(',')
+    .map((entry) => entry.trim())
+    .filter((entry) => entry !== '')
+}
+
+function readTimeZone(env: Env): string {
+  const timeZone = env.TIME_ZONE || 'UTC'
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone }).resolvedOptions().timeZone
+  } catch {
+    throw invalid('TIME_ZONE', timeZone, 'be an IANA time zone', 'for example Europe/Berlin')
+  }
+}
+
+/** An unpacked release's folder bears the SHA-256 of its archive, which is the release's id. */
+function readReleaseId(releaseDir: string): string {
+  if (/^[\da-f]{64}$/.test(basename(releaseDir))) return basename(releaseDir)
+  try {
+    return JSON.parse(readFileSync(join(releaseDir, 'release.json'), 'utf8')).version
+  } catch {
+    return 'dev'
+  }
+}
+
+function readBoolean(env: Env, name: string, byDefault: boolean): boolean {
+  return readChoice(env, name, ['true', 'false'] as const, `${byDefault}`) === 'true'
+}
+
+function readChoice<Choice extends string>(
+  env: Env,
+  name: string,
+  choices: readonly Choice[],
+  byDefault: Choice,
+): Choice {
+  const value = env[name] || byDefault
+  const choice = choices.find((one) => one === value)
+  if (choice === undefined)
+    throw invalid(name, value, `be ${choices.join(' or ')}`, 'set one of them')
+  return choice
+}
+
+function readInteger(
+  env: Env,
+  name: string,
+  { min, max, byDefault }: { min: number; max: number; byDefault: number },
+): number {
+  const value = env[name] || String(byDefault)
+  const number = /^\d+$/.test(value) ? Number(value) : Number.NaN
+  if (number >= min && number <= max) return number
+  throw invalid(name, value, `be an integer from ${min} to ${max}`, `leave it out for ${byDefault}`)
+}
+
+function invalid(name: string, value: string, rule: string, cure: string): Error {
+  return new Error(`${name} must ${rule}, got "${value}": ${cure}`)
+}
+
+/** Without a token anyone could write, so the server must be out of reach or told that it is meant. */
+function assertSafe({ listen, tokenHashes, openWrites }: Config) {
+  if (tokenHashes.length > 0 && openWrites) {
+    throw new Error('OPEN_WRITES must not be true where WRITE_TOKEN is set: leave one of them out')
+  }
+  if (tokenHashes.length > 0 || openWrites) return
+  if ('host' in listen && ['127.0.0.1', '::1', 'localhost'].includes(listen.host)) return
+  const place = 'host' in listen ? `HOST ${listen.host}` : 'the socket that systemd holds'
+  throw new Error(
+    `WRITE_TOKEN must be set, as others can reach ${place}: set it, or OPEN_WRITES=true to let anyone write`,
+  )
+}

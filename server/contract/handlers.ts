@@ -1,0 +1,19 @@
+import { hash } from 'node:crypto'
+import type { Reply } from '../http/reply.ts'
+import { renderDocs } from './docs.ts'
+import openapi from './openapi.json' with { type: 'json' }
+
+/** The contract as a file for programs and a page for people, made from the same text. */
+export function createContractHandlers() {
+  const file = fixed(Buffer.from(JSON.stringify(openapi, null, 2)), [
+    ...['Content-Type', 'application/json; charset=utf-8'],
+    ...['Cache-Control', 'no-cache'],
+  ])
+  const { body, headers } = renderDocs(openapi)
+  const page = fixed(body, headers)
+  return { openapi: () => file, docs: () => page }
+}
+
+function fixed(body: Buffer, headers: string[]): Reply {
+  return { status: 200, headers, body, etag: hash('sha256', body, 'hex').slice(0, 16) }
+}

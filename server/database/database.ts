@@ -1,0 +1,36 @@
+import { statSync } from 'node:fs'
+import type SQLite from 'better-sqlite3'
+import { connectReader, databasePath, prepareDatabase } from './open.ts'
+import { Writer } from './writer.ts'
+
+/** The database as the features see it: reads here and now, writes by promise. */
+export interface Database {
+  read: SQLite.Database
+  write: Writer
+  /** Changes with every commit of any process, for caches; about 1 µs. */
+  version: () => number
+  sizeBytes: () => number
+  close: () => Promise<void>
+}
+
+/** Opens the database of a folder, made or brought up to date first; see `prepareDatabase`. */
+export function openDatabase(
+  dataDir: string,
+  { threadFile, writeQueueLimit }: { threadFile: string; writeQueueLimit: number },
+): Database {
+  prepareDatabase(dataDir)
+  const path = databasePath(dataDir)
+  const read = connectReader(path)
+  const write = new Writer(threadFile, { path }, writeQueueLimit)
+  const version = read.prepare('PRAGMA data_version').pluck()
+  return {
+    read,
+    write,
+    version: () => version.get() as number,
+    sizeBytes: () => statSync(path).size,
+    async close() {
+      await write.close()
+      read.close()
+    },
+  }
+}

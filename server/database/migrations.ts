@@ -1,0 +1,94 @@
+import type Database from 'better-sqlite3'
+
+/**
+ * The schema, step by step; a step's number is its place in this list, from 1. Steps are only ever
+ * added, and only add tables, indexes and columns that may be left out of an INSERT: the release
+ * before must run on the schema after, as two releases overlap in a reload and a rollback goes back.
+ */
+export const migrations: readonly string[] = [
+  `
+  CREATE TABLE saved_string (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    value TEXT NOT NULL,
+    version TEXT NOT NULL DEFAULT (lower(hex(randomblob(8))))
+  ) STRICT;
+  INSERT INTO saved_string (id, value) VALUES (1, 'dynamic string');
+
+  CREATE TABLE birthdays (
+    username TEXT PRIMARY KEY,
+    date_of_birth TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE movies (
+    id INTEGER PRIMARY KEY,
+    year INTEGER NOT NULL,
+    title TEXT NOT NULL,
+    info TEXT NOT NULL,
+    replacements INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (year, title)
+  ) STRICT;
+
+  CREATE TABLE heartbeats (
+    worker TEXT PRIMARY KEY,
+    at TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
+]
+
+/** "oneb" in ASCII: marks the file as ours, for this server and for `file(1)`. */
+const applicationId = 0x6f6e6562
+
+/**
+ * Whether this release may use the database as it stands: a new one, one of ours, or one that a
+ * newer release has added to by the rule above, which its `migrations` table then tells.
+ * @throws {Error} naming the cure for a foreign or too new one
+ */
+export function assertKnown(database: Database.Database, path: string) {
+  const id = database.pragma('application_id', { simple: true })
+  const version = schemaVersion(database)
+  const tables = database.prepare('SELECT count(*) FROM sqlite_schema').pluck().get()
+  if (id === 0 && version === 0 && tables === 0) return
+  if (id !== applicationId) {
+    throw new Error(`${path} is not a onebox database: point DATA_DIR at another folder`)
+  }
+  if (version > migrations.length && !isAddition(database, version)) {
+    throw new Error(
+      `${path} has schema ${version}, newer than the ${migrations.length} this release knows: run the release that wrote it or a newer one`,
+    )
+  }
+}
+
+function isAddition(database: Database.Database, version: number): boolean {
+  const row = database
+    .prepare('SELECT oldest_schema FROM migrations WHERE version = ?')
+    .get(version)
+  return row !== undefined && (row as { oldest_schema: number }).oldest_schema <= migrations.length
+}
+
+/** How many steps of `steps` the database still lacks. */
+export function pendingMigrations(database: Database.Database, steps = migrations): number {
+  return Math.max(0, steps.length - schemaVersion(database))
+}
+
+/** Takes the steps that are missing, all or none; several processes may try at once. */
+export function migrate(database: Database.Database, steps = migrations) {
+  if (pendingMigrations(database, steps) === 0) return
+  const run = database.transaction(() => {
+    database.exec(`CREATE TABLE IF NOT EXISTS migrations (
+      version INTEGER PRIMARY KEY,
+      oldest_schema INTEGER NOT NULL
+    ) STRICT`)
+    const record = database.prepare('INSERT INTO migrations (version, oldest_schema) VALUES (?, 1)')
+    for (let version = schemaVersion(database) + 1; version <= steps.length; version += 1) {
+      database.exec(steps[version - 1] as string)
+      record.run(version)
+    }
+    database.pragma(`user_version = ${steps.length}`)
+    database.pragma(`application_id = ${applicationId}`)
+  })
+  run.immediate()
+}
+
+function schemaVersion(database: Database.Database): number {
+  return database.pragma('user_version', { simple: true }) as number
+}

@@ -1,0 +1,60 @@
+import { existsSync, mkdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import SQLite from 'better-sqlite3'
+import { assertKnown, migrate } from './migrations.ts'
+
+export function databasePath(dataDir: string): string {
+  return join(dataDir, 'onebox.db')
+}
+
+/** Checks that the database of a folder is fit for use and brings its schema up to date. */
+export function prepareDatabase(dataDir: string) {
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+  const path = databasePath(dataDir)
+  checkUntouched(path)
+  const database = connect(path)
+  try {
+    migrate(database)
+  } finally {
+    database.close()
+  }
+}
+
+/** Looks at a database through a read-only connection, so that a refused one stays as it is. */
+export function checkUntouched(path: string) {
+  if (!existsSync(path) || statSync(path).size === 0) return
+  let database: SQLite.Database | undefined
+  try {
+    database = new SQLite(path, { readonly: true })
+    assertKnown(database, path)
+  } catch (error) {
+    throw isDamage(error) ? new Error(`${path} is damaged: restore a backup of it`) : error
+  } finally {
+    database?.close()
+  }
+}
+
+function isDamage(error: unknown): boolean {
+  return error instanceof SQLite.SqliteError && /^SQLITE_(CORRUPT|NOTADB)/.test(error.code)
+}
+
+/**
+ * A connection that writes durably. The order matters: the time-out first, as changing the journal
+ * mode takes a lock; `synchronous` last, as better-sqlite3 falls back to NORMAL in WAL mode.
+ */
+export function connect(path: string): SQLite.Database {
+  const database = new SQLite(path, { timeout: 10_000 })
+  database.pragma('journal_mode = WAL')
+  database.pragma('synchronous = FULL')
+  database.pragma('journal_size_limit = 67108864')
+  database.pragma('trusted_schema = OFF')
+  return database
+}
+
+/** A connection that only reads, and so never waits for the disk to take a write. */
+export function connectReader(path: string): SQLite.Database {
+  const database = connect(path)
+  database.pragma('query_only = ON')
+  database.pragma('cache_size = -8000')
+  return database
+}

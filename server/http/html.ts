@@ -1,0 +1,58 @@
+import { hash } from 'node:crypto'
+
+const escapes: Record<string, string> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+}
+
+export function escapeHtml(text: string): string {
+  return text.replace(/[&<>"']/g, (character) => escapes[character] as string)
+}
+
+/** A whole document around `body`, its only style and script inline. */
+export interface Document {
+  title: string
+  style: string
+  script: string
+}
+
+/** Everything of the document before and after its body, made once. */
+export function documentFrame({ title, style, script }: Document): [string, string] {
+  const head = `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="description" content="${escapeHtml(title)}">
+<link rel="icon" href="data:,">
+<title>${escapeHtml(title)}</title>
+<style>${style}</style>
+</head>
+<body>
+`
+  return [head, `${script && `<script>${script}</script>\n`}</body>\n</html>\n`]
+}
+
+/** The headers of such a document; the policy lets in its own style and script by their hashes. */
+export function documentHeaders({ style, script }: Document): string[] {
+  const policy = [
+    "default-src 'none'",
+    `style-src 'sha256-${hash('sha256', style, 'base64')}'`,
+    ...(script ? [`script-src 'sha256-${hash('sha256', script, 'base64')}'`] : []),
+    "connect-src 'self'",
+    'img-src data:',
+    "form-action 'none'",
+    "base-uri 'none'",
+    "frame-ancestors 'none'",
+  ]
+  return [
+    ...['Content-Type', 'text/html; charset=utf-8'],
+    ...['Cache-Control', 'no-cache'],
+    ...['Content-Security-Policy', policy.join('; ')],
+    ...['Referrer-Policy', 'no-referrer'],
+  ]
+}

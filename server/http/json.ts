@@ -1,0 +1,110 @@
+import { contentType, readText, unsupportedType } from './body.ts'
+import { fieldError, HttpError } from './http-error.ts'
+import type { HttpRequest } from './request.ts'
+
+const depthLimit = 32
+const token = /"(?:[^"\\]|\\.)*"(?:\s*:)?|[{}[\]]|-?\d[\d.eE+-]*/g
+
+/** The body of a request that must be JSON. */
+export async function readJson(request: HttpRequest): Promise<unknown> {
+  const type = contentType(request)
+  if (type !== 'application/json') throw unsupportedType(type, 'application/json')
+  return parseJson(await readText(request, request.limits.bodyLimitBytes))
+}
+
+/**
+ * JSON.parse, and no more than that lets through what it would change or drop silently:
+ * keys given twice, `__proto__`, numbers that lose digits, NUL and halves of characters.
+ * @throws {HttpError} 400
+ */
+export function parseJson(text: string): unknown {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (error) {
+    throw new HttpError(400, `Malformed JSON: ${explain(error as SyntaxError)}`)
+  }
+  checkTokens(text)
+  return value
+}
+
+/** V8 quotes the text it failed on; the place is enough, and a body is nobody else's business. */
+function explain(error: SyntaxError): string {
+  const place = /at position \d+(?: \(line \d+ column \d+\))?/.exec(error.message)?.[0]
+  return place ? `not valid ${place}` : 'it ends too early'
+}
+
+function checkTokens(text: string) {
+  const objects: (Set<string> | undefined)[] = []
+  for (const [found] of text.matchAll(token)) {
+    if (found === '{' || found === '[') open(objects, found)
+    else if (found === '}' || found === ']') objects.pop()
+    else if (found.endsWith(':')) checkKey(objects.at(-1) as Set<string>, stringOf(found))
+    else if (found.startsWith('"')) stringOf(found)
+    else checkNumber(found)
+  }
+}
+
+function open(objects: (Set<string> | undefined)[], bracket: string) {
+  objects.push(bracket === '{' ? new Set() : undefined)
+  if (objects.length > depthLimit) {
+    throw new HttpError(400, `The JSON is nested more than ${depthLimit} levels deep: flatten it`)
+  }
+}
+
+function checkKey(keys: Set<string>, key: string) {
+  if (key === '__proto__') throw fieldError(key, 'is not allowed as a key')
+  if (keys.has(key)) throw fieldError(key, 'is given twice: keep one')
+  keys.add(key)
+}
+
+function stringOf(found: string): string {
+  const text = found.slice(1, found.lastIndexOf('"'))
+  if (!text.includes('\\')) return text
+  const value: string = JSON.parse(`"${text}"`)
+  if (value.includes('\0') || !value.isWellFormed()) {
+    throw new HttpError(400, 'A JSON string holds \\u0000 or half of a surrogate pair: remove it')
+  }
+  return value
+}
+
+function checkNumber(found: string) {
+  const number = Number(found)
+  const lossy = /^-?\d+$/.test(found) && !Number.isSafeInteger(number)
+  if (lossy || !Number.isFinite(number)) {
+    throw new HttpError(
+      400,
+      `The number ${found.slice(0, 40)} would lose digits: send it as a string`,
+    )
+  }
+}
+
+/** @throws {HttpError} 400 where `value` is no object, lacks a field or has one more */
+export function objectWith<Name extends string>(
+  value: unknown,
+  names: readonly Name[],
+): Record<Name, unknown> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new HttpError(400, `Send a JSON object with ${names.join(', ')}, got ${kindOf(value)}`)
+  }
+  for (const key of Object.keys(value)) {
+    if (!(names as readonly string[]).includes(key)) {
+      throw fieldError(key.slice(0, 80), `is not a known field: known are ${names.join(', ')}`)
+    }
+  }
+  for (const name of names) if (!Object.hasOwn(value, name)) throw fieldError(name, 'is missing')
+  return value as Record<Name, unknown>
+}
+
+/** @throws {HttpError} 400 */
+export function stringField(value: unknown, field: string): string {
+  if (typeof value !== 'string') throw fieldError(field, `must be a string, got ${kindOf(value)}`)
+  return value
+}
+
+/** How an error names what it got: 'null', 'an array', 'a number' … */
+export function kindOf(value: unknown): string {
+  if (value === null) return 'null'
+  if (Array.isArray(value)) return 'an array'
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`
+}

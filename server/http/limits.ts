@@ -1,0 +1,73 @@
+import { HttpError } from './http-error.ts'
+
+/** Bytes of request bodies that one worker holds in memory at a time. */
+export class Budget {
+  #leftBytes: number
+
+  constructor(totalBytes: number) {
+    this.#leftBytes = totalBytes
+  }
+
+  /** @throws {HttpError} 503 when there is no room */
+  take(bytes: number) {
+    if (bytes > this.#leftBytes) {
+      throw new HttpError(503, 'Too many large requests at once: try again in a second', {
+        headers: ['Retry-After', '1'],
+      })
+    }
+    this.#leftBytes -= bytes
+  }
+
+  give(bytes: number) {
+    this.#leftBytes += bytes
+  }
+}
+
+/** A token bucket per client address: `perMinute` on average, as many in one burst. */
+export class WriteRate {
+  readonly #perMinute: number
+  readonly #buckets = new Map<string, { tokens: number; at: number }>()
+
+  /** 0 turns the limit off. */
+  constructor(perMinute: number) {
+    this.#perMinute = perMinute
+  }
+
+  /** @throws {HttpError} 429 when the address has used up its share */
+  take(address: string, now = performance.now()) {
+    if (this.#perMinute === 0) return
+    const key = clientOf(address)
+    const bucket = this.#buckets.get(key) ?? { tokens: this.#perMinute, at: now }
+    const refill = ((now - bucket.at) * this.#perMinute) / 60_000
+    const tokens = Math.min(this.#perMinute, bucket.tokens + refill)
+    this.#remember(key, { tokens: Math.max(0, tokens - 1), at: now })
+    if (tokens < 1) throw tooManyWrites(Math.ceil(((1 - tokens) * 60) / this.#perMinute))
+  }
+
+  // Re-inserting keeps the map in order of last use, so that the first key is the one to forget.
+  #remember(key: string, bucket: { tokens: number; at: number }) {
+    this.#buckets.delete(key)
+    this.#buckets.set(key, bucket)
+    if (this.#buckets.size > 10_000)
+      this.#buckets.delete(this.#buckets.keys().next().value as string)
+  }
+}
+
+function tooManyWrites(waitSeconds: number): HttpError {
+  return new HttpError(429, `Too many writes from your address: try again in ${waitSeconds} s`, {
+    headers: ['Retry-After', String(waitSeconds)],
+  })
+}
+
+/** An IPv6 customer holds a whole /64, so that is what counts as one client. */
+function clientOf(address: string): string {
+  if (address.startsWith('::ffff:')) return address.slice(7)
+  return address.includes(':') ? address.split(':').slice(0, 4).join(':') : address
+}
+
+/** What bounds the requests of one worker. */
+export interface Limits {
+  bodyLimitBytes: number
+  bulkBodyLimitBytes: number
+  bodies: Budget
+}

@@ -1,0 +1,177 @@
+import { randomBytes } from 'node:crypto'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { discardBody, hasUnreadBody } from './body.ts'
+import { chooseEncoding, compress, type Encoding, isCompressible } from './compress.ts'
+import { isUnchanged } from './conditional.ts'
+import { HttpError } from './http-error.ts'
+import type { Limits } from './limits.ts'
+import { problem, type Reply } from './reply.ts'
+import { HttpRequest } from './request.ts'
+import type { Match } from './router.ts'
+
+/** What is known of a request once it is answered. */
+export interface Outcome {
+  id: string
+  traceparent: string | undefined
+  method: string
+  /** The pattern of the route, as paths may hold personal data; '' where none matched. */
+  route: string
+  status: number
+  durationMs: number
+  address: string
+}
+
+export interface ListenerOptions {
+  find: (path: string) => Match | undefined
+  limits: Limits
+  /** Once true, each answer ends its connection. */
+  isDraining: () => boolean
+  onOutcome: (outcome: Outcome) => void
+  onBug: (error: unknown, id: string) => void
+}
+
+/** Makes the one function that takes requests in and writes replies out. */
+export function createListener(options: ListenerOptions) {
+  return function listener(incoming: IncomingMessage, response: ServerResponse) {
+    const exchange = new Exchange(options, incoming, response)
+    try {
+      const reply = exchange.answer()
+      if (reply instanceof Promise) exchange.settle(reply)
+      else exchange.send(reply)
+    } catch (error) {
+      exchange.fail(error)
+    }
+  }
+}
+
+/** One request on its way through. */
+class Exchange {
+  readonly #options: ListenerOptions
+  readonly #request: HttpRequest
+  readonly #startedAt = performance.now()
+  readonly #id: string
+  #route = ''
+
+  constructor(options: ListenerOptions, incoming: IncomingMessage, response: ServerResponse) {
+    this.#options = options
+    this.#request = new HttpRequest(incoming, response, options.limits)
+    this.#id = requestId(incoming)
+  }
+
+  answer(): Reply | Promise<Reply> {
+    const { incoming } = this.#request
+    const path = pathOf(incoming.url as string)
+    const match = this.#options.find(path)
+    if (!match) throw new HttpError(404, `There is nothing at ${path.slice(0, 80)}: see /docs`)
+    this.#route = match.route.pattern
+    const handler = match.route.handlers.get(incoming.method as string)
+    if (!handler) throw methodNotAllowed(incoming.method as string, match)
+    this.#request.parameter = match.parameter
+    return handler(this.#request)
+  }
+
+  settle(reply: Promise<unknown>) {
+    reply
+      .then((settled) => settled && this.send(settled as Reply))
+      .catch((error) => this.fail(error))
+  }
+
+  fail(error: unknown) {
+    const { response } = this.#request
+    if (!(error instanceof HttpError)) this.#options.onBug(error, this.#id)
+    if (response.headersSent) response.destroy()
+    else this.send(problem(error instanceof HttpError ? error : new HttpError(500, 'Our mistake')))
+  }
+
+  send(reply: Reply) {
+    const { incoming } = this.#request
+    this.#request.release()
+    const encoding =
+      reply.body && chooseEncoding(this.#request.header('accept-encoding'), reply.body)
+    if (encoding || hasUnreadBody(incoming)) this.settle(this.#sendLater(reply, encoding))
+    else this.#write(reply, reply.body)
+  }
+
+  async #sendLater(reply: Reply, encoding: Encoding | undefined) {
+    const { incoming } = this.#request
+    if (hasUnreadBody(incoming)) await discardBody(incoming)
+    const body = encoding ? await compress(reply.body as Buffer, encoding) : reply.body
+    this.#write(reply, body, encoding)
+  }
+
+  #write(reply: Reply, body: Buffer | undefined, encoding?: Encoding) {
+    const { incoming, response } = this.#request
+    const traceparent = childTrace(incoming.headers.traceparent)
+    const headers = [
+      ...reply.headers,
+      'X-Request-Id',
+      this.#id,
+      'X-Content-Type-Options',
+      'nosniff',
+    ]
+    if (traceparent) headers.push('traceparent', traceparent)
+    if (encoding) headers.push('Content-Encoding', encoding)
+    if (isCompressible(reply.body)) headers.push('Vary', 'Accept-Encoding')
+    if (this.#options.isDraining() || hasUnreadBody(incoming)) headers.push('Connection', 'close')
+    if (reply.etag !== undefined) {
+      headers.push('ETag', encoding ? `"${reply.etag}-${encoding}"` : `"${reply.etag}"`)
+    }
+    const unchanged = reply.etag !== undefined && isUnchanged(incoming, reply.etag)
+    const status = unchanged ? 304 : reply.status
+    if (body && !unchanged) headers.push('Content-Length', String(body.length))
+    response.writeHead(status, headers)
+    if (reply.stream && incoming.method !== 'HEAD') reply.stream(response)
+    else response.end(unchanged ? undefined : body)
+    this.#report(status, traceparent)
+  }
+
+  #report(status: number, traceparent: string | undefined) {
+    this.#options.onOutcome({
+      id: this.#id,
+      traceparent,
+      method: this.#request.incoming.method as string,
+      route: this.#route,
+      status,
+      durationMs: performance.now() - this.#startedAt,
+      address: this.#request.address,
+    })
+  }
+}
+
+/** The path of a request target, also of one in absolute form (RFC 9112, 3.2.2). */
+function pathOf(target: string): string {
+  const start = target.startsWith('/') ? 0 : startOfPath(target)
+  const mark = target.indexOf('?', start)
+  return mark < 0 ? target.slice(start) : target.slice(start, mark)
+}
+
+function startOfPath(target: string): number {
+  const origin = /^https?:\/\/[^/?#]+(?=\/)/i.exec(target)
+  if (!origin && target !== '*') throw new HttpError(400, 'The request target is no path')
+  return origin?.[0].length ?? 0
+}
+
+function methodNotAllowed(method: string, { route }: Match): HttpError {
+  return new HttpError(405, `${route.pattern} does not take ${method}: it takes ${route.allow}`, {
+    headers: ['Allow', route.allow],
+  })
+}
+
+const prefix = randomBytes(6).toString('base64url')
+let count = 0
+
+/** The caller's own request id where it is a decent one, else one that is unique to this process. */
+function requestId({ headers }: IncomingMessage): string {
+  const given = headers['x-request-id']
+  if (typeof given === 'string' && /^[\w.:-]{1,64}$/.test(given)) return given
+  count += 1
+  return `${prefix}-${count}`
+}
+
+/** The same trace with a span of our own (W3C Trace Context); undefined for none or a bad one. */
+function childTrace(parent: string | string[] | undefined): string | undefined {
+  if (typeof parent !== 'string') return undefined
+  const [, trace, span, flags] = /^00-([\da-f]{32})-([\da-f]{16})-([\da-f]{2})$/.exec(parent) ?? []
+  if (!trace || !span || /^0+$/.test(trace) || /^0+$/.test(span)) return undefined
+  return `00-${trace}-${randomBytes(8).toString('hex')}-${flags}`
+}

@@ -1,0 +1,87 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { HttpError } from './http-error.ts'
+import type { Limits } from './limits.ts'
+
+/** One request as handlers see it. */
+export class HttpRequest {
+  readonly incoming: IncomingMessage
+  readonly response: ServerResponse
+  readonly limits: Limits
+  #heldBytes = 0
+  /** What the pattern's placeholder, such as `{username}`, stands for in this path, decoded. */
+  parameter = ''
+
+  constructor(incoming: IncomingMessage, response: ServerResponse, limits: Limits) {
+    this.incoming = incoming
+    this.response = response
+    this.limits = limits
+  }
+
+  get address(): string {
+    return this.incoming.socket.remoteAddress ?? ''
+  }
+
+  /** Takes memory for a part of the body. @throws {HttpError} 503 when there is none left */
+  hold(bytes: number) {
+    this.limits.bodies.take(bytes)
+    this.#heldBytes += bytes
+  }
+
+  /** Gives back what the body held. */
+  release() {
+    if (this.#heldBytes > 0) this.limits.bodies.give(this.#heldBytes)
+    this.#heldBytes = 0
+  }
+
+  header(name: string): string | undefined {
+    const value = this.incoming.headers[name]
+    return Array.isArray(value) ? value.join(', ') : value
+  }
+
+  /** @throws {HttpError} 400 for a name that is unknown or given twice */
+  query<Name extends string>(names: readonly Name[]): Partial<Record<Name, string>> {
+    const url = this.incoming.url as string
+    const mark = url.indexOf('?')
+    const query: Partial<Record<Name, string>> = {}
+    if (mark < 0) return query
+    for (const [name, value] of searchParameters(url.slice(mark + 1))) {
+      if (!isOneOf(names, name)) {
+        throw new HttpError(400, `Unknown parameter "${name}": known are ${names.join(', ')}`)
+      }
+      if (query[name] !== undefined)
+        throw new HttpError(400, `The parameter ${name} is given twice`)
+      query[name] = value
+    }
+    return query
+  }
+}
+
+function isOneOf<Name extends string>(names: readonly Name[], name: string): name is Name {
+  return (names as readonly string[]).includes(name)
+}
+
+/** Decodes a query string strictly: what is not UTF-8 is an error instead of U+FFFD. */
+export function searchParameters(search: string): [string, string][] {
+  return search
+    .split('&')
+    .filter((pair) => pair !== '')
+    .map((pair) => {
+      const equals = pair.indexOf('=')
+      return equals < 0
+        ? [decodeFormText(pair), '']
+        : [decodeFormText(pair.slice(0, equals)), decodeFormText(pair.slice(equals + 1))]
+    })
+}
+
+function decodeFormText(encoded: string): string {
+  return decodePercent(encoded.replaceAll('+', ' '))
+}
+
+/** @throws {HttpError} 400 where the escapes are not valid UTF-8 */
+export function decodePercent(encoded: string): string {
+  try {
+    return decodeURIComponent(encoded)
+  } catch {
+    throw new HttpError(400, `"${encoded.slice(0, 80)}" is not valid percent-encoded UTF-8`)
+  }
+}

@@ -1,0 +1,68 @@
+import { once } from 'node:events'
+import type { Server } from 'node:http'
+import { isMainThread } from 'node:worker_threads'
+import { createApp } from './app.ts'
+import { type Config, readConfig } from './config.ts'
+import { openDatabase } from './database/database.ts'
+import { prepareDatabase } from './database/open.ts'
+import { runWriterThread } from './database/writer-thread.ts'
+import { runCanary } from './operations/canary.ts'
+import { createLog } from './operations/log.ts'
+
+const commands: Record<string, (config: Config) => Promise<void> | void> = {
+  serve,
+  canary: (config) => runCanary(config, import.meta.filename),
+  migrate: (config) => prepareDatabase(config.dataDir),
+}
+
+// The whole server is one file when bundled, so the writer's thread starts here as well.
+if (isMainThread) run(process.argv[2] ?? 'serve')
+else runWriterThread()
+
+async function run(name: string) {
+  try {
+    const command = commands[name]
+    if (!command)
+      throw new Error(`The command must be ${Object.keys(commands).join(', ')}: got ${name}`)
+    await command(readConfig(process.env, import.meta.dirname))
+    if (name !== 'serve') process.exit(0)
+  } catch (error) {
+    const { message, stack } = error as Error
+    console.error(`onebox: ${process.env.DEBUG ? stack : message}`)
+    process.exit(1)
+  }
+}
+
+/** Serves until a signal comes, then drains. */
+async function serve(config: Config) {
+  const log = createLog({ level: config.logLevel })
+  const database = openDatabase(config.dataDir, { ...config, threadFile: import.meta.filename })
+  const app = createApp(config, database, log)
+  await listen(app.server, config.listen)
+  log.info({ message: 'listening', address: app.server.address(), release: config.releaseId })
+  if (config.openWrites) log.info({ message: 'OPEN_WRITES is on: anyone may change the data' })
+  process.send?.('ready')
+
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop(signal))
+  process.on('uncaughtException', async (error) => {
+    log.error({ message: 'uncaught', error: error?.stack ?? String(error) })
+    await log.flush()
+    process.exit(1)
+  })
+
+  async function stop(signal: string) {
+    for (const other of ['SIGINT', 'SIGTERM']) process.on(other, () => {})
+    setTimeout(() => process.exit(1), config.drainTimeoutMs + 2000).unref()
+    log.info({ message: 'draining', signal })
+    await app.drain()
+    await database.close()
+    log.info({ message: 'stopped' })
+    await log.flush()
+    process.exit(0)
+  }
+}
+
+async function listen(server: Server, where: Config['listen']) {
+  server.listen(where)
+  await once(server, 'listening')
+}

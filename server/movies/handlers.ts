@@ -1,0 +1,117 @@
+import { setImmediate } from 'node:timers/promises'
+import { contentType, hasUnreadBody, readText, unsupportedType } from '../http/body.ts'
+import { fieldError, HttpError } from '../http/http-error.ts'
+import { parseJson } from '../http/json.ts'
+import { empty, json, jsonText, type Reply } from '../http/reply.ts'
+import type { HttpRequest } from '../http/request.ts'
+import {
+  fromCursor,
+  infoOf,
+  type Movie,
+  type MovieKey,
+  parseKey,
+  parseMovie,
+  parseMovieLine,
+  parseYear,
+  toCursor,
+  toJson,
+} from './movie.ts'
+import type { MovieStore } from './store.ts'
+
+const first: MovieKey = { year: 0, title: '' }
+const pageLimitBytes = 4 * 2 ** 20
+
+export function createMovieHandlers(store: MovieStore) {
+  return {
+    /** One movie where a title is given, else a page of them. */
+    get(request: HttpRequest): Reply {
+      const query = request.query(['year', 'title', 'limit', 'cursor'])
+      return query.title === undefined ? list(query) : find(parseKey(query))
+    },
+
+    /** One movie by query or JSON, or many as NDJSON. */
+    async post(request: HttpRequest): Promise<Reply> {
+      const type = contentType(request)
+      if (type === 'application/x-ndjson') return saveAll(request)
+      return saveOne(await readMovie(request, type))
+    },
+
+    async delete(request: HttpRequest): Promise<Reply> {
+      const key = parseKey(request.query(['year', 'title']))
+      if (!(await store.remove(key))) throw unknown(key)
+      return empty(204)
+    },
+  }
+
+  function find(key: MovieKey): Reply {
+    const movie = store.find(key)
+    if (!movie) throw unknown(key)
+    return jsonText(200, toJson(movie))
+  }
+
+  function list(query: { year?: string; limit?: string; cursor?: string }): Reply {
+    const limit = parseLimit(query.limit ?? '100')
+    const year = query.year === undefined ? undefined : parseYear(query.year)
+    const after = query.cursor === undefined ? first : fromCursor(query.cursor)
+    const { movies, more } = store.list({ limit, limitBytes: pageLimitBytes }, after, year)
+    const next = more ? nextPage(movies.at(-1) as Movie, limit, year) : null
+    const body = `{"movies":[${movies.map(toJson).join(',')}],"next":${JSON.stringify(next)}}`
+    return jsonText(200, body, next ? ['Link', `<${next}>; rel="next"`] : [])
+  }
+
+  async function saveOne(movie: Movie): Promise<Reply> {
+    const { added } = await store.save([movie])
+    const headers = added ? ['Location', `/movies?${queryOf(movie)}`] : []
+    return jsonText(added ? 201 : 200, toJson(movie), headers)
+  }
+
+  async function saveAll(request: HttpRequest): Promise<Reply> {
+    request.query([])
+    const text = await readText(request, request.limits.bulkBodyLimitBytes)
+    return json(200, await store.save(await parseLines(text)))
+  }
+}
+
+async function readMovie(request: HttpRequest, type: string): Promise<Movie> {
+  const query = request.query(['year', 'title', 'plot', 'rating'])
+  const hasQuery = Object.keys(query).length > 0
+  if (!hasUnreadBody(request.incoming)) {
+    if (!hasQuery) throw new HttpError(400, 'Name a movie by ?year= and title=, or send it as JSON')
+    return { ...parseKey(query), info: infoOf(query) }
+  }
+  if (hasQuery) throw new HttpError(400, 'Give the movie in the query or in the body, not in both')
+  if (type !== 'application/json') {
+    throw unsupportedType(type, 'application/json, application/x-ndjson')
+  }
+  return parseMovie(parseJson(await readText(request, request.limits.bodyLimitBytes)))
+}
+
+/** Gives way now and then, so that eight megabytes of movies do not hold up everyone else. */
+async function parseLines(text: string): Promise<Movie[]> {
+  const movies: Movie[] = []
+  for (const [index, line] of text.split('\n').entries()) {
+    if (index % 256 === 255) await setImmediate()
+    if (line.trim() !== '') movies.push(parseMovieLine(line, index + 1))
+  }
+  return movies
+}
+
+function parseLimit(text: string): number {
+  const limit = /^\d{1,4}$/.test(text) ? Number(text) : 0
+  if (limit >= 1 && limit <= 1000) return limit
+  throw fieldError('limit', 'must be an integer from 1 to 1000')
+}
+
+function nextPage(last: MovieKey, limit: number, year: number | undefined): string {
+  const query = new URLSearchParams({ limit: String(limit), cursor: toCursor(last) })
+  if (year !== undefined) query.set('year', String(year))
+  return `/movies?${query}`
+}
+
+function queryOf({ year, title }: MovieKey): string {
+  return `year=${year}&title=${encodeURIComponent(title)}`
+}
+
+function unknown({ year, title }: MovieKey): HttpError {
+  return new HttpError(404, `There is no movie "${title.slice(0, 80)}" of ${year}`)
+}

@@ -1,0 +1,78 @@
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { request } from 'node:http'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import SQLite from 'better-sqlite3'
+import { createApp } from '../app.ts'
+import type { Config } from '../config.ts'
+import { backup } from '../database/backup.ts'
+import { openDatabase } from '../database/database.ts'
+import { pendingMigrations } from '../database/migrations.ts'
+import { checkUntouched, databasePath } from '../database/open.ts'
+import { createLog } from './log.ts'
+
+const folder = 'canary'
+
+/**
+ * Tries this release beside the one that serves: opens the database, listens on a private Unix
+ * socket and answers its own requests. What it would migrate, it migrates on a copy.
+ * @throws {Error} when anything of that fails or takes longer than `canaryTimeoutMs`
+ */
+export async function runCanary(config: Config, threadFile: string) {
+  removeFolders(config.dataDir)
+  const ownDir = mkdtempSync(join(config.dataDir, folder))
+  const tooLong = setTimeout(
+    () => fail(new Error(`Not ready in ${config.canaryTimeoutMs} ms`)),
+    config.canaryTimeoutMs,
+  )
+  let fail: (error: Error) => void = () => {}
+  try {
+    const failure = new Promise<never>((_resolve, reject) => {
+      fail = reject
+    })
+    await Promise.race([failure, tryOut(config, ownDir, threadFile)])
+  } finally {
+    clearTimeout(tooLong)
+    removeFolders(config.dataDir)
+  }
+}
+
+async function tryOut(config: Config, ownDir: string, threadFile: string) {
+  const dataDir = rehearseMigration(config.dataDir, ownDir) ? ownDir : config.dataDir
+  const database = openDatabase(dataDir, { ...config, threadFile })
+  const log = createLog({ level: 'error', fd: 2 })
+  const { server } = createApp({ ...config, dataDir: ownDir }, database, log)
+  const socketPath = join(ownDir, 'http.sock')
+  server.listen({ path: socketPath, exclusive: true })
+  await once(server, 'listening')
+  for (const path of ['/', '/healthz']) await expectOk(socketPath, path)
+}
+
+/** Whether there is something to migrate; `ownDir` then holds a copy of the database to do it on. */
+function rehearseMigration(dataDir: string, ownDir: string): boolean {
+  const path = databasePath(dataDir)
+  checkUntouched(path)
+  if (!existsSync(path)) return true
+  const database = new SQLite(path, { readonly: true })
+  const pending = pendingMigrations(database)
+  database.close()
+  if (pending > 0) backup(path, databasePath(ownDir))
+  return pending > 0
+}
+
+async function expectOk(socketPath: string, path: string) {
+  const [response] = await once(
+    request({ socketPath, path, headers: { host: folder } }).end(),
+    'response',
+  )
+  const body = await text(response)
+  if (response.statusCode !== 200)
+    throw new Error(`${path} answers ${response.statusCode}: ${body}`)
+}
+
+function removeFolders(dataDir: string) {
+  for (const name of readdirSync(dataDir)) {
+    if (name.startsWith(folder)) rmSync(join(dataDir, name), { recursive: true, force: true })
+  }
+}

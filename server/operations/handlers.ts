@@ -1,0 +1,53 @@
+import { json, type Reply, text } from '../http/reply.ts'
+import type { HttpRequest } from '../http/request.ts'
+import { type Family, render } from './metrics.ts'
+
+/** What a worker tells the others, and whoever asks for its health or metrics. */
+export interface WorkerState {
+  worker: string
+  release: string
+  startedAt: number
+  draining: boolean
+  families: Family[]
+}
+
+export interface Operations {
+  own: () => WorkerState
+  states: () => Promise<WorkerState[]>
+  /** @throws when the database cannot be read or written */
+  healthCheck: () => Promise<void>
+}
+
+export function createOperationsHandlers({ own, states, healthCheck }: Operations) {
+  return {
+    async health(): Promise<Reply> {
+      const { worker, release, startedAt, draining } = own()
+      const problem = draining ? 'draining' : await problemOf(healthCheck)
+      const workers = (await states()).map(({ families, ...state }) => ({
+        ...state,
+        startedAt: new Date(state.startedAt).toISOString(),
+      }))
+      const status = problem === undefined ? 'ok' : 'failing'
+      const uptimeSeconds = Math.round((Date.now() - startedAt) / 1000)
+      const body = { status, problem, release, worker, uptimeSeconds, workers }
+      return json(problem === undefined ? 200 : 503, body)
+    },
+
+    async metrics(): Promise<Reply> {
+      const reply = text(200, render(await states()))
+      return { ...reply, headers: ['Content-Type', 'text/plain; version=0.0.4; charset=utf-8'] }
+    },
+
+    echo({ incoming }: HttpRequest): Reply {
+      return text(200, `ECHO: ${incoming.method}\n`)
+    },
+  }
+}
+
+async function problemOf(check: () => Promise<void>): Promise<string | undefined> {
+  try {
+    await check()
+  } catch (error) {
+    return (error as Error).message
+  }
+}

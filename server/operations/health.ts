@@ -1,0 +1,30 @@
+import type { Database } from '../database/database.ts'
+
+const heartbeatEveryMs = 1000
+
+const beat = `
+  INSERT INTO heartbeats (worker, at) VALUES (:worker, :at)
+  ON CONFLICT (worker) DO UPDATE SET at = excluded.at`
+
+/**
+ * Makes the check that this worker can read and write its database, by doing both. The write is
+ * a durable one, so at most one a second is made, however many ask.
+ */
+export function createHealthCheck(database: Database, worker: string): () => Promise<void> {
+  const read = database.read.prepare('SELECT version FROM saved_string')
+  let checkedAt = -Infinity
+  let check: Promise<void>
+
+  return function healthCheck() {
+    if (performance.now() - checkedAt > heartbeatEveryMs) {
+      checkedAt = performance.now()
+      check = readAndWrite()
+    }
+    return check
+  }
+
+  async function readAndWrite() {
+    read.get()
+    await database.write.run(beat, { worker, at: new Date().toISOString() })
+  }
+}

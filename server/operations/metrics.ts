@@ -1,0 +1,120 @@
+import type { Outcome } from '../http/listener.ts'
+
+/** A family of series in the terms of the Prometheus text format. */
+export interface Family {
+  name: string
+  help: string
+  type: 'counter' | 'gauge' | 'histogram'
+  samples: Sample[]
+}
+
+export interface Sample {
+  /** What stands behind the family's name, such as `_bucket`. */
+  suffix?: string
+  labels?: Record<string, string>
+  value: number
+}
+
+const bucketsSeconds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10]
+
+/** Counts the requests of one worker. */
+export class RequestMetrics {
+  readonly #counts = new Map<string, number>()
+  readonly #durations = new Map<string, Histogram>()
+
+  observe({ method, route, status, durationMs }: Outcome) {
+    const key = `${route} ${method} ${status}`
+    this.#counts.set(key, (this.#counts.get(key) ?? 0) + 1)
+    const histogram = this.#durations.get(route) ?? new Histogram()
+    this.#durations.set(route, histogram)
+    histogram.observe(durationMs / 1000)
+  }
+
+  families(): Family[] {
+    const counts = [...this.#counts].map(([key, value]) => {
+      const [route = '', method = '', status = ''] = key.split(' ')
+      return { labels: { route, method, status }, value }
+    })
+    const durations = [...this.#durations].flatMap(([route, histogram]) =>
+      histogram.samples().map((sample) => ({ ...sample, labels: { route, ...sample.labels } })),
+    )
+    return [
+      {
+        name: 'onebox_http_requests_total',
+        help: 'Answered requests.',
+        type: 'counter',
+        samples: counts,
+      },
+      {
+        name: 'onebox_http_request_duration_seconds',
+        help: 'Time from the head of a request to its answer.',
+        type: 'histogram',
+        samples: durations,
+      },
+    ]
+  }
+}
+
+class Histogram {
+  readonly #buckets: number[] = bucketsSeconds.map(() => 0)
+  #count = 0
+  #sum = 0
+
+  observe(value: number) {
+    const index = bucketsSeconds.findIndex((bound) => value <= bound)
+    if (index >= 0) this.#buckets[index] = (this.#buckets[index] as number) + 1
+    this.#count += 1
+    this.#sum += value
+  }
+
+  samples(): Sample[] {
+    let below = 0
+    const buckets = bucketsSeconds.map((bound, index) => {
+      below += this.#buckets[index] as number
+      return { suffix: '_bucket', labels: { le: String(bound) }, value: below }
+    })
+    return [
+      ...buckets,
+      { suffix: '_bucket', labels: { le: '+Inf' }, value: this.#count },
+      { suffix: '_sum', value: this.#sum },
+      { suffix: '_count', value: this.#count },
+    ]
+  }
+}
+
+/** A family of one sample without labels. */
+export function single(
+  name: string,
+  type: 'counter' | 'gauge',
+  help: string,
+  value: number,
+): Family {
+  return { name, type, help, samples: [{ value }] }
+}
+
+/** The text of several workers' families, each sample labelled by its worker. */
+export function render(workers: { worker: string; families: Family[] }[]): string {
+  const merged = new Map<string, Family>()
+  for (const { worker, families } of workers) {
+    for (const family of families) {
+      const whole = merged.get(family.name) ?? { ...family, samples: [] }
+      merged.set(family.name, whole)
+      for (const sample of family.samples) {
+        whole.samples.push({ ...sample, labels: { worker, ...sample.labels } })
+      }
+    }
+  }
+  return [...merged.values()].map(renderFamily).join('')
+}
+
+function renderFamily({ name, help, type, samples }: Family): string {
+  const lines = samples.map(({ suffix = '', labels = {}, value }) => {
+    const pairs = Object.entries(labels).map(([label, text]) => `${label}="${escapeLabel(text)}"`)
+    return `${name}${suffix}{${pairs.join(',')}} ${value}\n`
+  })
+  return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${lines.join('')}`
+}
+
+function escapeLabel(text: string): string {
+  return text.replace(/[\\"\n]/g, (character) => (character === '\n' ? '\\n' : `\\${character}`))
+}

@@ -1,0 +1,68 @@
+import { readdirSync, rmSync } from 'node:fs'
+import net from 'node:net'
+import { join } from 'node:path'
+import { json } from 'node:stream/consumers'
+
+const answerTimeoutMs = 1000
+
+export interface Peers<State> {
+  /** What every worker of this data folder says of itself, in the order of the workers. */
+  states: () => Promise<State[]>
+  close: () => void
+}
+
+/**
+ * Lets the workers know of each other: each tells its state to whoever connects to its Unix
+ * socket in the data folder. pm2's primary process runs no code of ours that could collect them.
+ */
+export function createPeers<State extends { worker: string; startedAt: number }>(
+  dataDir: string,
+  worker: string,
+  ownState: () => State,
+): Peers<State> {
+  // The pid keeps a worker that is about to end from taking its successor's socket with it.
+  const path = join(dataDir, `worker-${worker}-${process.pid}.sock`)
+  const server = net.createServer((socket) => {
+    socket.on('error', () => {})
+    socket.end(JSON.stringify(ownState()))
+  })
+  rmSync(path, { force: true })
+  server.listen({ path, exclusive: true })
+
+  return {
+    async states() {
+      const paths = readdirSync(dataDir)
+        .filter((name) => /^worker-.*\.sock$/.test(name))
+        .map((name) => join(dataDir, name))
+      const others = paths.filter((other) => other !== path).map((other) => ask<State>(other))
+      return latest([
+        ownState(),
+        ...(await Promise.all(others)).filter((state) => state !== undefined),
+      ])
+    },
+    close: () => server.close(),
+  }
+}
+
+async function ask<State>(path: string): Promise<State | undefined> {
+  const socket = net
+    .connect({ path })
+    .setTimeout(answerTimeoutMs, () => socket.destroy(new Error('silent')))
+  try {
+    return (await json(socket)) as State
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ECONNREFUSED') rmSync(path, { force: true })
+    return undefined
+  }
+}
+
+/** One state for each worker: in a reload two processes go by the same name for a moment. */
+function latest<State extends { worker: string; startedAt: number }>(states: State[]): State[] {
+  const byWorker = new Map<string, State>()
+  for (const state of states.sort((a, b) => a.startedAt - b.startedAt)) {
+    byWorker.set(state.worker, state)
+  }
+  return [...byWorker.values()].sort((a, b) =>
+    a.worker.localeCompare(b.worker, 'en', { numeric: true }),
+  )
+}

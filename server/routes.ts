@@ -1,0 +1,41 @@
+import type { createBirthdayHandlers } from './birthdays/handlers.ts'
+import type { createContractHandlers } from './contract/handlers.ts'
+import type { Authorize } from './http/authorize.ts'
+import type { Routes } from './http/router.ts'
+import type { createMovieHandlers } from './movies/handlers.ts'
+import type { createOperationsHandlers } from './operations/handlers.ts'
+import type { createSavedStringHandlers } from './saved-string/handlers.ts'
+
+export interface Handlers {
+  savedString: ReturnType<typeof createSavedStringHandlers>
+  birthdays: ReturnType<typeof createBirthdayHandlers>
+  movies: ReturnType<typeof createMovieHandlers>
+  operations: ReturnType<typeof createOperationsHandlers>
+  contract: ReturnType<typeof createContractHandlers>
+}
+
+/** Every URL of the server. HEAD and OPTIONS come by themselves. */
+export function createRoutes(handlers: Handlers, { read, write }: Authorize): Routes {
+  const { savedString, birthdays, movies, operations, contract } = handlers
+  const { echo } = operations
+
+  return {
+    '/': { GET: savedString.get, PUT: write(savedString.put) },
+    '/events': { GET: savedString.events },
+
+    '/hello/{username}': {
+      GET: birthdays.get,
+      PUT: write(birthdays.put),
+      DELETE: write(birthdays.delete),
+    },
+
+    '/movies': { GET: movies.get, POST: write(movies.post), DELETE: write(movies.delete) },
+
+    '/echo': { GET: echo, POST: echo, PUT: echo, PATCH: echo, DELETE: echo },
+
+    '/healthz': { GET: operations.health },
+    '/metrics': { GET: read(operations.metrics) },
+    '/openapi.json': { GET: contract.openapi },
+    '/docs': { GET: contract.docs },
+  }
+}

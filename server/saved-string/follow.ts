@@ -1,0 +1,86 @@
+import type { ServerResponse } from 'node:http'
+import { HttpError } from '../http/http-error.ts'
+import type { Reply } from '../http/reply.ts'
+import type { SavedString, SavedStringStore } from './store.ts'
+
+const pollMs = 250
+const heartbeatMs = 15_000
+const headers = ['Content-Type', 'text/event-stream', 'Cache-Control', 'no-store']
+
+export interface Follow {
+  /** A stream of the string now and after every change. @throws {HttpError} 503 when too many follow */
+  reply: () => Reply
+  count: () => number
+  /** Ends every stream; browsers come back by themselves, to a process that stays. */
+  end: () => void
+}
+
+/**
+ * Tells browsers of changes, whichever process made them: all follow the database rather than
+ * each other, and only while someone is looking.
+ */
+export function createFollow(store: SavedStringStore, limit: number): Follow {
+  const streams = new Set<ServerResponse>()
+  let shown: SavedString
+  let poll: NodeJS.Timeout | undefined
+  let heartbeat: NodeJS.Timeout | undefined
+  let ended = false
+
+  return { reply, count: () => streams.size, end }
+
+  function reply(): Reply {
+    if (streams.size >= limit || ended) {
+      throw new HttpError(503, 'Too many browsers follow the string: reload the page instead', {
+        headers: ['Retry-After', '5'],
+      })
+    }
+    return { status: 200, headers, stream: add }
+  }
+
+  function add(response: ServerResponse) {
+    if (streams.size === 0) start()
+    streams.add(response)
+    response.on('close', () => remove(response))
+    response.write(`retry: 1000\n${eventOf(store.current())}`)
+  }
+
+  function remove(response: ServerResponse) {
+    streams.delete(response)
+    if (streams.size === 0) stop()
+  }
+
+  function start() {
+    shown = store.current()
+    poll = setInterval(tellChange, pollMs)
+    heartbeat = setInterval(() => tell(':\n\n'), heartbeatMs)
+  }
+
+  function stop() {
+    clearInterval(poll)
+    clearInterval(heartbeat)
+  }
+
+  function tellChange() {
+    const current = store.current()
+    if (current === shown) return
+    shown = current
+    tell(eventOf(current))
+  }
+
+  // Whoever has not read the last event yet is too slow to follow: they may come back for the latest.
+  function tell(event: string) {
+    for (const response of streams) {
+      if (response.writableNeedDrain) response.destroy()
+      else response.write(event)
+    }
+  }
+
+  function end() {
+    ended = true
+    for (const response of streams) response.end()
+  }
+}
+
+function eventOf({ value }: SavedString): string {
+  return `data: ${JSON.stringify(value)}\n\n`
+}

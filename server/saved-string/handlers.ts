@@ -1,0 +1,74 @@
+import { assertClean, contentType, readText, unsupportedType } from '../http/body.ts'
+import { entityTags } from '../http/conditional.ts'
+import { fieldError, HttpError } from '../http/http-error.ts'
+import { objectWith, parseJson, stringField } from '../http/json.ts'
+import { empty, type Reply } from '../http/reply.ts'
+import { type HttpRequest, searchParameters } from '../http/request.ts'
+import type { Follow } from './follow.ts'
+import { createPage } from './page.ts'
+import type { SavedString, SavedStringStore } from './store.ts'
+
+const supported = 'text/plain, application/json, application/x-www-form-urlencoded'
+
+export function createSavedStringHandlers(
+  store: SavedStringStore,
+  { needsToken, follow }: { needsToken: boolean; follow: Follow },
+) {
+  const page = createPage({ needsToken })
+  let shown: SavedString | undefined
+  let reply: Reply
+
+  return {
+    /** The page, rendered once for each value. */
+    get(): Reply {
+      const current = store.current()
+      if (current !== shown) {
+        shown = current
+        reply = page(current)
+      }
+      return reply
+    },
+
+    async put(request: HttpRequest): Promise<Reply> {
+      const value = await readString(request)
+      const version = await store.save(value, readCondition(request))
+      if (version === undefined) {
+        throw new HttpError(412, 'Someone else was faster: read the string again, then decide')
+      }
+      return { ...empty(204), etag: page.etag(version) }
+    },
+
+    /** Server-sent events: the string now and after every change. */
+    events(): Reply {
+      return follow.reply()
+    },
+  }
+}
+
+async function readString(request: HttpRequest): Promise<string> {
+  const type = contentType(request)
+  const text = await readText(request, request.limits.bodyLimitBytes)
+  if (type === '' || type === 'text/plain') return text
+  if (type === 'application/json') {
+    return stringField(objectWith(parseJson(text), ['string']).string, 'string')
+  }
+  if (type === 'application/x-www-form-urlencoded') return readForm(text)
+  throw unsupportedType(type, supported)
+}
+
+/** What `curl -d` sends: the field `string` of a form, else the text as it is. */
+function readForm(text: string): string {
+  if (!/(^|&)string=/.test(text)) return text
+  const values = searchParameters(text).filter(([name]) => name === 'string')
+  if (values.length > 1) throw fieldError('string', 'is given twice: keep one')
+  const value = values[0]?.[1] as string
+  assertClean(value, 'The string')
+  return value
+}
+
+/** The versions in If-Match, whichever release and encoding their entity tags are of. */
+function readCondition(request: HttpRequest): string[] | undefined {
+  const header = request.header('if-match')
+  if (header === undefined || header.trim() === '*') return undefined
+  return entityTags(header).map((tag) => tag.split('-')[0] as string)
+}

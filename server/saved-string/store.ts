@@ -1,0 +1,46 @@
+import type { Database } from '../database/database.ts'
+
+export interface SavedString {
+  value: string
+  /** Different after every write, also across backups and restores. */
+  version: string
+}
+
+export interface SavedStringStore {
+  /** Never older than the last write acknowledged by any worker; the same object until it changes. */
+  current: () => SavedString
+  /** Gives the new version, or undefined where the version on disk is none of `ifVersions`. */
+  save: (value: string, ifVersions?: string[]) => Promise<string | undefined>
+}
+
+const save = `
+  UPDATE saved_string SET value = :value, version = lower(hex(randomblob(8)))
+  WHERE :ifVersions IS NULL OR version IN (SELECT value FROM json_each(:ifVersions))
+  RETURNING version`
+
+export function createSavedStringStore(database: Database): SavedStringStore {
+  const select = database.read.prepare<[], SavedString>('SELECT value, version FROM saved_string')
+  let databaseVersion = -1
+  let current: SavedString = { value: '', version: '' }
+
+  return {
+    current() {
+      const latest = database.version()
+      if (latest !== databaseVersion) refresh(latest)
+      return current
+    },
+
+    async save(value, ifVersions) {
+      const condition = ifVersions ? JSON.stringify(ifVersions) : null
+      const [row] = await database.write.run(save, { value, ifVersions: condition })
+      return row?.version as string | undefined
+    },
+  }
+
+  // The version is read before the value: a commit between the two only means one more refresh.
+  function refresh(latest: number) {
+    const row = select.get() as SavedString
+    databaseVersion = latest
+    if (row.version !== current.version) current = row
+  }
+}
