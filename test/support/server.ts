@@ -11,10 +11,15 @@ import { createLog } from '../../server/operations/log.ts'
 
 export const mainFile = resolve(import.meta.dirname, '../../server/main.ts')
 
-/** A folder of the test's own, removed after it. */
-export function makeDataDir(t: TestContext): string {
+const dataDirs: string[] = []
+process.on('exit', () => {
+  for (const dataDir of dataDirs) rmSync(dataDir, { recursive: true, force: true })
+})
+
+/** A folder of the test's own, removed when all tests of the file are over. */
+export function makeDataDir(): string {
   const dataDir = mkdtempSync(join(tmpdir(), 'onebox-'))
-  t.after(() => rmSync(dataDir, { recursive: true, force: true }))
+  dataDirs.push(dataDir)
   return dataDir
 }
 
@@ -24,7 +29,7 @@ export async function startServer(
   env: Record<string, string> = {},
   overrides: Partial<Config> = {},
 ): Promise<string> {
-  const dataDir = env.DATA_DIR ?? makeDataDir(t)
+  const dataDir = env.DATA_DIR ?? makeDataDir()
   const given = { PORT: '0', DATA_DIR: dataDir, ...env }
   const config = { ...readConfig(given, import.meta.dirname), drainTimeoutMs: 0, ...overrides }
   const database = openDatabase(dataDir, { ...config, threadFile: mainFile })
