@@ -51,6 +51,7 @@ export function createApp(config: Config, database: Database, log: Log): App {
         own,
         states: peers.states,
         healthCheck: createHealthCheck(database, config.worker),
+        log,
       }),
       contract: createContractHandlers(),
     },
@@ -63,10 +64,10 @@ export function createApp(config: Config, database: Database, log: Log): App {
     isDraining: () => draining,
     onOutcome(outcome) {
       requests.observe(outcome)
-      log.info({ worker: config.worker, ...outcome })
+      log.request(outcome)
     },
     onBug(error, id) {
-      log.error({ worker: config.worker, id, error: (error as Error)?.stack ?? String(error) })
+      log.error({ id, error: (error as Error)?.stack ?? String(error) })
     },
   })
 

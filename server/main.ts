@@ -1,3 +1,4 @@
+import cluster from 'node:cluster'
 import { once } from 'node:events'
 import type { Server } from 'node:http'
 import { isMainThread } from 'node:worker_threads'
@@ -15,8 +16,9 @@ const commands: Record<string, (config: Config) => Promise<void> | void> = {
   migrate: (config) => prepareDatabase(config.dataDir),
 }
 
-// The whole server is one file when bundled, so the writer's thread starts here as well.
-if (isMainThread) run(process.argv[2] ?? 'serve')
+// The whole server is one file when bundled, so the writer's thread starts here as well. A worker
+// of a cluster has its primary's arguments, which are pm2's.
+if (isMainThread) run((cluster.isPrimary && process.argv[2]) || 'serve')
 else runWriterThread()
 
 async function run(name: string) {
@@ -35,7 +37,7 @@ async function run(name: string) {
 
 /** Serves until a signal comes, then drains. */
 async function serve(config: Config) {
-  const log = createLog({ level: config.logLevel })
+  const log = createLog({ level: config.logLevel, worker: config.worker })
   const database = openDatabase(config.dataDir, { ...config, threadFile: import.meta.filename })
   const app = createApp(config, database, log)
   await listen(app.server, config.listen)

@@ -5,7 +5,7 @@ import openapi from './openapi.json' with { type: 'json' }
 
 /** The contract as a file for programs and a page for people, made from the same text. */
 export function createContractHandlers() {
-  const file = fixed(Buffer.from(JSON.stringify(openapi, null, 2)), [
+  const file = fixed(JSON.stringify(openapi, null, 2), [
     ...['Content-Type', 'application/json; charset=utf-8'],
     ...['Cache-Control', 'no-cache'],
   ])
@@ -14,6 +14,6 @@ export function createContractHandlers() {
   return { openapi: () => file, docs: () => page }
 }
 
-function fixed(body: Buffer, headers: string[]): Reply {
+function fixed(body: string, headers: string[]): Reply {
   return { status: 200, headers, body, etag: hash('sha256', body, 'hex').slice(0, 16) }
 }

@@ -1,4 +1,5 @@
 import { statSync } from 'node:fs'
+import { setImmediate as nextImmediate } from 'node:timers/promises'
 import type SQLite from 'better-sqlite3'
 import { connectReader, databasePath, prepareDatabase } from './open.ts'
 import { Writer } from './writer.ts'
@@ -7,8 +8,11 @@ import { Writer } from './writer.ts'
 export interface Database {
   read: SQLite.Database
   write: Writer
-  /** Changes with every commit of any process, for caches; about 1 µs. */
-  version: () => number
+  /**
+   * Changes with every commit of any process, for caches. Looked up once for all who ask in one
+   * turn of the event loop, after the last of them did: it takes 1 µs, a tenth of what a GET does.
+   */
+  version: () => Promise<number>
   sizeBytes: () => number
   close: () => Promise<void>
 }
@@ -22,11 +26,19 @@ export function openDatabase(
   const path = databasePath(dataDir)
   const read = connectReader(path)
   const write = new Writer(threadFile, { path }, writeQueueLimit)
-  const version = read.prepare('PRAGMA data_version').pluck()
+  const dataVersion = read.prepare('PRAGMA data_version').pluck()
+  let shared: Promise<number> | undefined
+
   return {
     read,
     write,
-    version: () => version.get() as number,
+    version() {
+      shared ??= nextImmediate().then(() => {
+        shared = undefined
+        return dataVersion.get() as number
+      })
+      return shared
+    },
     sizeBytes: () => statSync(path).size,
     async close() {
       await write.close()

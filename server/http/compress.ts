@@ -1,24 +1,25 @@
 import { promisify } from 'node:util'
 import { brotliCompress, constants, gzip } from 'node:zlib'
+import type { Reply } from './reply.ts'
 
+const quality = { params: { [constants.BROTLI_PARAM_QUALITY]: 5 } }
 const compressors = {
-  br: (body: Buffer) =>
-    promisify(brotliCompress)(body, { params: { [constants.BROTLI_PARAM_QUALITY]: 5 } }),
-  gzip: (body: Buffer) => promisify(gzip)(body),
+  br: (body: string) => promisify(brotliCompress)(body, quality),
+  gzip: (body: string) => promisify(gzip)(body),
 }
 
 export type Encoding = keyof typeof compressors
 
-const thresholdBytes = 1024
-const done = new WeakMap<Buffer, Partial<Record<Encoding, Promise<Buffer>>>>()
+const threshold = 1024
+const done = new WeakMap<Reply, Partial<Record<Encoding, Promise<Buffer>>>>()
 
-export function isCompressible(body: Buffer | undefined): boolean {
-  return body !== undefined && body.length > thresholdBytes
+export function isCompressible({ body }: Reply): boolean {
+  return body !== undefined && body.length > threshold
 }
 
 /** The encoding to answer with, if any: br before gzip, and none for short bodies. */
-export function chooseEncoding(accept: string | undefined, body: Buffer): Encoding | undefined {
-  if (accept === undefined || !isCompressible(body)) return undefined
+export function chooseEncoding(accept: string | undefined, reply: Reply): Encoding | undefined {
+  if (accept === undefined || !isCompressible(reply)) return undefined
   if (accepts(accept, 'br')) return 'br'
   return accepts(accept, 'gzip') ? 'gzip' : undefined
 }
@@ -30,10 +31,10 @@ function accepts(header: string, encoding: Encoding): boolean {
   })
 }
 
-/** Compresses off the main thread; a body that is answered again is compressed once. */
-export function compress(body: Buffer, encoding: Encoding): Promise<Buffer> {
-  const known = done.get(body) ?? {}
-  done.set(body, known)
-  known[encoding] ??= compressors[encoding](body)
+/** Compresses off the main thread; the body of a reply that is given again is compressed once. */
+export function compress(reply: Reply, encoding: Encoding): Promise<Buffer> {
+  const known = done.get(reply) ?? {}
+  done.set(reply, known)
+  known[encoding] ??= compressors[encoding](reply.body as string)
   return known[encoding]
 }

@@ -12,7 +12,18 @@ export function isUnchanged({ method, headers }: IncomingMessage, etag: string):
   )
 }
 
+/**
+ * The versions that If-Match names, by the strong comparison of RFC 9110, 13.1.1; undefined where any
+ * will do. The part of a tag before its first hyphen is the version, whatever release sent it.
+ */
+export function readIfMatch({ headers }: IncomingMessage): string[] | undefined {
+  const wanted = headers['if-match']
+  if (wanted === undefined || wanted.trim() === '*') return undefined
+  const strong = wanted.split(',').filter((tag) => !tag.trim().startsWith('W/'))
+  return entityTags(strong.join(',')).map((tag) => tag.split('-')[0] as string)
+}
+
 /** The tags of a list such as `"a", W/"b"`, without quotes. */
-export function entityTags(list: string): string[] {
-  return [...list.matchAll(/(?:W\/)?"([^"]*)"/g)].map((match) => match[1] as string)
+function entityTags(list: string): string[] {
+  return [...list.matchAll(/"([^"]*)"/g)].map((match) => match[1] as string)
 }

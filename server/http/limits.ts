@@ -40,7 +40,7 @@ export class WriteRate {
     const bucket = this.#buckets.get(key) ?? { tokens: this.#perMinute, at: now }
     const refill = ((now - bucket.at) * this.#perMinute) / 60_000
     const tokens = Math.min(this.#perMinute, bucket.tokens + refill)
-    this.#remember(key, { tokens: Math.max(0, tokens - 1), at: now })
+    this.#remember(key, { tokens: tokens < 1 ? tokens : tokens - 1, at: now })
     if (tokens < 1) throw tooManyWrites(Math.ceil(((1 - tokens) * 60) / this.#perMinute))
   }
 

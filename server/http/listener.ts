@@ -70,10 +70,8 @@ class Exchange {
     return handler(this.#request)
   }
 
-  settle(reply: Promise<unknown>) {
-    reply
-      .then((settled) => settled && this.send(settled as Reply))
-      .catch((error) => this.fail(error))
+  settle(reply: Promise<Reply>) {
+    reply.then((settled) => this.send(settled)).catch((error) => this.fail(error))
   }
 
   fail(error: unknown) {
@@ -86,20 +84,23 @@ class Exchange {
   send(reply: Reply) {
     const { incoming } = this.#request
     this.#request.release()
-    const encoding =
-      reply.body && chooseEncoding(this.#request.header('accept-encoding'), reply.body)
-    if (encoding || hasUnreadBody(incoming)) this.settle(this.#sendLater(reply, encoding))
+    const encoding = chooseEncoding(
+      incoming.headers['accept-encoding'] as string | undefined,
+      reply,
+    )
+    if (encoding || hasUnreadBody(incoming))
+      this.#sendLater(reply, encoding).catch((error) => this.fail(error))
     else this.#write(reply, reply.body)
   }
 
   async #sendLater(reply: Reply, encoding: Encoding | undefined) {
     const { incoming } = this.#request
     if (hasUnreadBody(incoming)) await discardBody(incoming)
-    const body = encoding ? await compress(reply.body as Buffer, encoding) : reply.body
+    const body = encoding ? await compress(reply, encoding) : reply.body
     this.#write(reply, body, encoding)
   }
 
-  #write(reply: Reply, body: Buffer | undefined, encoding?: Encoding) {
+  #write(reply: Reply, body: string | Buffer | undefined, encoding?: Encoding) {
     const { incoming, response } = this.#request
     const traceparent = childTrace(incoming.headers.traceparent)
     const headers = [
@@ -111,14 +112,15 @@ class Exchange {
     ]
     if (traceparent) headers.push('traceparent', traceparent)
     if (encoding) headers.push('Content-Encoding', encoding)
-    if (isCompressible(reply.body)) headers.push('Vary', 'Accept-Encoding')
+    if (isCompressible(reply)) headers.push('Vary', 'Accept-Encoding')
     if (this.#options.isDraining() || hasUnreadBody(incoming)) headers.push('Connection', 'close')
     if (reply.etag !== undefined) {
       headers.push('ETag', encoding ? `"${reply.etag}-${encoding}"` : `"${reply.etag}"`)
     }
     const unchanged = reply.etag !== undefined && isUnchanged(incoming, reply.etag)
     const status = unchanged ? 304 : reply.status
-    if (body && !unchanged) headers.push('Content-Length', String(body.length))
+    if (body !== undefined && !unchanged)
+      headers.push('Content-Length', String(Buffer.byteLength(body)))
     response.writeHead(status, headers)
     if (reply.stream && incoming.method !== 'HEAD') reply.stream(response)
     else response.end(unchanged ? undefined : body)

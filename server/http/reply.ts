@@ -6,7 +6,7 @@ export interface Reply {
   status: number
   /** A flat list of names and values, without Content-Length and ETag. */
   headers: readonly string[]
-  body?: Buffer
+  body?: string
   /** The entity tag without its quotes; makes the reply conditional (304). */
   etag?: string
   /** Takes the response over once its head is sent, for answers that go on. */
@@ -23,11 +23,11 @@ export function json(status: number, value: unknown, headers: readonly string[] 
 
 /** For JSON that is text already. */
 export function jsonText(status: number, text: string, headers: readonly string[] = []): Reply {
-  return { status, headers: [...jsonHeaders, ...headers], body: Buffer.from(text) }
+  return { status, headers: [...jsonHeaders, ...headers], body: text }
 }
 
 export function text(status: number, body: string): Reply {
-  return { status, headers: textHeaders, body: Buffer.from(body) }
+  return { status, headers: textHeaders, body }
 }
 
 export function empty(status: number, headers: readonly string[] = []): Reply {
@@ -35,6 +35,6 @@ export function empty(status: number, headers: readonly string[] = []): Reply {
 }
 
 export function problem(error: HttpError): Reply {
-  const body = Buffer.from(JSON.stringify(error.toProblem()))
+  const body = JSON.stringify(error.toProblem())
   return { status: error.status, headers: [...problemHeaders, ...error.headers], body }
 }

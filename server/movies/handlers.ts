@@ -26,7 +26,9 @@ export function createMovieHandlers(store: MovieStore) {
     /** One movie where a title is given, else a page of them. */
     get(request: HttpRequest): Reply {
       const query = request.query(['year', 'title', 'limit', 'cursor'])
-      return query.title === undefined ? list(query) : find(parseKey(query))
+      if (query.title === undefined) return list(query)
+      if (query.limit ?? query.cursor) throw fieldError('title', 'goes with year alone')
+      return find(parseKey(query))
     },
 
     /** One movie by query or JSON, or many as NDJSON. */

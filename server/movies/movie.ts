@@ -44,7 +44,7 @@ function assertYear(year: number): number {
 
 function assertTitle(title: string): string {
   assertClean(title, 'The title')
-  if (title !== '' && title.length <= titleLimit) return title
+  if (title !== '' && [...title].length <= titleLimit) return title
   throw fieldError('title', `must have 1 to ${titleLimit} characters`)
 }
 

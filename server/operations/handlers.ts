@@ -1,5 +1,7 @@
+import { HttpError } from '../http/http-error.ts'
 import { json, type Reply, text } from '../http/reply.ts'
 import type { HttpRequest } from '../http/request.ts'
+import type { Log } from './log.ts'
 import { type Family, render } from './metrics.ts'
 
 /** What a worker tells the others, and whoever asks for its health or metrics. */
@@ -16,13 +18,14 @@ export interface Operations {
   states: () => Promise<WorkerState[]>
   /** @throws when the database cannot be read or written */
   healthCheck: () => Promise<void>
+  log: Log
 }
 
-export function createOperationsHandlers({ own, states, healthCheck }: Operations) {
+export function createOperationsHandlers({ own, states, healthCheck, log }: Operations) {
   return {
     async health(): Promise<Reply> {
       const { worker, release, startedAt, draining } = own()
-      const problem = draining ? 'draining' : await problemOf(healthCheck)
+      const problem = draining ? 'draining' : await checkDatabase()
       const workers = (await states()).map(({ families, ...state }) => ({
         ...state,
         startedAt: new Date(state.startedAt).toISOString(),
@@ -42,12 +45,17 @@ export function createOperationsHandlers({ own, states, healthCheck }: Operation
       return text(200, `ECHO: ${incoming.method}\n`)
     },
   }
-}
 
-async function problemOf(check: () => Promise<void>): Promise<string | undefined> {
-  try {
-    await check()
-  } catch (error) {
-    return (error as Error).message
+  /** What is wrong with the database, in words for everyone. */
+  async function checkDatabase(): Promise<string | undefined> {
+    try {
+      await healthCheck()
+    } catch (error) {
+      if (error instanceof HttpError) return error.message
+      log.error({ message: 'health check', error: String(error) })
+      return 'The database cannot be used'
+    }
   }
 }
+
+

@@ -19,24 +19,27 @@ const bucketsSeconds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.
 
 /** Counts the requests of one worker. */
 export class RequestMetrics {
-  readonly #counts = new Map<string, number>()
-  readonly #durations = new Map<string, Histogram>()
+  readonly #routes = new Map<string, { counts: Map<string, number[]>; durations: Histogram }>()
 
   observe({ method, route, status, durationMs }: Outcome) {
-    const key = `${route} ${method} ${status}`
-    this.#counts.set(key, (this.#counts.get(key) ?? 0) + 1)
-    const histogram = this.#durations.get(route) ?? new Histogram()
-    this.#durations.set(route, histogram)
-    histogram.observe(durationMs / 1000)
+    const { counts, durations } = getOrSet(this.#routes, route, newRoute)
+    const byStatus = getOrSet(counts, method, newCounts)
+    byStatus[status] = (byStatus[status] ?? 0) + 1
+    durations.observe(durationMs / 1000)
   }
 
   families(): Family[] {
-    const counts = [...this.#counts].map(([key, value]) => {
-      const [route = '', method = '', status = ''] = key.split(' ')
-      return { labels: { route, method, status }, value }
-    })
-    const durations = [...this.#durations].flatMap(([route, histogram]) =>
-      histogram.samples().map((sample) => ({ ...sample, labels: { route, ...sample.labels } })),
+    const routes = [...this.#routes]
+    const counts = routes.flatMap(([route, { counts }]) =>
+      [...counts].flatMap(([method, byStatus]) =>
+        Object.entries(byStatus).map(([status, value]) => ({
+          labels: { route, method, status },
+          value,
+        })),
+      ),
+    )
+    const durations = routes.flatMap(([route, { durations }]) =>
+      durations.samples().map((sample) => ({ ...sample, labels: { route, ...sample.labels } })),
     )
     return [
       {
@@ -53,6 +56,22 @@ export class RequestMetrics {
       },
     ]
   }
+}
+
+function newRoute() {
+  return { counts: new Map<string, number[]>(), durations: new Histogram() }
+}
+
+function newCounts(): number[] {
+  return []
+}
+
+function getOrSet<Key, Value>(map: Map<Key, Value>, key: Key, make: () => Value): Value {
+  const known = map.get(key)
+  if (known !== undefined) return known
+  const made = make()
+  map.set(key, made)
+  return made
 }
 
 class Histogram {

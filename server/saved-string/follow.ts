@@ -21,7 +21,7 @@ export interface Follow {
  */
 export function createFollow(store: SavedStringStore, limit: number): Follow {
   const streams = new Set<ServerResponse>()
-  let shown: SavedString
+  let shown: SavedString | undefined
   let poll: NodeJS.Timeout | undefined
   let heartbeat: NodeJS.Timeout | undefined
   let ended = false
@@ -37,11 +37,13 @@ export function createFollow(store: SavedStringStore, limit: number): Follow {
     return { status: 200, headers, stream: add }
   }
 
-  function add(response: ServerResponse) {
+  async function add(response: ServerResponse) {
+    response.write('retry: 1000\n')
     if (streams.size === 0) start()
     streams.add(response)
     response.on('close', () => remove(response))
-    response.write(`retry: 1000\n${eventOf(store.current())}`)
+    shown ??= await store.current()
+    if (!response.writableEnded) response.write(eventOf(shown))
   }
 
   function remove(response: ServerResponse) {
@@ -50,18 +52,18 @@ export function createFollow(store: SavedStringStore, limit: number): Follow {
   }
 
   function start() {
-    shown = store.current()
     poll = setInterval(tellChange, pollMs)
     heartbeat = setInterval(() => tell(':\n\n'), heartbeatMs)
   }
 
   function stop() {
+    shown = undefined
     clearInterval(poll)
     clearInterval(heartbeat)
   }
 
-  function tellChange() {
-    const current = store.current()
+  async function tellChange() {
+    const current = await store.current()
     if (current === shown) return
     shown = current
     tell(eventOf(current))

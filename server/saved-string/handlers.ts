@@ -1,5 +1,5 @@
 import { assertClean, contentType, readText, unsupportedType } from '../http/body.ts'
-import { entityTags } from '../http/conditional.ts'
+import { readIfMatch } from '../http/conditional.ts'
 import { fieldError, HttpError } from '../http/http-error.ts'
 import { objectWith, parseJson, stringField } from '../http/json.ts'
 import { empty, type Reply } from '../http/reply.ts'
@@ -20,8 +20,8 @@ export function createSavedStringHandlers(
 
   return {
     /** The page, rendered once for each value. */
-    get(): Reply {
-      const current = store.current()
+    async get(): Promise<Reply> {
+      const current = await store.current()
       if (current !== shown) {
         shown = current
         reply = page(current)
@@ -31,7 +31,7 @@ export function createSavedStringHandlers(
 
     async put(request: HttpRequest): Promise<Reply> {
       const value = await readString(request)
-      const version = await store.save(value, readCondition(request))
+      const version = await store.save(value, readIfMatch(request.incoming))
       if (version === undefined) {
         throw new HttpError(412, 'Someone else was faster: read the string again, then decide')
       }
@@ -48,12 +48,14 @@ export function createSavedStringHandlers(
 async function readString(request: HttpRequest): Promise<string> {
   const type = contentType(request)
   const text = await readText(request, request.limits.bodyLimitBytes)
-  if (type === '' || type === 'text/plain') return text
   if (type === 'application/json') {
     return stringField(objectWith(parseJson(text), ['string']).string, 'string')
   }
-  if (type === 'application/x-www-form-urlencoded') return readForm(text)
-  throw unsupportedType(type, supported)
+  const isForm = type === 'application/x-www-form-urlencoded'
+  if (!isForm && type !== '' && type !== 'text/plain') throw unsupportedType(type, supported)
+  const value = isForm ? readForm(text) : text
+  assertClean(value, 'The string')
+  return value
 }
 
 /** What `curl -d` sends: the field `string` of a form, else the text as it is. */
@@ -61,14 +63,5 @@ function readForm(text: string): string {
   if (!/(^|&)string=/.test(text)) return text
   const values = searchParameters(text).filter(([name]) => name === 'string')
   if (values.length > 1) throw fieldError('string', 'is given twice: keep one')
-  const value = values[0]?.[1] as string
-  assertClean(value, 'The string')
-  return value
-}
-
-/** The versions in If-Match, whichever release and encoding their entity tags are of. */
-function readCondition(request: HttpRequest): string[] | undefined {
-  const header = request.header('if-match')
-  if (header === undefined || header.trim() === '*') return undefined
-  return entityTags(header).map((tag) => tag.split('-')[0] as string)
+  return values[0]?.[1] as string
 }

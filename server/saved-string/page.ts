@@ -23,7 +23,7 @@ export function createPage({ needsToken }: { needsToken: boolean }) {
       status: 200,
       headers,
       etag: etag(version),
-      body: Buffer.from(before + heading + below + after),
+      body: before + heading + below + after,
     }
   }
 

@@ -8,7 +8,7 @@ export interface SavedString {
 
 export interface SavedStringStore {
   /** Never older than the last write acknowledged by any worker; the same object until it changes. */
-  current: () => SavedString
+  current: () => Promise<SavedString>
   /** Gives the new version, or undefined where the version on disk is none of `ifVersions`. */
   save: (value: string, ifVersions?: string[]) => Promise<string | undefined>
 }
@@ -24,8 +24,8 @@ export function createSavedStringStore(database: Database): SavedStringStore {
   let current: SavedString = { value: '', version: '' }
 
   return {
-    current() {
-      const latest = database.version()
+    async current() {
+      const latest = await database.version()
       if (latest !== databaseVersion) refresh(latest)
       return current
     },

@@ -1,0 +1,90 @@
+// Who takes part, and how each is started: one process each, production settings, no log but ours.
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { buildOnebox } from './onebox.ts'
+import { run } from './processes.ts'
+import { note, step } from './report/print.ts'
+import { ask, type Bench, type Contestant, withServers } from './servers.ts'
+
+const folder = join(import.meta.dirname, 'peers')
+const python = '/usr/bin/python3'
+
+/** Headers that Node or the request gives an answer, not the page. */
+const changingHeaders = ['connection', 'content-length', 'date', 'keep-alive', 'transfer-encoding']
+
+export async function findContestants(temporary: string): Promise<Contestant[]> {
+  return [await buildOnebox(temporary), ...nodePeers(), ...(await pythonPeers())]
+}
+
+/** Our page, byte for byte, for the peers to answer with. */
+export async function preparePage(bench: Bench): Promise<Record<string, string>> {
+  step('Taking the page from onebox, for the peers to serve the same')
+  const onebox = bench.contestants.slice(0, 1)
+  const answer = await withServers(bench, onebox, {}, ([server]) => ask('GET', `${server?.url}/`))
+  const files = {
+    PAGE_FILE: join(bench.folder, 'page.html'),
+    PAGE_HEADERS_FILE: join(bench.folder, 'page-headers.json'),
+  }
+  writeFileSync(files.PAGE_FILE, answer.body)
+  writeFileSync(files.PAGE_HEADERS_FILE, JSON.stringify(staticHeaders(answer.headers)))
+  note(`${answer.body.length} bytes`)
+  return files
+}
+
+function staticHeaders(headers: NodeJS.Dict<string | string[]>) {
+  const changing = [...changingHeaders, 'x-request-id', 'traceparent']
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !changing.includes(name)))
+}
+
+function nodePeers(): Contestant[] {
+  return [
+    nodePeer('node:http', 'node-http.mjs', process.versions.node),
+    nodePeer('Fastify', 'fastify.mjs', installedVersion('fastify')),
+    nodePeer('Hono', 'hono.mjs', installedVersion('hono')),
+    nodePeer('Express', 'express.mjs', installedVersion('express')),
+  ]
+}
+
+function nodePeer(name: string, file: string, version: string): Contestant {
+  return { name, version, command: () => [process.execPath, join(folder, file)] }
+}
+
+function installedVersion(name: string): string {
+  const file = join(import.meta.dirname, 'node_modules', name, 'package.json')
+  return JSON.parse(readFileSync(file, 'utf8')).version
+}
+
+async function pythonPeers(): Promise<Contestant[]> {
+  const peers = [
+    await pythonPeer('Flask', ['flask', 'gunicorn'], gunicorn, 'python3-flask gunicorn'),
+    await pythonPeer('aiohttp', ['aiohttp'], aiohttp, 'python3-aiohttp'),
+  ]
+  return peers.filter((peer) => peer !== null)
+}
+
+/** Threads rather than the sync worker, which answers one request a connection. */
+function gunicorn(port: number): string[] {
+  const bind = ['--bind', `127.0.0.1:${port}`, '--keep-alive', '75', '--graceful-timeout', '1']
+  const worker = ['--workers', '1', '--worker-class', 'gthread', '--threads', '4']
+  return [python, '-m', 'gunicorn', ...worker, ...bind, '--log-level', 'error', 'flask_peer:app']
+}
+
+function aiohttp(): string[] {
+  return [python, join(folder, 'aiohttp_peer.py')]
+}
+
+async function pythonPeer(
+  name: string,
+  modules: string[],
+  command: Contestant['command'],
+  packages: string,
+): Promise<Contestant | null> {
+  const script = `import ${modules.join(', ')}; print(${modules[0]}.__version__)`
+  try {
+    const version = (await run([python, '-W', 'ignore', '-c', script])).trim()
+    return { name, version, command, cwd: folder }
+  } catch {
+    note(`${name} is left out: apt install ${packages}`)
+    return null
+  }
+}

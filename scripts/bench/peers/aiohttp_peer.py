@@ -1,0 +1,21 @@
+# SQLite is called on the event loop, as better-sqlite3 is by the Node peers: on one core a thread
+# pool costs every request more than it gains.
+import os
+
+import store
+from aiohttp import web
+from page import render_page
+
+
+async def get_page(request):
+    return web.Response(text=render_page(store.read()), content_type="text/html")
+
+
+async def put_string(request):
+    store.save(await request.text())
+    return web.Response(status=204)
+
+
+app = web.Application()
+app.add_routes([web.get("/", get_page), web.put("/", put_string)])
+web.run_app(app, host=os.environ["HOST"], port=int(os.environ["PORT"]), access_log=None, print=None)

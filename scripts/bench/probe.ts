@@ -1,0 +1,54 @@
+// node probe.ts URL RATE SECONDS PAUSE_MS: how long GETs take that are sent at a fixed rate, whether or not
+// earlier ones have been answered; a slow answer thus keeps no later request from being counted.
+// Timed from the sending: the lateness of this process's own timers is not the server's.
+import { Agent, get } from 'node:http'
+import { setTimeout as delay } from 'node:timers/promises'
+import { percentile } from './report/statistics.ts'
+
+const [url = '', rate = '', seconds = '', pauseMs = ''] = process.argv.slice(2)
+const connections = 512
+const answerTimeoutMs = 20_000
+// All connections in turn, so that none grows old. Where they do not suffice, requests queue here,
+// and their wait counts.
+const agent = new Agent({ keepAlive: true, maxSockets: connections, maxFreeSockets: connections })
+
+// The connections are there before the load is: a server that is slow to accept is not our subject.
+await Promise.all(Array.from({ length: connections }, timeOfOne))
+await delay(Number(pauseMs))
+const times = await Promise.all(await sendAtRate())
+agent.destroy()
+const answered = times.filter((time) => time !== null)
+console.log(
+  JSON.stringify({
+    p50: percentile(answered, 50),
+    p99: percentile(answered, 99),
+    requests: times.length,
+    failures: times.length - answered.length,
+  }),
+)
+
+/** Comes back when all are sent, whatever has been answered: waiting would let the load run out. */
+async function sendAtRate(): Promise<Promise<number | null>[]> {
+  const sent: Promise<number | null>[] = []
+  const start = performance.now()
+  const total = Number(seconds) * Number(rate)
+  while (sent.length < total) {
+    const due = ((performance.now() - start) / 1000) * Number(rate)
+    while (sent.length < Math.min(due, total)) sent.push(timeOfOne())
+    await delay(1)
+  }
+  return sent
+}
+
+function timeOfOne(): Promise<number | null> {
+  const { promise, resolve } = Promise.withResolvers<number | null>()
+  const start = performance.now()
+  const request = get(url, { agent, timeout: answerTimeoutMs }, (response) => {
+    const good = response.statusCode === 200
+    response.resume().on('end', () => resolve(good ? performance.now() - start : null))
+    response.on('error', () => resolve(null))
+  })
+  request.on('timeout', () => request.destroy())
+  request.on('error', () => resolve(null))
+  return promise
+}

@@ -1,0 +1,88 @@
+// What the plot shows of the results: words and numbers, no places.
+import type { Latency, Memory, Rate, Results, Rows } from './results.ts'
+
+interface Bar {
+  label: string
+  value: number
+  shown: string
+  ours: boolean
+}
+
+interface Span {
+  label: string
+  from: number
+  to: number
+  shown: string
+  ours: boolean
+}
+
+interface Titles {
+  title: string
+  subtitle: string
+}
+
+export type Panel = Titles & ({ kind: 'bars'; bars: Bar[] } | { kind: 'spans'; spans: Span[] })
+
+const durable = 'Durable PUT /, requests/s'
+
+export function panels({ get, put, putSlow, latency, rows, memory }: Results): Panel[] {
+  return [
+    get && bars('GET /, requests/s', 'The page, 64 keep-alive connections', get.map(rateBar)),
+    memory && bars('Memory, MB', 'Peak of a worker under GET and PUT load', memory.map(memoryBar)),
+    put && bars(durable, 'On disk before the 204, plain disk', put.map(rateBar)),
+    putSlow && bars(durable, '2 ms added to every fsync', putSlow.map(rateBar)),
+    latency && spans(latency),
+    rows &&
+      bars(
+        'GET /movies, requests/s',
+        'One movie, or a page of 100, by the rows of the table',
+        rowBars(rows),
+      ),
+  ].filter((panel) => panel !== undefined)
+}
+
+function bars(title: string, subtitle: string, content: Bar[]): Panel {
+  return { kind: 'bars', title, subtitle, bars: content }
+}
+
+function spans(latencies: Latency[]): Panel {
+  const title = 'GET / p99, ms: quiet → while PUTs saturate'
+  const subtitle = '500 requests/s, 10 ms added to every fsync, logarithmic scale'
+  return { kind: 'spans', title, subtitle, spans: latencies.map(latencySpan) }
+}
+
+function rateBar({ name, median }: Rate): Bar {
+  return { label: name, value: median, shown: whole(median), ours: name === 'onebox' }
+}
+
+function memoryBar({ name, peakMb }: Memory): Bar {
+  return { label: name, value: peakMb, shown: whole(peakMb), ours: name === 'onebox' }
+}
+
+function rowBars(rows: Rows[]): Bar[] {
+  return [
+    ...rows.map(({ rows, points }) => rowBar(`movie, ${sizeOf(rows)}`, points)),
+    ...rows.map(({ rows, pages }) => rowBar(`page, ${sizeOf(rows)}`, pages)),
+  ]
+}
+
+function rowBar(label: string, rate: Rate): Bar {
+  return { ...rateBar(rate), label, ours: true }
+}
+
+function sizeOf(rows: number): string {
+  return rows >= 1e6 ? `${rows / 1e6} M` : `${rows / 1000} k`
+}
+
+function latencySpan({ name, quietP99, loadedP99 }: Latency): Span {
+  const shown = `${figure(quietP99)} → ${figure(loadedP99)}`
+  return { label: name, from: quietP99, to: loadedP99, shown, ours: name === 'onebox' }
+}
+
+function figure(milliseconds: number): string {
+  return milliseconds < 10 ? milliseconds.toFixed(1) : whole(milliseconds)
+}
+
+function whole(value: number): string {
+  return Math.round(value).toLocaleString('en-US')
+}

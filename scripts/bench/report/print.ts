@@ -1,0 +1,83 @@
+import { styleText } from 'node:util'
+import type { Bench } from '../servers.ts'
+import { type Goal, type Latency, type Memory, type Rate, type Rows, rateNamed } from './results.ts'
+import { table } from './table.ts'
+
+export function step(text: string) {
+  console.log(`${styleText('bold', '→')} ${text}`)
+}
+
+export function note(text: string) {
+  console.log(`  ${text}`)
+}
+
+export function failed(error: unknown) {
+  const message = error instanceof Error ? error.message : String(error)
+  console.error(styleText('red', message))
+  if (process.env.DEBUG) console.error(error)
+}
+
+export function progress({ options }: Bench, round: number, name: string, result: string) {
+  console.log(`  round ${round}/${options.rounds}  ${name.padEnd(16)}  ${result}`)
+}
+
+export function printRates(title: string, rates: Rate[]) {
+  const head = [title, 'requests/s', 'lowest', 'highest', '× node:http', '× Fastify']
+  const rows = rates.map(({ name, median, rounds }) => [
+    name,
+    whole(median),
+    whole(Math.min(...rounds)),
+    whole(Math.max(...rounds)),
+    (median / rateNamed(rates, 'node:http')).toFixed(2),
+    (median / rateNamed(rates, 'Fastify')).toFixed(2),
+  ])
+  print(head, rows)
+}
+
+export function printLatencies(latencies: Latency[]) {
+  const head = ['GET /, ms', 'quiet p50', 'quiet p99', 'loaded p50', 'loaded p99', 'p99 ratio']
+  const rows = latencies.map(({ name, quietP50, quietP99, loadedP50, loadedP99 }) => [
+    name,
+    ...[quietP50, quietP99, loadedP50, loadedP99].map((time) => time.toFixed(2)),
+    (loadedP99 / quietP99).toFixed(1),
+  ])
+  print(head, rows)
+}
+
+export function printRows(measured: Rows[]) {
+  const head = ['GET /movies', 'points/s', '× 1,000 rows', 'pages/s', '× 1,000 rows']
+  const rows = measured.map(({ rows, points, pages }) => [
+    `${whole(rows)} rows`,
+    whole(points.median),
+    (points.median / (measured[0]?.points.median ?? Number.NaN)).toFixed(2),
+    whole(pages.median),
+    (pages.median / (measured[0]?.pages.median ?? Number.NaN)).toFixed(2),
+  ])
+  print(head, rows)
+}
+
+export function printMemory(memories: Memory[]) {
+  const head = ['Memory, MB', 'started', 'under load', 'peak']
+  const rows = memories.map(({ name, startMb, loadMb, peakMb }) => [
+    name,
+    ...[startMb, loadMb, peakMb].map(whole),
+  ])
+  print(head, rows)
+}
+
+export function printGoals(goals: Goal[]) {
+  const head = ['Goal', 'wanted', 'got', '']
+  print(
+    head,
+    goals.map(({ name, wanted, got, met }) => [name, wanted, got, met ? 'met' : 'missed']),
+  )
+}
+
+function print(head: string[], rows: string[][]) {
+  const [first = '', ...rest] = table(head, rows).split('\n')
+  console.log(['', styleText('bold', first), ...rest, ''].join('\n'))
+}
+
+function whole(value: number): string {
+  return Math.round(value).toLocaleString('en-US')
+}

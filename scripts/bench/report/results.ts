@@ -1,0 +1,84 @@
+import type { Machine } from '../machine.ts'
+import { hundredths, median } from './statistics.ts'
+
+/** Requests a second, of each round and in the middle. */
+export interface Rate {
+  name: string
+  median: number
+  rounds: number[]
+}
+
+export interface LatencyRound {
+  quiet: { p50: number; p99: number }
+  loaded: { p50: number; p99: number }
+}
+
+/** Milliseconds, medians over the rounds. */
+export interface Latency {
+  name: string
+  quietP50: number
+  quietP99: number
+  loadedP50: number
+  loadedP99: number
+  rounds: LatencyRound[]
+}
+
+export interface Rows {
+  rows: number
+  points: Rate
+  pages: Rate
+}
+
+/** Resident megabytes (10⁶ bytes) of the process that answers. */
+export interface Memory {
+  name: string
+  startMb: number
+  loadMb: number
+  peakMb: number
+}
+
+export interface Results {
+  get?: Rate[]
+  put?: Rate[]
+  putSlow?: Rate[]
+  latency?: Latency[]
+  rows?: Rows[]
+  memory?: Memory[]
+}
+
+export interface Goal {
+  name: string
+  wanted: string
+  got: string
+  met: boolean
+}
+
+export interface Report {
+  date: string
+  machine: Machine
+  rounds: number
+  seconds: number
+  versions: { name: string; version: string }[]
+  results: Results
+  goals: Goal[]
+  failures: string[]
+}
+
+export function rateOf(name: string, rounds: number[] = []): Rate {
+  return { name, median: Math.round(median(rounds)), rounds }
+}
+
+export function latencyOf(name: string, rounds: LatencyRound[] = []): Latency {
+  return {
+    name,
+    quietP50: hundredths(median(rounds.map(({ quiet }) => quiet.p50))),
+    quietP99: hundredths(median(rounds.map(({ quiet }) => quiet.p99))),
+    loadedP50: hundredths(median(rounds.map(({ loaded }) => loaded.p50))),
+    loadedP99: hundredths(median(rounds.map(({ loaded }) => loaded.p99))),
+    rounds,
+  }
+}
+
+export function rateNamed(rates: readonly Rate[], name: string): number {
+  return rates.find((rate) => rate.name === name)?.median ?? Number.NaN
+}

@@ -1,0 +1,21 @@
+/**
+ * Measures one after the other, round after round, each round beginning with another one, so that
+ * a noisy minute of the machine or the warmth a neighbour leaves behind meets all of them alike.
+ */
+export async function alternate<Item, Result>(
+  rounds: number,
+  items: Item[],
+  measure: (item: Item, round: number) => Promise<Result>,
+): Promise<Result[][]> {
+  const results: Result[][] = items.map(() => [])
+  for (let round = 1; round <= rounds; round += 1) {
+    for (const index of rotated(items.length, round - 1)) {
+      results[index]?.push(await measure(items[index] as Item, round))
+    }
+  }
+  return results
+}
+
+function rotated(length: number, by: number): number[] {
+  return Array.from({ length }, (_, index) => (index + by) % length)
+}

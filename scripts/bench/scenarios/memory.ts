@@ -1,0 +1,65 @@
+import { readFileSync } from 'node:fs'
+import { printMemory, progress, step } from '../report/print.ts'
+import type { Memory, Results } from '../report/results.ts'
+import { alternate } from '../rounds.ts'
+import { type Bench, type Server, withServers } from '../servers.ts'
+import { load } from '../wrk.ts'
+
+const sampleMs = 100
+const loadSeconds = 2
+
+/** What a worker takes of memory when it has started, and under GET and PUT load. */
+export async function measureMemory(bench: Bench): Promise<Results> {
+  step('Memory per worker: GET and PUT load in turns')
+  const memory = await withServers(bench, bench.contestants, {}, (servers) =>
+    measureServers(bench, servers),
+  )
+  printMemory(memory)
+  return { memory }
+}
+
+async function measureServers(bench: Bench, servers: Server[]): Promise<Memory[]> {
+  const startMb = servers.map((server) => memoryOf(server).residentMb)
+  const results = await alternate(bench.options.rounds, servers, async (server, round) => {
+    const loadMb = await measure(bench, server)
+    progress(bench, round, server.name, `${loadMb} MB`)
+    return loadMb
+  })
+  return servers.map((server, index) => ({
+    name: server.name,
+    startMb: startMb[index] ?? 0,
+    loadMb: Math.max(...(results[index] ?? [])),
+    peakMb: memoryOf(server).peakMb,
+  }))
+}
+
+async function measure(bench: Bench, server: Server): Promise<number> {
+  const seconds = Math.min(bench.options.seconds, loadSeconds)
+  let most = 0
+  const timer = setInterval(() => {
+    most = Math.max(most, memoryOf(server).residentMb)
+  }, sampleMs)
+  try {
+    await load(bench, server, { script: 'get.lua', connections: 64, seconds })
+    await load(bench, server, { script: 'put.lua', connections: 256, seconds })
+  } finally {
+    clearInterval(timer)
+  }
+  return most
+}
+
+function memoryOf({ pid }: Server) {
+  const status = readFileSync(`/proc/${workerPid(pid)}/status`, 'utf8')
+  return { residentMb: megabytes(status, 'VmRSS'), peakMb: megabytes(status, 'VmHWM') }
+}
+
+/** gunicorn answers in a child process; everyone else in the one that was started. */
+function workerPid(pid: number): number {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim()
+  return children === '' ? pid : Number(children.split(' ')[0])
+}
+
+function megabytes(status: string, field: string): number {
+  const kibibytes = Number(new RegExp(`^${field}:\\s*(\\d+)`, 'm').exec(status)?.[1])
+  return Math.round((kibibytes * 1024) / 1e6)
+}

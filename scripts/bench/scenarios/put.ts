@@ -1,0 +1,74 @@
+import { note, printRates, progress, step } from '../report/print.ts'
+import { type Rate, type Results, rateOf } from '../report/results.ts'
+import { alternate } from '../rounds.ts'
+import { ask, type Bench, type Server, type ServerSettings, withServers } from '../servers.ts'
+import { load } from '../wrk.ts'
+
+const connections = 256
+const fsyncDelayMs = 2
+
+/** PUT / that is on disk when it is answered, on this disk and on a slower one. */
+export async function measurePut(bench: Bench): Promise<Results> {
+  const put = await measureDisk(bench, 'PUT / on the plain disk', {})
+  if (!bench.slowDisk) {
+    note('PUT / on the slow disk is left out: no C compiler')
+    return { put }
+  }
+  const title = `PUT / with ${fsyncDelayMs} ms added to each fsync`
+  return { put, putSlow: await measureDisk(bench, title, { fsyncDelayMs }) }
+}
+
+async function measureDisk(bench: Bench, title: string, settings: ServerSettings) {
+  const { rounds, seconds } = bench.options
+  step(`${title}: ${connections} connections, ${rounds} rounds of ${seconds} s`)
+  const rates = await withServers(bench, bench.contestants, settings, (servers) =>
+    measureServers(bench, servers, settings),
+  )
+  printRates(title, rates)
+  return rates
+}
+
+async function measureServers(
+  bench: Bench,
+  servers: Server[],
+  settings: ServerSettings,
+): Promise<Rate[]> {
+  for (const server of servers) {
+    await checkDelay(bench, server, settings)
+    await load(bench, server, { script: 'put.lua', connections, seconds: 2 })
+  }
+  const results = await alternate(bench.options.rounds, servers, (server, round) =>
+    measure(bench, server, round),
+  )
+  return servers.map(({ name }, index) => rateOf(name, results[index]))
+}
+
+async function measure(bench: Bench, server: Server, round: number): Promise<number> {
+  const { seconds } = bench.options
+  const rate = await load(bench, server, { script: 'put.lua', connections, seconds })
+  await checkStored(bench, server, /bench \d+/)
+  await put(bench, server, `last of round ${round}`)
+  await checkStored(bench, server, new RegExp(`last of round ${round}`))
+  progress(bench, round, server.name, `${rate.toLocaleString('en-US')} requests/s`)
+  return rate
+}
+
+/** Who answers a PUT sooner than the disk takes has not waited for it. */
+async function checkDelay(bench: Bench, server: Server, { fsyncDelayMs = 0 }: ServerSettings) {
+  const start = performance.now()
+  await put(bench, server, 'is it on disk?')
+  if (performance.now() - start >= fsyncDelayMs) return
+  bench.failures.push(`${server.name}: PUT / was answered before its fsync`)
+}
+
+async function put(bench: Bench, server: Server, string: string) {
+  const { status } = await ask('PUT', `${server.url}/`, string)
+  if (status !== 204) bench.failures.push(`${server.name}: PUT / answered ${status}, not 204`)
+}
+
+async function checkStored(bench: Bench, server: Server, string: RegExp) {
+  const { body } = await ask('GET', `${server.url}/`)
+  const heading = /<h1>The saved string is (.*)<\/h1>/.exec(body)?.[1] ?? ''
+  if (string.test(heading)) return
+  bench.failures.push(`${server.name}: the string should match ${string}, it is "${heading}"`)
+}

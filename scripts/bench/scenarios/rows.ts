@@ -1,0 +1,119 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { randomPoint } from '../movies.ts'
+import { run } from '../processes.ts'
+import { printRows, progress, step } from '../report/print.ts'
+import { type Results, type Rows, rateOf } from '../report/results.ts'
+import { alternate } from '../rounds.ts'
+import { ask, type Bench, type Server, withServers } from '../servers.ts'
+import { load } from '../wrk.ts'
+
+const connections = 64
+const pageLimit = 100
+/** Many keys, so that each round asks for rows all over the table. */
+const pointCount = 200_000
+const pageCount = 400
+const yearCount = 125
+const prefillScript = join(import.meta.dirname, '../prefill.ts')
+
+/** Reads of one movie and of pages of them, in small and large tables. */
+export async function measureRows(bench: Bench): Promise<Results> {
+  const sizes = sizesOf(bench)
+  for (const size of sizes) await prefill(bench, size)
+  step(`GET /movies: ${connections} connections, points and pages of ${pageLimit}`)
+  const rows = await withTables(bench, sizes, [])
+  printRows(rows)
+  return { rows }
+}
+
+function sizesOf({ options }: Bench): number[] {
+  if (options.quick) return [1000, 100_000]
+  return options.tenMillion ? [1000, 1_000_000, 10_000_000] : [1000, 1_000_000]
+}
+
+/** The server makes the schema; the rows then go straight into its file. */
+async function prefill(bench: Bench, size: number) {
+  step(`Filling a table with ${size.toLocaleString('en-US')} movies`)
+  const dataDir = tableFolder(bench, size)
+  mkdirSync(dataDir)
+  await withServers(bench, bench.contestants.slice(0, 1), { dataDir }, async () => {})
+  const command = [process.execPath, prefillScript, join(dataDir, 'onebox.db'), `${size}`]
+  await run(command, { stdio: ['ignore', 'inherit', 'pipe'] })
+}
+
+/** Starts one server a table, one inside the other, and measures when all are up. */
+async function withTables(bench: Bench, sizes: number[], servers: Server[]): Promise<Rows[]> {
+  const [size, ...rest] = sizes
+  if (size === undefined) return measureServers(bench, servers)
+  const onebox = bench.contestants.slice(0, 1)
+  return withServers(bench, onebox, { dataDir: tableFolder(bench, size) }, (started) =>
+    withTables(bench, rest, [...servers, ...started]),
+  )
+}
+
+async function measureServers(bench: Bench, servers: Server[]): Promise<Rows[]> {
+  const sizes = sizesOf(bench)
+  const points = sizes.map((size) => writePaths(bench, `points-${size}`, pointPaths(size)))
+  const pages: string[] = []
+  for (const [index, server] of servers.entries()) {
+    const paths = await pagePaths(server, sizes[index] ?? 0)
+    pages.push(writePaths(bench, `pages-${sizes[index]}`, paths))
+  }
+  const pointRates = await measurePaths(bench, servers, points)
+  const pageRates = await measurePaths(bench, servers, pages)
+  return sizes.map((rows, index) => ({
+    rows,
+    points: rateOf('points', pointRates[index]),
+    pages: rateOf('pages', pageRates[index]),
+  }))
+}
+
+async function measurePaths(bench: Bench, servers: Server[], files: string[]) {
+  const items = servers.map((server, index) => ({ server, file: files[index] ?? '' }))
+  const { rounds, seconds } = bench.options
+  const read = (server: Server, file: string, duration: number) =>
+    load(bench, server, { script: 'paths.lua', connections, seconds: duration, args: [file] })
+  for (const { server, file } of items) await read(server, file, 2)
+  return alternate(rounds, items, async ({ server, file }, round) => {
+    const rate = await read(server, file, seconds)
+    progress(bench, round, file.replace(/.*\//, ''), `${rate.toLocaleString('en-US')} requests/s`)
+    return rate
+  })
+}
+
+function pointPaths(size: number): string[] {
+  return Array.from({ length: pointCount }, () => randomPoint(size))
+}
+
+/** Full pages only, from cursors that the server hands out at random years and distances. */
+async function pagePaths({ url }: Server, size: number): Promise<string[]> {
+  const paths: string[] = []
+  const distances = Math.min(1000, size / yearCount - 1)
+  for (let tries = 0; tries < 2 * pageCount && paths.length < pageCount; tries += 1) {
+    const year = 1900 + Math.floor(Math.random() * yearCount)
+    const distance = 1 + Math.floor(Math.random() * distances)
+    const path = await pageAfter(url, `/movies?year=${year}&limit=${distance}`)
+    if (path) paths.push(path)
+  }
+  if (paths.length < pageCount) throw new Error(`Only ${paths.length} full pages were found`)
+  return paths
+}
+
+async function pageAfter(url: string, path: string): Promise<string | null> {
+  const { next } = JSON.parse((await ask('GET', url + path)).body)
+  const cursor = new URL(next ?? '/', url).searchParams.get('cursor')
+  if (cursor === null) return null
+  const page = `/movies?limit=${pageLimit}&cursor=${encodeURIComponent(cursor)}`
+  const { movies } = JSON.parse((await ask('GET', url + page)).body)
+  return movies?.length === pageLimit ? page : null
+}
+
+function writePaths({ folder }: Bench, name: string, paths: string[]): string {
+  const file = join(folder, name)
+  writeFileSync(file, `${paths.join('\n')}\n`)
+  return file
+}
+
+function tableFolder({ folder }: Bench, size: number): string {
+  return join(folder, `table-${size}`)
+}

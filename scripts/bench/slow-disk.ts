@@ -1,0 +1,16 @@
+import { join } from 'node:path'
+import { hasCommand, run } from './processes.ts'
+import { note, step } from './report/print.ts'
+
+/** The library that makes each fsync wait, or null where it cannot be compiled. */
+export async function buildSlowDisk(folder: string): Promise<string | null> {
+  step('Compiling the slow disk (slow-disk/fsync-delay.c)')
+  if (!hasCommand('cc')) {
+    note('The slow disk is left out: apt install gcc libc6-dev')
+    return null
+  }
+  const library = join(folder, 'fsync-delay.so')
+  const source = join(import.meta.dirname, 'slow-disk/fsync-delay.c')
+  await run(['cc', '-O2', '-shared', '-fPIC', '-o', library, source, '-ldl'])
+  return library
+}

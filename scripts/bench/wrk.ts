@@ -1,0 +1,44 @@
+import { join } from 'node:path'
+import { run } from './processes.ts'
+import { type Bench, emptyLog, type Server } from './servers.ts'
+
+const folder = join(import.meta.dirname, 'wrk')
+
+export interface Load {
+  script: 'get.lua' | 'put.lua' | 'paths.lua'
+  connections: number
+  seconds: number
+  args?: string[]
+  /** Lets everything else on the load's core go first. */
+  yielding?: boolean
+}
+
+interface Report {
+  requests: number
+  seconds: number
+  statuses: number
+  connects: number
+  reads: number
+  writes: number
+  timeouts: number
+}
+
+/** Puts a server under load; answers its rate a second and notes what failed. */
+export async function load(bench: Bench, server: Server, wanted: Load): Promise<number> {
+  const output = await run(command(server, wanted), { cwd: folder }).catch((error) => {
+    throw new Error(`${server.name} under load: ${error.message}`)
+  })
+  const report: Report = JSON.parse(/^\{.*\}$/m.exec(output)?.[0] ?? '{}')
+  const failures = report.statuses + report.connects + report.reads + report.writes
+  if (failures + report.timeouts > 0 || report.requests === 0) {
+    bench.failures.push(`${server.name}: ${wanted.script} failed: ${JSON.stringify(report)}`)
+  }
+  emptyLog(server)
+  return Math.round(report.requests / report.seconds)
+}
+
+function command({ url }: Server, { script, connections, seconds, args, yielding }: Load) {
+  const size = ['--threads', '1', '--connections', `${connections}`, '--duration', `${seconds}s`]
+  const wrk = ['wrk', ...size, '--timeout', '10s', '--script', script, `${url}/`]
+  return [...(yielding ? ['nice', '-n', '19'] : []), ...wrk, ...(args ? ['--', ...args] : [])]
+}

@@ -1,0 +1,16 @@
+-- Asks for the paths of a file (one a line), one after the other and round again.
+require 'report'
+
+local paths = {}
+local next = 0
+
+function init(args)
+  for path in io.lines(args[1]) do
+    paths[#paths + 1] = path
+  end
+end
+
+function request()
+  next = next % #paths + 1
+  return wrk.format(nil, paths[next])
+end

@@ -1,0 +1,231 @@
+// Loads movies from a file or an address into a running onebox: `npm run load-movies -- FILE|URL`.
+import { STATUS_CODES } from 'node:http'
+import { parseArgs } from 'node:util'
+import { runCommand } from './support/fail.ts'
+import { duration, whole } from './support/format.ts'
+import { type MovieLine, openMovies } from './support/movie-file.ts'
+import { type Answer, fetchPatiently, Unreachable } from './support/patient-fetch.ts'
+import { createProgress, type Progress } from './support/progress.ts'
+import { step } from './support/step.ts'
+
+const help = `npm run load-movies -- FILE|URL [options]
+
+Adds the movies of a file, or of an http(s) address, to a running onebox; those it has already
+are replaced. The file is a JSON array of {"year", "title", "info"}, or one of them a line
+(NDJSON, of any size). Running it again after a failure is safe and completes the load.
+
+  --url URL        where onebox is (default http://127.0.0.1:8080)
+  --token TOKEN    the write token. Better set WRITE_TOKEN in the environment, as other users
+                   of this machine can see the arguments of a command.
+  --help           this text
+
+DEBUG=1 shows where an error came from.`
+
+const seeHelp = 'npm run load-movies -- --help shows how'
+
+// Small enough to move the bar often, large enough that the disk's share does not matter.
+const batchLimit = 500
+const batchLimitBytes = 512 * 1024
+// A server that has answered before is probably being restarted, another one is not there.
+const attempts = { atFirst: 3, later: 8 }
+
+interface Options {
+  source: string
+  /** POST /movies of the server. */
+  target: URL
+  token: string | undefined
+}
+
+interface Totals {
+  added: number
+  replaced: number
+}
+
+await runCommand(main)
+
+async function main() {
+  const argv = process.argv.slice(2)
+  if (argv.includes('--help')) return console.log(help)
+  const options = parseOptions(argv)
+  step(`Reading ${options.source}`)
+  const movies = await openMovies(options.source)
+  step(`Loading into ${options.target.origin}`)
+  await load(movies, options)
+}
+
+async function load(movies: AsyncIterable<MovieLine>, options: Options) {
+  const startedAt = performance.now()
+  const progress = createProgress('movies')
+  const totals: Totals = { added: 0, replaced: 0 }
+  process.once('SIGINT', () => interrupt(progress, totals))
+  try {
+    for await (const batch of batchesOf(movies)) {
+      const stored = await send(batch, options, patience(progress, totals))
+      totals.added += stored.added
+      totals.replaced += stored.replaced
+      progress.update(sum(totals), batch.at(-1)?.fraction)
+    }
+  } catch (error) {
+    throw new Error(`${(error as Error).message}. ${standing(totals)}`, { cause: error })
+  } finally {
+    progress.end()
+  }
+  report(totals, (performance.now() - startedAt) / 1000)
+}
+
+/** Movies that go in one request. */
+async function* batchesOf(movies: AsyncIterable<MovieLine>): AsyncGenerator<MovieLine[]> {
+  let batch: MovieLine[] = []
+  let bytes = 0
+  for await (const movie of movies) {
+    const movieBytes = Buffer.byteLength(movie.text) + 1
+    if (batch.length === batchLimit || (bytes > 0 && bytes + movieBytes > batchLimitBytes)) {
+      yield batch
+      batch = []
+      bytes = 0
+    }
+    batch.push(movie)
+    bytes += movieBytes
+  }
+  if (batch.length > 0) yield batch
+}
+
+function patience(progress: Progress, totals: Totals) {
+  const isKnown = sum(totals) > 0
+  return { attempts: isKnown ? attempts.later : attempts.atFirst, say: progress.say }
+}
+
+async function send(
+  batch: MovieLine[],
+  options: Options,
+  patience: Parameters<typeof fetchPatiently>[2],
+): Promise<Totals> {
+  const headers: Record<string, string> = { 'Content-Type': 'application/x-ndjson' }
+  if (options.token !== undefined) headers.Authorization = `Bearer ${options.token}`
+  const body = batch.map(({ text }) => text).join('\n')
+  try {
+    const init = { method: 'POST', headers, body }
+    const answer = await fetchPatiently(options.target, init, patience)
+    return totalsOf(answer) ?? refuse(answer, batch, options)
+  } catch (error) {
+    if (!(error instanceof Unreachable)) throw error
+    const cure = 'start onebox with npm start, or say where it is with --url'
+    throw new Error(`${error.message}: ${cure}`, { cause: error })
+  }
+}
+
+function totalsOf({ status, text }: Answer): Totals | undefined {
+  const { added, replaced } = status === 200 ? fieldsOf(text) : {}
+  return Number.isInteger(added) && Number.isInteger(replaced)
+    ? ({ added, replaced } as Totals)
+    : undefined
+}
+
+/** Says what the server did not like in the words of the file. */
+function refuse(answer: Answer, batch: MovieLine[], { source, target, token }: Options): never {
+  const detail = detailOf(answer)
+  if (answer.status === 401) {
+    const cure = token === undefined ? 'set WRITE_TOKEN, or -- --token TOKEN' : 'check the token'
+    throw new Error(`${target.origin} answers 401 (${detail}): ${cure}`)
+  }
+  const [, line, what] = /^Line (\d+): (.*)/s.exec(detail) ?? []
+  const movie = batch[Number(line) - 1]
+  if (movie) throw new Error(`${source}, ${movie.place}${titleOf(movie)}: ${what}`)
+  const place = `${source} from ${batch[0]?.place} on`
+  throw new Error(`${target.href} answers ${answer.status} (${detail}) to ${place}`)
+}
+
+function detailOf({ status, headers, text }: Answer): string {
+  const { detail } = fieldsOf(text)
+  if (typeof detail === 'string') return detail.slice(0, 400)
+  const location = headers.get('location')
+  if (location !== null) return `it has moved to ${location}: give that with --url`
+  return status === 200
+    ? 'this is not onebox: check --url'
+    : (STATUS_CODES[status] ?? 'no reason given')
+}
+
+function titleOf({ text }: MovieLine): string {
+  const { title } = fieldsOf(text)
+  return typeof title === 'string' ? ` (${JSON.stringify(title.slice(0, 60))})` : ''
+}
+
+/** The fields of a JSON object; none where it is something else. */
+function fieldsOf(text: string): Record<string, unknown> {
+  try {
+    return Object(JSON.parse(text))
+  } catch {
+    return {}
+  }
+}
+
+function interrupt(progress: Progress, totals: Totals) {
+  progress.end()
+  console.log(`Interrupted. ${standing(totals)}`)
+  process.exit(130)
+}
+
+function standing(totals: Totals): string {
+  const stored = sum(totals)
+  if (stored === 0) return 'Nothing is stored yet'
+  return `Stored so far: ${whole(stored)}; running the same again completes the load`
+}
+
+function report({ added, replaced }: Totals, seconds: number) {
+  const counts = `${whole(added)} added, ${whole(replaced)} replaced`
+  step(`Loaded ${whole(added + replaced)} movies in ${duration(seconds)}: ${counts}`)
+}
+
+function sum({ added, replaced }: Totals): number {
+  return added + replaced
+}
+
+/** @throws {Error} one line that names the argument and the cure */
+function parseOptions(argv: string[]): Options {
+  assertNothingLost()
+  const { values, positionals } = parse(argv)
+  const [source, ...others] = positionals
+  if (source === undefined || others.length > 0) {
+    throw new Error(`Give one FILE or URL, got ${positionals.length}: ${seeHelp}`)
+  }
+  return { source, target: targetOf(values.url), token: tokenOf(values.token) }
+}
+
+function parse(args: string[]) {
+  try {
+    return parseArgs({
+      args,
+      allowPositionals: true,
+      options: {
+        url: { type: 'string', default: 'http://127.0.0.1:8080' },
+        token: { type: 'string' },
+      },
+    })
+  } catch (error) {
+    const [sentence] = (error as Error).message.split(/\. |\n/)
+    throw new Error(`${sentence}: ${seeHelp}`)
+  }
+}
+
+/** Without a `--`, npm keeps --url for itself, and the movies would go to another server. */
+function assertNothingLost() {
+  if (process.env.npm_config_url === undefined) return
+  throw new Error('npm took --url for its own: put -- before the arguments of load-movies')
+}
+
+function targetOf(text: string): URL {
+  const url = URL.parse(text)
+  if (!url || !/^https?:$/.test(url.protocol) || url.username || url.password) {
+    throw new Error(`--url must be like http://127.0.0.1:8080, got "${text}"`)
+  }
+  url.pathname = url.pathname.replace(/\/*$/, '/movies')
+  return url
+}
+
+/** The server's own WRITE_TOKEN may be a list, of which any will do. */
+function tokenOf(given = process.env.WRITE_TOKEN): string | undefined {
+  const token = given?.split(',')[0]?.trim()
+  if (!token) return undefined
+  if (/^[\x21-\x7e]+$/.test(token)) return token
+  throw new Error('The token must hold no spaces and ASCII only: check WRITE_TOKEN or --token')
+}

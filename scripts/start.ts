@@ -1,0 +1,63 @@
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { join, resolve } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Config, readConfig } from '../server/config.ts'
+import { build, type Release } from './build.ts'
+import { runCommand } from './support/fail.ts'
+import { startPm2 } from './support/pm2.ts'
+
+const root = resolve(import.meta.dirname, '..')
+
+runCommand(start)
+
+/** Builds the release and runs it under pm2 as on the instance, in the foreground. */
+async function start() {
+  const config = readConfig(process.env, root)
+  await assertFree(config.listen)
+  console.log('Building the release')
+  const [release] = await build({})
+  console.log(`Starting ${config.workers} workers under pm2, data in ${config.dataDir}`)
+  const ended = once(runInForeground(release as Release, config), 'exit')
+  await Promise.race([announce(config.listen), ended])
+  const [code] = await ended
+  process.exitCode = code
+}
+
+async function assertFree(listen: Config['listen']) {
+  if ('fd' in listen) return
+  const probe = createServer()
+  probe.listen(listen)
+  try {
+    await once(probe, 'listening')
+  } catch (error) {
+    const reason = (error as Error).message
+    throw new Error(`PORT ${listen.port} cannot be had: ${reason}; choose one: PORT=8081 npm start`)
+  }
+  probe.close()
+}
+
+/** Ctrl-C reaches pm2 by itself, as it shares our terminal; other signals have to be passed on. */
+function runInForeground({ dir }: Release, { dataDir, workers }: Config) {
+  const env = { ...process.env, DATA_DIR: dataDir, WEB_CONCURRENCY: String(workers) }
+  const pm2 = startPm2(join(dir, 'ecosystem.config.cjs'), { env, home: join(root, 'dist/pm2') })
+  process.on('SIGINT', () => {})
+  process.on('SIGTERM', () => pm2.kill('SIGTERM'))
+  return pm2
+}
+
+async function announce(listen: Config['listen']) {
+  if ('fd' in listen) return
+  const url = `http://${listen.host.includes(':') ? `[${listen.host}]` : listen.host}:${listen.port}`
+  while (!(await isHealthy(url))) await sleep(100)
+  console.log(`\nonebox is up at ${url} (Ctrl-C ends it)\n`)
+}
+
+async function isHealthy(url: string): Promise<boolean> {
+  try {
+    const response = await fetch(`${url}/healthz`, { signal: AbortSignal.timeout(1000) })
+    return response.ok
+  } catch {
+    return false
+  }
+}

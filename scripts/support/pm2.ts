@@ -1,0 +1,34 @@
+import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process'
+import { resolve } from 'node:path'
+
+const runtime = resolve(import.meta.dirname, '../../node_modules/pm2/bin/pm2-runtime')
+
+export interface Pm2Options {
+  env: NodeJS.ProcessEnv
+  /** pm2's own folder, for it not to meet another pm2 of this user. */
+  home: string
+  stdio?: StdioOptions
+}
+
+/** Starts pm2 in the foreground with an ecosystem file. */
+export function startPm2(
+  ecosystem: string,
+  { env, home, stdio = 'inherit' }: Pm2Options,
+): ChildProcess {
+  return spawn(process.execPath, [runtime, 'start', ecosystem], {
+    env: { ...env, ...pm2Environment, PM2_HOME: home },
+    stdio,
+  })
+}
+
+/**
+ * What must be in the environment of pm2 itself, as its workers only get theirs once they run.
+ * The workers accept connections by themselves: a primary that hands them out drops what it
+ * holds when it is restarted. And glibc gives memory back, or a worker would keep 40 MB more.
+ */
+export const pm2Environment = {
+  NODE_CLUSTER_SCHED_POLICY: 'none',
+  MALLOC_ARENA_MAX: '1',
+  MALLOC_TRIM_THRESHOLD_: '131072',
+  MALLOC_MMAP_THRESHOLD_: '65536',
+}

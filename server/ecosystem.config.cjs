@@ -1,0 +1,30 @@
+const { availableParallelism } = require('node:os')
+const { join } = require('node:path')
+
+// Through a link that is moved from release to release, where RELEASE_DIR names one: pm2 goes
+// on with the path it was started with.
+const releaseDir = process.env.RELEASE_DIR || __dirname
+
+module.exports = {
+  apps: [
+    {
+      name: 'onebox',
+      script: join(releaseDir, 'server.cjs'),
+      exec_mode: 'cluster',
+      // With pm2's environment as in scripts/support/pm2.ts, these keep a worker's memory down.
+      node_args: ['--optimize-for-size', '--max-semi-space-size=2'],
+      instances: Number(process.env.WEB_CONCURRENCY) || availableParallelism(),
+      wait_ready: true,
+      listen_timeout: 20_000,
+      // Longer than the longest drain, which ends after config.ts' drainTimeoutMs and two seconds.
+      kill_timeout: 36_000,
+      exp_backoff_restart_delay: 100,
+      // The server writes its log to standard output by itself; pm2 need not keep a second one.
+      out_file: '/dev/null',
+      error_file: '/dev/null',
+      vizion: false,
+      pmx: false,
+      source_map_support: false,
+    },
+  ],
+}

@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { parseCoreList } from '../../scripts/bench/cores.ts'
+import { movieAt, shuffled } from '../../scripts/bench/movies.ts'
+import { isWholeRun, parseOptions } from '../../scripts/bench/options.ts'
+import { goals } from '../../scripts/bench/report/goals.ts'
+import { drawPlot } from '../../scripts/bench/report/plot.ts'
+import { rateOf } from '../../scripts/bench/report/results.ts'
+import { median, percentile } from '../../scripts/bench/report/statistics.ts'
+import { table } from '../../scripts/bench/report/table.ts'
+import { alternate } from '../../scripts/bench/rounds.ts'
+
+test('the median is the middle value, or half-way between the middle two', () => {
+  assert.equal(median([9, 1, 5]), 5)
+  assert.equal(median([9, 1, 5, 7]), 6)
+})
+
+test('a percentile is a value that was measured', () => {
+  const values = Array.from({ length: 200 }, (_, index) => 200 - index)
+  assert.equal(percentile(values, 50), 100)
+  assert.equal(percentile(values, 99), 198)
+  assert.equal(percentile([3], 99), 3)
+})
+
+test('each round begins with another contestant, and results stay with theirs', async () => {
+  const order: string[] = []
+  const results = await alternate(2, ['a', 'b', 'c'], async (name, round) => {
+    order.push(name)
+    return name + round
+  })
+  assert.equal(order.join(''), 'abcbca')
+  assert.deepEqual(results, [
+    ['a1', 'a2'],
+    ['b1', 'b2'],
+    ['c1', 'c2'],
+  ])
+})
+
+test('an option that makes no sense is refused by name', () => {
+  assert.throws(() => parseOptions(['--rounds', '0']), /--rounds must be an integer from 1 to 50/)
+  assert.throws(() => parseOptions(['--only', 'get,post']), /--only takes .*, got "post"/)
+})
+
+test('only a run of everything at full length counts as whole', () => {
+  assert.equal(isWholeRun(parseOptions([])), true)
+  assert.equal(isWholeRun(parseOptions(['--quick'])), false)
+  assert.equal(isWholeRun(parseOptions(['--seconds', '1'])), false)
+  assert.equal(isWholeRun(parseOptions(['--only', 'get'])), false)
+})
+
+test("the kernel's list of cores is read", () => {
+  assert.deepEqual(parseCoreList('0-2,5'), [0, 1, 2, 5])
+})
+
+test('the made-up movies are in order, and each is inserted once', () => {
+  const places = new Set(Array.from({ length: 1000 }, (_, step) => shuffled(step, 1000)))
+  assert.equal(places.size, 1000)
+  assert.equal(movieAt(0, 1000).year, 1900)
+  assert.equal(movieAt(999, 1000).year, 2024)
+  assert.ok(movieAt(7, 1000).title < movieAt(8, 1000).title)
+})
+
+test('a table lines up', () => {
+  assert.equal(table(['name', 'rate'], [['a', '1,000']]), 'name   rate\na     1,000')
+})
+
+test('a goal is measured against the peer it names', () => {
+  const get = [rateOf('onebox', [89, 90, 91]), rateOf('node:http', [100, 100, 100])]
+  const [goal] = goals({ get })
+  assert.equal(goal?.met, true)
+  assert.equal(goal?.got, '0.900×')
+})
+
+test('the plot is drawn from what there is, light and dark, with names escaped', () => {
+  const machine = { cpu: 'A & B', cores: 2, memoryGb: 8, kernel: '6', fileSystem: '', pinning: '' }
+  const results = { get: [rateOf('onebox', [10]), rateOf('<peer>', [5])] }
+  const rest = { rounds: 1, seconds: 1, versions: [], goals: [], failures: [] }
+  const svg = drawPlot({ date: '2025-01-01T00:00:00Z', machine, results, ...rest })
+  assert.match(svg, /^<svg xmlns=/)
+  assert.match(svg, /prefers-color-scheme: dark/)
+  assert.match(svg, /&lt;peer&gt;/)
+  assert.doesNotMatch(svg, /NaN|Infinity|undefined|A & B/)
+})

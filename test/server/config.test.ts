@@ -1,0 +1,162 @@
+import assert from 'node:assert/strict'
+import { hash } from 'node:crypto'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { join, resolve } from 'node:path'
+import test from 'node:test'
+import { readConfig } from '../../server/config.ts'
+import { makeDataDir } from '../support/server.ts'
+
+type Env = Record<string, string>
+const read = (env: Env = {}, releaseDir = '/srv/onebox') => readConfig(env, releaseDir)
+const tokens = (env: Env) => read(env).tokenHashes.map((digest) => digest.toString('hex'))
+const sha256 = (text: string) => hash('sha256', text)
+
+test('no variable at all serves this machine only, without a token', () => {
+  const config = read()
+  assert.deepEqual(config.listen, { host: '127.0.0.1', port: 8080 })
+  assert.equal(config.dataDir, resolve('data'))
+  assert.deepEqual(config.tokenHashes, [])
+  assert.equal(config.openWrites, false)
+  assert.equal(config.timeZone, 'UTC')
+  assert.equal(config.releaseId, 'dev')
+  assert.equal(config.logLevel, 'info')
+  assert.equal(config.worker, '0')
+  assert.equal(config.workers, availableParallelism())
+  assert.equal(config.connectionLimit, 2000)
+  assert.equal(config.writesPerMinute, 0)
+})
+
+test('an empty variable is as good as none', () => {
+  const names = ['PORT', 'HOST', 'DATA_DIR', 'WRITE_TOKEN', 'WRITE_TOKEN_SHA256', 'OPEN_WRITES']
+  const more = ['TIME_ZONE', 'WEB_CONCURRENCY', 'RELEASE_ID', 'LOG_LEVEL', 'LISTEN_FDS']
+  const limits = ['CONNECTION_LIMIT', 'WRITES_PER_MINUTE', 'NODE_APP_INSTANCE']
+  const env = Object.fromEntries([...names, ...more, ...limits].map((name) => [name, '']))
+  assert.deepEqual(read(env), read())
+})
+
+test('every variable is taken', () => {
+  const config = read({
+    PORT: '80',
+    HOST: '::1',
+    DATA_DIR: '/var/lib/onebox',
+    TIME_ZONE: 'Europe/Berlin',
+    WEB_CONCURRENCY: '3',
+    RELEASE_ID: 'abc',
+    LOG_LEVEL: 'error',
+    NODE_APP_INSTANCE: '2',
+    CONNECTION_LIMIT: '10',
+    WRITES_PER_MINUTE: '60',
+  })
+  assert.deepEqual(config.listen, { host: '::1', port: 80 })
+  assert.equal(config.dataDir, '/var/lib/onebox')
+  assert.equal(config.timeZone, 'Europe/Berlin')
+  assert.equal(config.workers, 3)
+  assert.equal(config.releaseId, 'abc')
+  assert.equal(config.logLevel, 'error')
+  assert.equal(config.worker, '2')
+  assert.equal(config.connectionLimit, 10)
+  assert.equal(config.writesPerMinute, 60)
+})
+
+const refused: [name: string, value: string, rule: RegExp][] = [
+  ['PORT', 'http', /^PORT must be an integer from 0 to 65535, got "http": leave it out for 8080$/],
+  ['PORT', '65536', /an integer from 0 to 65535, got "65536"/],
+  ['PORT', '-1', /an integer from 0 to 65535, got "-1"/],
+  ['PORT', '80.5', /an integer from 0 to 65535, got "80.5"/],
+  ['PORT', '1e3', /an integer from 0 to 65535, got "1e3"/],
+  ['LISTEN_FDS', 'two', /an integer from 0 to 16, got "two"/],
+  ['WEB_CONCURRENCY', '0', /an integer from 1 to 64, got "0"/],
+  ['WEB_CONCURRENCY', 'max', /an integer from 1 to 64, got "max"/],
+  ['CONNECTION_LIMIT', '0', /an integer from 1 to 100000, got "0": leave it out for 2000/],
+  ['WRITES_PER_MINUTE', 'many', /an integer from 0 to 1000000, got "many": leave it out for 0/],
+  ['OPEN_WRITES', 'yes', /be true or false, got "yes": set one of them/],
+  ['OPEN_WRITES', 'TRUE', /be true or false, got "TRUE"/],
+  ['LOG_LEVEL', 'verbose', /be error or info, got "verbose": set one of them/],
+  ['TIME_ZONE', 'Mars/Olympus', /an IANA time zone, got "Mars\/Olympus": for example Europe\/Ber/],
+  ['DATA_DIR', `/${'d'.repeat(64)}`, /at most 64 bytes long, got "\/d{64}": choose a shorter path/],
+  ['NODE_APP_INSTANCE', '../../1', /got "..\/..\/1"/],
+]
+
+for (const [name, value, rule] of refused) {
+  test(`${name} is refused for "${value}", with the rule and the cure`, () => {
+    assert.throws(() => read({ [name]: value }), { message: rule })
+    assert.throws(() => read({ [name]: value }), { message: new RegExp(`^${name} must `) })
+  })
+}
+
+test('a value of several lines still makes a message of one', () => {
+  assert.throws(() => read({ PORT: '80\nPORT is fine' }), { message: /^PORT must .*$/ })
+})
+
+test('WRITE_TOKEN is kept as its SHA-256, several by comma', () => {
+  assert.deepEqual(tokens({ WRITE_TOKEN: 'red' }), [sha256('red')])
+  assert.deepEqual(tokens({ WRITE_TOKEN: 'red, blue,' }), [sha256('red'), sha256('blue')])
+  assert.ok(!JSON.stringify(read({ WRITE_TOKEN: 'secret-red' })).includes('secret-red'))
+})
+
+test('WRITE_TOKEN_SHA256 is taken as it is, together with WRITE_TOKEN', () => {
+  const env = { WRITE_TOKEN: 'red', WRITE_TOKEN_SHA256: `${sha256('blue').toUpperCase()}, ` }
+  assert.deepEqual(tokens(env), [sha256('red'), sha256('blue')])
+})
+
+test('a bad token is refused without being repeated', () => {
+  const secrets: [Env, RegExp][] = [
+    [{ WRITE_TOKEN: 'correct horse' }, /^WRITE_TOKEN must hold no spaces within a token: choose/],
+    [
+      { WRITE_TOKEN_SHA256: 'horse' },
+      /^WRITE_TOKEN_SHA256 must .* entry 1 does not; make one with/,
+    ],
+    [{ WRITE_TOKEN_SHA256: `${sha256('a')},${sha256('horse')}0` }, /entry 2 does not/],
+    [
+      { WRITE_TOKEN: 'horse', OPEN_WRITES: 'true' },
+      /^OPEN_WRITES must not be true where WRITE_TOK/,
+    ],
+  ]
+  for (const [env, message] of secrets) {
+    assert.throws(() => read(env), { message })
+    assert.throws(
+      () => read(env),
+      (error: Error) => !/horse/.test(error.message) && !error.message.includes(sha256('horse')),
+    )
+  }
+})
+
+test('a token that no HTTP header can carry as UTF-8 is refused', () => {
+  assert.throws(() => read({ WRITE_TOKEN: 'schlüssel' }), { message: /^WRITE_TOKEN must / })
+})
+
+test('a server that others can reach needs a token, or to be told that anyone may write', () => {
+  for (const HOST of ['0.0.0.0', '::', '192.168.0.10']) {
+    const message = new RegExp(`^WRITE_TOKEN must be set, as others can reach HOST ${HOST}: set it`)
+    assert.throws(() => read({ HOST }), { message })
+    assert.throws(() => read({ HOST, OPEN_WRITES: 'false' }), { message })
+    assert.throws(() => read({ HOST, WRITE_TOKEN: ' , ' }), { message })
+    assert.deepEqual(read({ HOST, OPEN_WRITES: 'true' }).listen, { host: HOST, port: 8080 })
+    assert.equal(read({ HOST, WRITE_TOKEN: 'red' }).openWrites, false)
+  }
+})
+
+test('a server of this machine alone needs none', () => {
+  for (const HOST of ['127.0.0.1', '::1', 'localhost'])
+    assert.equal(read({ HOST }).openWrites, false)
+})
+
+test('a socket that systemd holds comes before HOST and PORT, and needs a token', () => {
+  const env = { LISTEN_FDS: '1', HOST: '127.0.0.1', PORT: '80' }
+  assert.throws(() => read(env), { message: /^WRITE_TOKEN must .* the socket that systemd holds/ })
+  assert.deepEqual(read({ ...env, WRITE_TOKEN: 'red' }).listen, { fd: 3 })
+  assert.deepEqual(read({ LISTEN_FDS: '0' }).listen, { host: '127.0.0.1', port: 8080 })
+})
+
+test('the release is named by its folder, else by release.json, and by RELEASE_ID before both', () => {
+  const parent = makeDataDir()
+  const named = join(parent, sha256('release'))
+  mkdirSync(named)
+  assert.equal(read({}, named).releaseId, sha256('release'))
+  assert.equal(read({ RELEASE_ID: 'mine' }, named).releaseId, 'mine')
+  writeFileSync(join(parent, 'release.json'), '{"version": "1.2.3"}')
+  assert.equal(read({}, parent).releaseId, '1.2.3')
+  writeFileSync(join(parent, 'release.json'), 'torn')
+  assert.equal(read({}, parent).releaseId, 'dev')
+})

@@ -1,0 +1,262 @@
+import assert from 'node:assert/strict'
+import { execFile, spawnSync } from 'node:child_process'
+import { hash } from 'node:crypto'
+import test from 'node:test'
+import { promisify } from 'node:util'
+import { type Config, readConfig } from '../../server/config.ts'
+import { type Entry, examplesOf } from '../../server/contract/openapi.ts'
+import { createRoutes, type Handlers } from '../../server/routes.ts'
+import {
+  assertDocumented,
+  assertFits,
+  type Call,
+  callsOf,
+  contract,
+  entries,
+  send,
+  spoil,
+} from '../support/contract.ts'
+import { startServer } from '../support/server.ts'
+
+test('the contract has every route and no other, and a token for those that are guarded', () => {
+  const none = { savedString: {}, birthdays: {}, movies: {}, operations: {}, contract: {} }
+  const guarded = () => () => ({ status: 200, headers: [] })
+  const routes = createRoutes(none as Handlers, { read: guarded, write: guarded })
+  const served = Object.entries(routes).flatMap(([path, handlers]) =>
+    Object.entries(handlers).map(([method, handler]) => [path, method, handler !== undefined]),
+  )
+  const documented = entries.map(({ path, method, operation }) => [
+    path,
+    method,
+    operation.security?.some((scheme) => 'bearer' in scheme) ?? false,
+  ])
+  assert.deepEqual(documented.map(String).sort(), served.map(String).sort())
+})
+
+test('every path answers OPTIONS with the methods of the contract, and others with 405', async (t) => {
+  const url = await startServer(t)
+  for (const { path, operation } of entries) {
+    const methods = Object.keys(contract.paths[path] as object).map((method) =>
+      method.toUpperCase(),
+    )
+    const own = [...methods, ...(methods.includes('GET') ? ['HEAD'] : []), 'OPTIONS'].sort()
+    const options = await fetch(url + path, { method: 'OPTIONS' })
+    const refused = await fetch(url + path, { method: 'PROPFIND' })
+    assert.equal(options.status, 204)
+    assert.equal(refused.status, 405)
+    for (const { headers } of [options, refused]) {
+      assert.deepEqual(headers.get('allow')?.split(', ').sort(), own, path)
+    }
+    await assertDocumented({ path, method: 'PROPFIND', operation }, refused, 'default')
+  }
+})
+
+test('every operation has an id of its own, a known tag and its placeholders as parameters', () => {
+  const ids = entries.map(({ operation }) => operation.operationId)
+  assert.equal(new Set(ids).size, ids.length)
+  for (const { path, operation } of entries) {
+    const inPath = (operation.parameters ?? []).filter((parameter) => parameter.in === 'path')
+    const names = inPath.map(({ name, required }) => required && `{${name}}`)
+    assert.deepEqual(names, path.match(/{\w+}/g) ?? [])
+    assert.ok(contract.tags.some(({ name }) => name === operation.tags[0]))
+  }
+})
+
+test('every example fits its schema', () => {
+  for (const { method, path, operation } of entries) {
+    const bodies = [operation.requestBody, ...Object.values(operation.responses)]
+    const media = bodies.flatMap((body) => Object.values(body?.content ?? {}))
+    for (const one of media) {
+      for (const { value } of examplesOf(one)) assertFits(one.schema, value, `${method} ${path}`)
+    }
+    for (const { name, schema, example } of operation.parameters ?? []) {
+      assertFits(schema, example, `${method} ${path}, ${name}`)
+    }
+  }
+})
+
+test('the contract tells the limits of the configuration', () => {
+  const config = readConfig({}, import.meta.dirname)
+  const { description } = contract.info
+  const body = `${config.bodyLimitBytes / 2 ** 20} MiB, or ${config.bulkBodyLimitBytes / 2 ** 20} MiB`
+  assert.ok(description.includes(body))
+  assert.ok(description.includes(`${config.headerLimitBytes / 1024} KiB of headers`))
+  assert.ok(description.includes(`${config.requestTimeoutMs / 1000} s for a request`))
+})
+
+test('the examples are accepted, and every answer to them is as documented', async (t) => {
+  const url = await startServer(t)
+  const writesFirst = ['PUT', 'POST', 'GET', 'PATCH', 'DELETE']
+  const accepted = new Set<string>()
+  for (const entry of inOrder(writesFirst)) {
+    const statuses = new Set<string>()
+    for (const call of callsOf(entry)) {
+      const response = await send(url, call)
+      const body = await assertDocumented(entry, response)
+      if (response.status === 400) assertNotBlamed(call, body)
+      statuses.add(String(response.status))
+      // An entity tag that is only an example cannot be the current one.
+      if (response.ok || response.status === 412)
+        for (const part of partsOf(call)) accepted.add(part)
+    }
+    for (const part of callsOf(entry).flatMap(partsOf)) {
+      assert.ok(accepted.has(part), `${entry.method} ${entry.path} never takes ${part}`)
+    }
+    const successes = Object.keys(entry.operation.responses).filter((status) => status < '300')
+    assert.deepEqual(
+      successes.filter((status) => !statuses.has(status)),
+      [],
+    )
+  }
+})
+
+test('the example of a page is what the server makes of the example movies', async (t) => {
+  const url = await startServer(t)
+  const get = entryOf('getMovies')
+  await fetch(`${url}/movies`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/x-ndjson' },
+    body: entryOf('postMovies').operation.requestBody?.content['application/x-ndjson']
+      ?.example as string,
+  })
+  const response = await fetch(`${url}/movies?limit=2`)
+  const page: { next: string } = JSON.parse(await assertDocumented(get, response))
+  const examples = get.operation.responses[200]?.content?.['application/json']?.examples
+  assert.equal(response.headers.get('link'), `<${page.next}>; rel="next"`)
+  assert.deepEqual(page, examples?.page?.value)
+})
+
+function entryOf(id: string): Entry {
+  return entries.find(({ operation }) => operation.operationId === id) as Entry
+}
+
+/** A choice of parameters may lack one, but those it has must be fine. */
+function assertNotBlamed({ entry, parameters }: Call, body: string) {
+  const { errors = [] } = JSON.parse(body) as { errors?: { field: string }[] }
+  const blamed = parameters.filter(([{ name }]) => errors.some(({ field }) => field === name))
+  assert.deepEqual(blamed, [], `${entry.method} ${entry.path}`)
+}
+
+function inOrder(methods: string[]) {
+  return entries.toSorted((a, b) => methods.indexOf(a.method) - methods.indexOf(b.method))
+}
+
+/** What names a call's parameters and body within its operation. */
+function partsOf({ entry, parameters, body }: Call): string[] {
+  const names = parameters.map(([{ name }]) => name)
+  const all = body ? [...names, `${body.type} ${body.bytes}`] : names
+  return all.map((part) => `${entry.operation.operationId} ${part}`)
+}
+
+interface Provocation {
+  how: string
+  env?: Record<string, string>
+  overrides?: Partial<Config>
+  headers?: Record<string, string>
+  spoil?: typeof spoil
+  before?: (url: string) => Promise<unknown>
+}
+
+/** What makes a server answer each status, wherever that is documented. */
+const provocations: Record<string, Provocation> = {
+  304: { how: 'for a copy that is current', headers: { 'if-none-match': '*' } },
+  400: { how: 'for nonsense', spoil },
+  401: { how: 'without the token', env: { WRITE_TOKEN: 'secret' } },
+  403: { how: 'to a page of another site', headers: { 'sec-fetch-site': 'cross-site' } },
+  404: { how: 'for what nobody has saved' },
+  412: { how: 'for an outdated version', headers: { 'if-match': '"outdated"' } },
+  413: {
+    how: 'for a body over the limit',
+    overrides: { bodyLimitBytes: 1, bulkBodyLimitBytes: 1 },
+  },
+  415: { how: 'for a picture', headers: { 'content-type': 'image/png' } },
+  429: {
+    how: 'after too many writes',
+    env: { WRITES_PER_MINUTE: '1' },
+    before: (url) => fetch(url, { method: 'PUT', body: 'the only one' }),
+  },
+  503: { how: 'to a full house', overrides: { writeQueueLimit: 0, eventStreamLimit: 0 } },
+}
+
+for (const [status, provocation] of Object.entries(provocations)) {
+  test(`${status} is answered ${provocation.how}, wherever it is documented and nowhere else`, async (t) => {
+    const url = await startServer(t, provocation.env, provocation.overrides)
+    await provocation.before?.(url)
+    const readsFirst = ['GET', 'DELETE', 'PATCH', 'PUT', 'POST']
+    for (const entry of inOrder(readsFirst)) {
+      const calls = callsOf(entry).flatMap(provocation.spoil ?? ((call) => [call]))
+      const statuses = new Set<string>()
+      for (const call of calls) {
+        const response = await send(url, call, provocation.headers)
+        await assertDocumented(entry, response)
+        statuses.add(String(response.status))
+      }
+      const isDocumented = status in entry.operation.responses
+      const what = `${entry.method} ${entry.path} answers ${[...statuses]}`
+      assert.equal(statuses.has(status), isDocumented, what)
+    }
+  })
+}
+
+test('every documented status is answered in one of these tests, but that of a full disk', () => {
+  const documented = entries.flatMap(({ operation }) => Object.keys(operation.responses))
+  const untested = documented.filter((status) => status >= '300' && !(status in provocations))
+  assert.deepEqual([...new Set(untested)].sort(), ['507', 'default'])
+  for (const { operation, path, method } of entries) {
+    assert.equal('507' in operation.responses, '429' in operation.responses, `${method} ${path}`)
+  }
+})
+
+test('GET /openapi.json answers the document, and 304 to whoever has it', async (t) => {
+  const url = await startServer(t)
+  const response = await fetch(`${url}/openapi.json`)
+  const etag = response.headers.get('etag') as string
+  const document = (await response.json()) as { openapi: string }
+  assert.match(document.openapi, /^3\.1\.\d+$/)
+  const again = await fetch(`${url}/openapi.json`, { headers: { 'if-none-match': etag } })
+  assert.equal(again.status, 304)
+  assert.equal(await again.text(), '')
+})
+
+test('GET /docs tells of every operation under one heading', async (t) => {
+  const page = await (await fetch(`${await startServer(t)}/docs`)).text()
+  const headings = [...page.matchAll(/<h(\d)/g)].map(([, level]) => Number(level))
+  assert.equal(headings.filter((level) => level === 1).length, 1)
+  assert.ok(headings.every((level, index) => level <= (headings[index - 1] ?? 0) + 1))
+  for (const id of ['saved-string', 'birthdays', 'movies', 'operations']) {
+    assert.ok(page.includes(`<h2 id="${id}">`), id)
+  }
+  for (const { path, method, operation } of entries) {
+    const [, article = ''] = page.split(`<h3 id="${operation.operationId}">`)
+    const heading = article.slice(0, article.indexOf('</h3>'))
+    assert.ok(heading.includes(`${method}</span> <code>${path}</code>`), `${method} ${path}`)
+  }
+})
+
+test('GET /docs needs nothing from elsewhere, and its links lead somewhere', async (t) => {
+  const response = await fetch(`${await startServer(t)}/docs`)
+  const page = await response.text()
+  const policy = response.headers.get('content-security-policy') as string
+  const style = /<style>(.*)<\/style>/s.exec(page)?.[1] as string
+  assert.ok(policy.startsWith("default-src 'none'; "))
+  assert.ok(policy.includes(`style-src 'sha256-${hash('sha256', style, 'base64')}'`))
+  assert.doesNotMatch(page, /<script|<img|<iframe| src=| style=| on\w+=|@import|url\(|javascript:/)
+  for (const [, href = ''] of page.matchAll(/href="([^"]*)"/g)) {
+    if (href.startsWith('#')) assert.ok(page.includes(` id="${href.slice(1)}"`), href)
+    else assert.ok(['/', '/openapi.json', 'data:,'].includes(href), href)
+  }
+})
+
+test('the commands of the contract succeed, pasted into a shell one after another', async (t) => {
+  if (spawnSync('curl', ['--version']).error) return t.skip('curl is not installed')
+  const env = {
+    ...process.env,
+    TOKEN: 'secret',
+    URL: await startServer(t, { WRITE_TOKEN: 'secret' }),
+  }
+  const commands = entries
+    .filter(({ path }) => path !== '/events') // It never ends.
+    .flatMap(({ operation }) => operation['x-codeSamples'].map(({ source }) => source))
+  const quietly = 'curl() { command curl --silent --show-error --fail --max-time 20 "$@"; }'
+  await promisify(execFile)('sh', ['-euc', [quietly, ...commands].join('\n')], { env })
+})

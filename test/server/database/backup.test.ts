@@ -1,0 +1,133 @@
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import test, { type TestContext } from 'node:test'
+import { promisify } from 'node:util'
+import SQLite from 'better-sqlite3'
+import { backup, checkBackup } from '../../../server/database/backup.ts'
+import { startApp } from '../../support/app.ts'
+import { readHeading, send } from '../../support/http.ts'
+import { load, walk } from '../../support/movies.ts'
+import { makeDataDir, startServer } from '../../support/server.ts'
+
+const modulePath = resolve(import.meta.dirname, '../../../server/database/backup.ts')
+
+/** Backs up from a process of its own, so that the server under test goes on meanwhile. */
+async function backupBeside(from: string, to: string) {
+  const program = `import { backup } from ${JSON.stringify(modulePath)}; backup(...process.argv.slice(1))`
+  const options = ['--input-type=module', '--eval', program, from, to]
+  await promisify(execFile)(process.execPath, options)
+}
+
+/** A server with some content, and where its database and a backup of it are. */
+async function startFilled(t: TestContext) {
+  const { url, dataDir } = await startApp(t)
+  const info = { plot: 'a'.repeat(2000) }
+  const titles = Array.from({ length: 1000 }, (_, index) => `Old ${index}`)
+  await load(
+    url,
+    titles.map((title) => ({ year: 1950, title, info })),
+  )
+  const to = join(makeDataDir(), 'onebox.db')
+  return { url, from: join(dataDir, 'onebox.db'), to }
+}
+
+test('a backup made while many write is sound and holds all that was confirmed before', async (t) => {
+  const { url, from, to } = await startFilled(t)
+  const confirmed: string[] = []
+  let stopped = false
+  const load = Array.from({ length: 8 }, async (_, client) => {
+    for (let index = 0; !stopped; index += 1) {
+      const title = `New ${client}-${index}`
+      const response = await send(
+        'POST',
+        `${url}/movies?year=1951&title=${encodeURIComponent(title)}`,
+      )
+      assert.equal(response.status, 201)
+      confirmed.push(title)
+    }
+  })
+  while (confirmed.length < 50) await new Promise(setImmediate)
+  const before = [...confirmed]
+  await backupBeside(from, to)
+  const after = confirmed.length
+  stopped = true
+  await Promise.all(load)
+  assert.ok(after > before.length, 'writes went on during the backup')
+  checkBackup(to)
+  const copy = new SQLite(to, { readonly: true })
+  const titles = new Set(copy.prepare('SELECT title FROM movies').pluck().all())
+  copy.close()
+  assert.deepEqual(
+    before.filter((title) => !titles.has(title)),
+    [],
+  )
+  assert.ok(titles.has('Old 0') && titles.has('Old 999'))
+})
+
+test('a server runs on a backup as on the database itself', async (t) => {
+  const { url, from, to } = await startFilled(t)
+  await send('PUT', url, 'hello')
+  backup(from, to)
+  assert.deepEqual(readdirSync(join(to, '..')), ['onebox.db'])
+  await send('PUT', url, 'after the backup')
+  const restored = await startServer(t, { DATA_DIR: join(to, '..') })
+  assert.equal(await readHeading(restored), 'hello')
+  const path = '/movies?limit=300'
+  assert.deepEqual(await walk(restored, path), await walk(url, path))
+})
+
+test('a file that is there already is not overwritten', async (t) => {
+  const { from, to } = await startFilled(t)
+  writeFileSync(to, 'precious')
+  assert.throws(() => backup(from, to), { message: `${to} exists already: name another file` })
+  assert.equal(readFileSync(to, 'utf8'), 'precious')
+})
+
+test('a draft that an earlier backup left half-way is no obstacle', async (t) => {
+  const { from, to } = await startFilled(t)
+  writeFileSync(`${to}.draft`, 'half a backup')
+  backup(from, to)
+  checkBackup(to)
+  assert.ok(!existsSync(`${to}.draft`))
+})
+
+test('a backup that cannot be made leaves nothing behind', async (t) => {
+  const { from, to } = await startFilled(t)
+  const missing = join(makeDataDir(), 'missing.db')
+  assert.throws(() => backup(missing, to), /missing\.db/)
+  assert.ok(!existsSync(missing))
+  const foreign = join(makeDataDir(), 'foreign.db')
+  new SQLite(foreign).exec('CREATE TABLE notes (text)').close()
+  assert.throws(() => backup(foreign, to), /is not a onebox database/)
+  assert.throws(() => backup(from, join(to, '../nowhere/onebox.db')), /nowhere/)
+  assert.deepEqual(readdirSync(join(to, '..')), [])
+})
+
+test('a backup that is truncated, damaged or no backup at all is refused, and named', async (t) => {
+  const { from, to } = await startFilled(t)
+  const damage: Record<string, (path: string, bytes: Buffer) => void> = {
+    truncated: (path, bytes) => truncateSync(path, bytes.length / 2),
+    torn: (path, bytes) => truncateSync(path, bytes.length - 1),
+    scratched: (path, bytes) => writeFileSync(path, bytes.fill(0xff, 40_000, 80_000)),
+    empty: (path) => truncateSync(path, 0),
+    text: (path) => writeFileSync(path, 'precious notes\n'.repeat(1000)),
+  }
+  for (const [name, spoil] of Object.entries(damage)) {
+    await t.test(name, () => {
+      const copy = join(to, '..', `${name}.db`)
+      backup(from, copy)
+      spoil(copy, readFileSync(copy))
+      assert.throws(() => checkBackup(copy), { message: new RegExp(`${name}\\.db`) })
+    })
+  }
+})
+
+test('a backup that is no file, or that there is not, is refused, and named', () => {
+  const folder = makeDataDir()
+  for (const path of [folder, join(folder, 'missing.db')]) {
+    assert.throws(() => checkBackup(path), { message: new RegExp(path) })
+  }
+  assert.deepEqual(readdirSync(folder), [])
+})

@@ -1,0 +1,141 @@
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { statSync } from 'node:fs'
+import { join } from 'node:path'
+import test from 'node:test'
+import { promisify } from 'node:util'
+import SQLite from 'better-sqlite3'
+import { migrate, migrations, pendingMigrations } from '../../../server/database/migrations.ts'
+import { prepareDatabase } from '../../../server/database/open.ts'
+import { expectAlive, getJson, readHeading, send, sendJson } from '../../support/http.ts'
+import { mainFile, makeDataDir, startServer } from '../../support/server.ts'
+
+/** Statements that the release before would not survive; a step may create, add and fill. */
+function offences(step: string): string[] {
+  const statements = step.replace(/--.*$/gm, '').split(';')
+  return statements
+    .map((text) => text.trim().replace(/\s+/g, ' '))
+    .filter((text) => {
+      if (/^CREATE TABLE |^CREATE INDEX |^INSERT INTO |^$/.test(text)) return false
+      if (!/^ALTER TABLE \w+ ADD COLUMN /.test(text)) return true
+      return / NOT NULL/.test(text) && !/ DEFAULT /.test(text)
+    })
+}
+
+test('every step only adds, so that the release before runs on the schema after', () => {
+  for (const step of migrations) assert.deepEqual(offences(step), [])
+})
+
+test('a step that takes away, renames, rewrites or restricts would be found', () => {
+  const bad = ['DROP TABLE movies', 'ALTER TABLE movies RENAME TO films', 'DELETE FROM movies']
+  const worse = ['ALTER TABLE movies DROP COLUMN info', "UPDATE movies SET info = '{}'"]
+  const worst = [
+    'CREATE UNIQUE INDEX a ON movies (title)',
+    'ALTER TABLE movies ADD a TEXT NOT NULL',
+  ]
+  const subtle = [
+    'CREATE TRIGGER a AFTER INSERT ON movies',
+    'ALTER TABLE a ADD COLUMN b INT NOT NULL',
+  ]
+  for (const step of [...bad, ...worse, ...worst, ...subtle]) {
+    assert.equal(offences(`CREATE TABLE a (b) STRICT;\n${step};`).length, 1, step)
+  }
+  assert.deepEqual(
+    offences('ALTER TABLE a ADD COLUMN b INT NOT NULL DEFAULT 0; INSERT INTO a SELECT 1'),
+    [],
+  )
+})
+
+function open(dataDir: string): SQLite.Database {
+  return new SQLite(join(dataDir, 'onebox.db'))
+}
+
+test('a new database has the whole schema, is marked as ours, and private', () => {
+  const dataDir = join(makeDataDir(), 'new')
+  prepareDatabase(dataDir)
+  const database = open(dataDir)
+  assert.equal(database.pragma('user_version', { simple: true }), migrations.length)
+  assert.equal(database.pragma('application_id', { simple: true }), 0x6f6e6562)
+  assert.equal(database.pragma('journal_mode', { simple: true }), 'wal')
+  assert.equal(pendingMigrations(database), 0)
+  const loose = "SELECT name FROM pragma_table_list WHERE schema = 'main' AND NOT strict"
+  const names = database.prepare(`${loose} AND name NOT LIKE 'sqlite_%'`).pluck().all()
+  assert.deepEqual(names, [])
+  database.close()
+  assert.equal(statSync(dataDir).mode & 0o777, 0o700)
+})
+
+test('the steps that are missing are taken and recorded, and none is taken twice', () => {
+  const dataDir = makeDataDir()
+  const database = open(dataDir)
+  const next = [...migrations, 'CREATE TABLE extra (a TEXT) STRICT']
+  migrate(database)
+  assert.equal(pendingMigrations(database, next), 1)
+  migrate(database, next)
+  migrate(database, next)
+  const recorded = database.prepare('SELECT version, oldest_schema FROM migrations').raw().all()
+  assert.deepEqual(
+    recorded,
+    next.map((_, index) => [index + 1, 1]),
+  )
+  database.close()
+})
+
+test('a step that fails takes all others of its run back', () => {
+  const database = open(makeDataDir())
+  migrate(database)
+  const steps = [...migrations, 'CREATE TABLE extra (a TEXT) STRICT', 'CREATE TABLE extra (b)']
+  assert.throws(() => migrate(database, steps), /already exists/)
+  assert.equal(database.pragma('user_version', { simple: true }), migrations.length)
+  assert.throws(() => database.prepare('SELECT * FROM extra'), /no such table/)
+  database.close()
+})
+
+test('several processes may prepare a new database at once', async () => {
+  const env = { DATA_DIR: makeDataDir() }
+  const run = () => promisify(execFile)(process.execPath, [mainFile, 'migrate'], { env })
+  await Promise.all([run(), run(), run(), run()])
+  const database = open(env.DATA_DIR)
+  assert.equal(database.prepare('SELECT count(*) FROM migrations').pluck().get(), migrations.length)
+  assert.equal(database.prepare('SELECT count(*) FROM saved_string').pluck().get(), 1)
+  database.close()
+})
+
+/** What a newer release may do to the database by the rule above. */
+function addToSchema(dataDir: string) {
+  prepareDatabase(dataDir)
+  const database = open(dataDir)
+  const version = migrations.length + 1
+  database.exec(`
+    ALTER TABLE saved_string ADD COLUMN changed_at TEXT;
+    ALTER TABLE birthdays ADD COLUMN greeting TEXT NOT NULL DEFAULT 'Hello';
+    ALTER TABLE movies ADD COLUMN views INTEGER NOT NULL DEFAULT 0;
+    CREATE INDEX movies_by_views ON movies (views);
+    CREATE TABLE visits (at TEXT) STRICT;
+    INSERT INTO migrations (version, oldest_schema) VALUES (${version}, 1);
+    PRAGMA user_version = ${version};
+  `)
+  database.close()
+}
+
+test('everything works on a database that a newer release has added to', async (t) => {
+  const dataDir = makeDataDir()
+  addToSchema(dataDir)
+  const url = await startServer(t, { DATA_DIR: dataDir })
+  await expectAlive(url)
+  assert.equal((await send('PUT', url, 'hello')).status, 204)
+  assert.equal(await readHeading(url), 'hello')
+  const birthday = { dateOfBirth: '1990-04-23' }
+  assert.equal((await sendJson('PUT', `${url}/hello/Ann`, birthday)).status, 204)
+  assert.equal((await fetch(`${url}/hello/Ann`)).status, 200)
+  assert.equal((await send('DELETE', `${url}/hello/Ann`)).status, 204)
+  for (const status of [201, 200]) {
+    assert.equal((await send('POST', `${url}/movies?year=1931&title=M`)).status, status)
+  }
+  const movie = { year: 1931, title: 'M', info: {} }
+  assert.deepEqual(await getJson(`${url}/movies?year=1931&title=M`), movie)
+  assert.deepEqual(await getJson(`${url}/movies`), { movies: [movie], next: null })
+  const database = open(dataDir)
+  assert.equal(database.pragma('user_version', { simple: true }), migrations.length + 1)
+  database.close()
+})

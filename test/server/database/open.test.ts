@@ -1,0 +1,116 @@
+import assert from 'node:assert/strict'
+import { hash } from 'node:crypto'
+import { mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import test from 'node:test'
+import SQLite from 'better-sqlite3'
+import { migrations } from '../../../server/database/migrations.ts'
+import { prepareDatabase } from '../../../server/database/open.ts'
+import { makeDataDir } from '../../support/server.ts'
+
+/** A database of ours with some content, at rest in one file. */
+function makeDatabase(sql = ''): string {
+  const dataDir = makeDataDir()
+  prepareDatabase(dataDir)
+  const database = new SQLite(join(dataDir, 'onebox.db'))
+  const insert = database.prepare("INSERT INTO movies (year, title, info) VALUES (?, ?, '{}')")
+  for (let index = 0; index < 500; index += 1) insert.run(1950, `${index} ${'a'.repeat(200)}`)
+  database.exec(sql)
+  database.close()
+  return dataDir
+}
+
+function makeFile(content: string | Buffer): string {
+  const dataDir = makeDataDir()
+  writeFileSync(join(dataDir, 'onebox.db'), content)
+  return dataDir
+}
+
+/** A database of ours, with its bytes changed. */
+function makeDamaged(damage: (bytes: Buffer) => void): string {
+  const dataDir = makeDatabase()
+  const path = join(dataDir, 'onebox.db')
+  const bytes = readFileSync(path)
+  damage(bytes)
+  writeFileSync(path, bytes)
+  return dataDir
+}
+
+function makeTruncated(part: number): string {
+  const dataDir = makeDatabase()
+  const path = join(dataDir, 'onebox.db')
+  truncateSync(path, Math.round(readFileSync(path).length * part))
+  return dataDir
+}
+
+function makeForeign(sql: string): string {
+  const dataDir = makeDataDir()
+  const database = new SQLite(join(dataDir, 'onebox.db'))
+  database.exec(sql)
+  database.close()
+  return dataDir
+}
+
+const next = migrations.length + 1
+const damaged = /onebox\.db is damaged: restore a backup of it$/
+const foreign = /onebox\.db is not a onebox database: point DATA_DIR at another folder$/
+const tooNew = new RegExp(
+  `onebox\\.db has schema \\d+, newer than the ${migrations.length} this release knows: run the release that wrote it or a newer one$`,
+)
+
+const refused: [what: string, make: () => string, message: RegExp][] = [
+  ['text', () => makeFile('precious notes\n'.repeat(1000)), damaged],
+  ['a short file', () => makeFile('precious'), damaged],
+  ['zeros', () => makeFile(Buffer.alloc(8192)), damaged],
+  ['one of another program', () => makeForeign('CREATE TABLE notes (text)'), foreign],
+  [
+    'an empty one of another program',
+    () => makeForeign('PRAGMA application_id = 7; PRAGMA user_version = 1'),
+    foreign,
+  ],
+  [
+    'one of another program, in WAL',
+    () => makeForeign('PRAGMA journal_mode = WAL; CREATE TABLE a (b)'),
+    foreign,
+  ],
+  ['a truncated one', () => makeTruncated(0.5), damaged],
+  ['one truncated to a page and a half', () => makeTruncated(0.04), damaged],
+  ['one without its header', () => makeDamaged((bytes) => bytes.fill(0xff, 0, 100)), damaged],
+  ['one without its schema', () => makeDamaged((bytes) => bytes.fill(0xff, 100, 4096)), damaged],
+  ['one without its tables', () => makeDamaged((bytes) => bytes.fill(0xff, 4096)), damaged],
+  ['one that is too new', () => makeDatabase(`PRAGMA user_version = ${next}`), tooNew],
+  [
+    'one that is too new by its own word',
+    () =>
+      makeDatabase(
+        `INSERT INTO migrations VALUES (${next}, ${next}); PRAGMA user_version = ${next}`,
+      ),
+    tooNew,
+  ],
+]
+
+for (const [what, make, message] of refused) {
+  test(`instead of a database, ${what} stops the start and stays as it is`, () => {
+    const dataDir = make()
+    const path = join(dataDir, 'onebox.db')
+    const before = hash('sha256', readFileSync(path))
+    assert.throws(() => prepareDatabase(dataDir), { message })
+    assert.equal(hash('sha256', readFileSync(path)), before)
+    assert.deepEqual(
+      readdirSync(dataDir).filter((name) => !name.endsWith('-shm') && !name.endsWith('-wal')),
+      ['onebox.db'],
+    )
+  })
+}
+
+test('an empty file becomes a database', () => {
+  const dataDir = makeFile('')
+  prepareDatabase(dataDir)
+  assert.ok(readFileSync(join(dataDir, 'onebox.db')).length > 4096)
+})
+
+test('a folder in place of the database stops the start, naming it', () => {
+  const dataDir = makeDataDir()
+  mkdirSync(join(dataDir, 'onebox.db'))
+  assert.throws(() => prepareDatabase(dataDir), { message: /onebox\.db/ })
+})

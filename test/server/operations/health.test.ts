@@ -1,0 +1,149 @@
+import assert from 'node:assert/strict'
+import { readdirSync, writeFileSync } from 'node:fs'
+import net from 'node:net'
+import { join } from 'node:path'
+import test from 'node:test'
+import SQLite from 'better-sqlite3'
+import { startApp } from '../../support/app.ts'
+import { getJson } from '../../support/http.ts'
+import { startProgram } from '../../support/program.ts'
+import { startServer } from '../../support/server.ts'
+
+interface Health {
+  status: string
+  problem?: string
+  release: string
+  worker: string
+  uptimeSeconds: number
+  workers: { worker: string; release: string; startedAt: string; draining: boolean }[]
+}
+
+const healthOf = (url: string) => getJson<Health>(`${url}/healthz`)
+const socketsIn = (dataDir: string) => readdirSync(dataDir).filter((name) => /\.sock$/.test(name))
+
+test('GET /healthz says that this worker works, and what it is', async (t) => {
+  const url = await startServer(t, { RELEASE_ID: 'abc', NODE_APP_INSTANCE: '2' })
+  const health = await healthOf(url)
+  assert.equal(health.status, 'ok')
+  assert.equal(health.release, 'abc')
+  assert.equal(health.worker, '2')
+  assert.ok(health.uptimeSeconds >= 0)
+  assert.ok(!('problem' in health))
+  assert.ok(Math.abs(Date.now() - Date.parse(health.workers[0]?.startedAt ?? '')) < 60_000)
+})
+
+test('GET /healthz lists all workers of the folder, whichever answers', async (t) => {
+  const { url: one, dataDir } = await startApp(t, { RELEASE_ID: 'old' })
+  const env = { DATA_DIR: dataDir, RELEASE_ID: 'new' }
+  const ten = await startServer(t, { ...env, NODE_APP_INSTANCE: '10' })
+  await startServer(t, { ...env, NODE_APP_INSTANCE: '2' })
+  for (const url of [one, ten]) {
+    const { workers } = await healthOf(url)
+    assert.deepEqual(
+      workers.map(({ worker, release, draining }) => `${worker} ${release} ${draining}`),
+      ['0 old false', '2 new false', '10 new false'],
+    )
+  }
+})
+
+test('GET /healthz holds nothing but these facts, and is not cached', async (t) => {
+  const response = await fetch(`${await startServer(t)}/healthz`)
+  assert.equal(response.headers.get('cache-control'), 'no-store')
+  const { workers, ...health } = (await response.json()) as Health
+  const facts = ['release', 'status', 'uptimeSeconds', 'worker']
+  assert.deepEqual(Object.keys(health).sort(), facts)
+  assert.deepEqual(Object.keys(workers[0] ?? {}).sort(), [
+    'draining',
+    'release',
+    'startedAt',
+    'worker',
+  ])
+})
+
+test('GET /healthz answers 503 while the database cannot be written, and 200 again after', async (t) => {
+  const { url, dataDir } = await startApp(t)
+  const database = new SQLite(join(dataDir, 'onebox.db'))
+  database.exec('ALTER TABLE heartbeats RENAME TO away')
+  const response = await fetch(`${url}/healthz`)
+  assert.equal(response.status, 503)
+  const { status, problem } = (await response.json()) as Health
+  assert.equal(status, 'failing')
+  assert.ok(problem)
+  assert.equal((await fetch(url)).status, 200)
+  database.exec('ALTER TABLE away RENAME TO heartbeats')
+  database.close()
+  while ((await fetch(`${url}/healthz`)).status !== 200) await new Promise((r) => setTimeout(r, 50))
+})
+
+test('many who ask for the health at once cost one write a second', async (t) => {
+  const { url, database } = await startApp(t)
+  await Promise.all(Array.from({ length: 50 }, () => healthOf(url)))
+  assert.ok(database.write.totals.writes < 10, `${database.write.totals.writes} writes`)
+})
+
+test('a worker that has ended leaves the list, and no socket behind', async (t) => {
+  const { url, dataDir } = await startApp(t)
+  const other = await startApp(t, { DATA_DIR: dataDir, NODE_APP_INSTANCE: '1' })
+  assert.equal((await healthOf(url)).workers.length, 2)
+  assert.equal(socketsIn(dataDir).length, 2)
+  other.server.closeAllConnections()
+  await other.drain()
+  assert.equal((await healthOf(url)).workers.length, 1)
+  assert.equal(socketsIn(dataDir).length, 1)
+})
+
+test('a worker that was killed leaves the list, and its socket is removed', async (t) => {
+  const { url, dataDir } = await startApp(t)
+  const killed = await startProgram(t, { DATA_DIR: dataDir, NODE_APP_INSTANCE: '1' })
+  assert.equal((await healthOf(url)).workers.length, 2)
+  killed.child.kill('SIGKILL')
+  await killed.exited
+  assert.equal(socketsIn(dataDir).length, 2)
+  assert.deepEqual(
+    (await healthOf(url)).workers.map(({ worker }) => worker),
+    ['0'],
+  )
+  assert.equal(socketsIn(dataDir).length, 1)
+})
+
+test('of two processes that are one worker, as in a reload, the newer one counts', async (t) => {
+  const { url, dataDir } = await startApp(t, { RELEASE_ID: 'other' })
+  const env = { DATA_DIR: dataDir, NODE_APP_INSTANCE: '1' }
+  await startProgram(t, { ...env, RELEASE_ID: 'old' })
+  await startProgram(t, { ...env, RELEASE_ID: 'new' })
+  const { workers } = await healthOf(url)
+  assert.deepEqual(
+    workers.map(({ worker, release }) => `${worker} ${release}`),
+    ['0 other', '1 new'],
+  )
+})
+
+test('a worker that is silent, or tells nonsense, is left out and holds up nobody', async (t) => {
+  const { url, dataDir } = await startApp(t)
+  const answers: ((socket: net.Socket) => void)[] = [
+    () => {},
+    (socket) => socket.end('nonsense'),
+    (socket) => socket.destroy(),
+    (socket) => socket.end('null'),
+    (socket) => socket.end('{}'),
+  ]
+  const sockets: net.Socket[] = []
+  for (const [index, answer] of answers.entries()) {
+    const server = net.createServer((socket) => {
+      sockets.push(socket)
+      answer(socket)
+    })
+    server.listen({ path: join(dataDir, `worker-9${index}-1.sock`), exclusive: true })
+    t.after(() => server.close())
+  }
+  t.after(() => {
+    for (const socket of sockets) socket.destroy()
+  })
+  writeFileSync(join(dataDir, 'worker-8-1.sock'), 'no socket at all')
+  const { status, workers } = await healthOf(url)
+  assert.equal(status, 'ok')
+  assert.deepEqual(
+    workers.map(({ worker }) => worker),
+    ['0'],
+  )
+})

@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict'
+import test, { type TestContext } from 'node:test'
+import { startApp } from '../../support/app.ts'
+import { expectAlive, expectProblem, readHeading, send } from '../../support/http.ts'
+import { converse, rawRequest } from '../../support/raw.ts'
+import { startServer } from '../../support/server.ts'
+
+interface Stream {
+  response: Response
+  /** The value of the next event; undefined once the stream has ended. */
+  next: () => Promise<string | undefined>
+  close: () => void
+}
+
+async function follow(t: TestContext, url: string): Promise<Stream> {
+  const controller = new AbortController()
+  const close = () => controller.abort()
+  t.after(close)
+  const response = await fetch(`${url}/events`, { signal: controller.signal })
+  const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader()
+  let text = ''
+
+  return { response, next, close }
+
+  async function next(): Promise<string | undefined> {
+    for (;;) {
+      const event = /data: ([^\n]*)\n\n/.exec(text)
+      if (event) {
+        text = text.slice(event.index + event[0].length)
+        return JSON.parse(event[1] as string)
+      }
+      const { value, done } = (await reader?.read()) ?? { done: true }
+      if (done) return undefined
+      text += value
+    }
+  }
+}
+
+test('GET /events begins with the string as it is', async (t) => {
+  const url = await startServer(t)
+  const value = 'one\ntwo\r\n\n"quoted" data: <b>é</b> \u2028'
+  await send('PUT', url, value)
+  const { response, next } = await follow(t, url)
+  assert.equal(response.status, 200)
+  assert.equal(response.headers.get('content-type'), 'text/event-stream')
+  assert.equal(response.headers.get('cache-control'), 'no-store')
+  assert.equal(response.headers.get('content-encoding'), null)
+  assert.equal(await next(), value)
+})
+
+test('GET /events tells of a change made by this or another server within a second', async (t) => {
+  const { url: one, dataDir } = await startApp(t)
+  const two = await startServer(t, { DATA_DIR: dataDir, NODE_APP_INSTANCE: '1' })
+  const streams = [await follow(t, one), await follow(t, one), await follow(t, two)]
+  for (const { next } of streams) assert.equal(await next(), 'dynamic string')
+  for (const [writer, value] of [
+    [one, 'from one'],
+    [two, 'from two'],
+  ] as const) {
+    await send('PUT', writer, value)
+    const tooLate = AbortSignal.timeout(5000)
+    for (const { next } of streams) assert.equal(await next(), value)
+    assert.ok(!tooLate.aborted)
+  }
+})
+
+test('GET /events never begins with an older string than one already confirmed', async (t) => {
+  const url = await startServer(t)
+  const first = await follow(t, url)
+  await first.next()
+  for (const value of ['one', 'two', 'three']) {
+    await send('PUT', url, value)
+    const { next, close } = await follow(t, url)
+    assert.equal(await next(), value)
+    close()
+  }
+})
+
+test('GET /events says nothing of other writes', async (t) => {
+  const url = await startServer(t)
+  const { next } = await follow(t, url)
+  await next()
+  await send('POST', `${url}/movies?year=1931&title=M`)
+  await expectAlive(url)
+  await new Promise((resolve) => setTimeout(resolve, 600))
+  await send('PUT', url, 'the next event')
+  assert.equal(await next(), 'the next event')
+})
+
+test('more streams than the limit answer 503, and one that ends makes room', async (t) => {
+  const url = await startServer(t, {}, { eventStreamLimit: 2 })
+  const streams = [await follow(t, url), await follow(t, url)]
+  for (const { next } of streams) await next()
+  const response = await fetch(`${url}/events`)
+  assert.equal(response.headers.get('retry-after'), '5')
+  await expectProblem(
+    response,
+    503,
+    /^Too many browsers follow the string: reload the page instead$/,
+  )
+  assert.equal(await readHeading(url), 'dynamic string')
+  streams[0]?.close()
+  while ((await send('HEAD', `${url}/events`)).status === 503) await new Promise(setImmediate)
+  assert.equal(await (await follow(t, url)).next(), 'dynamic string')
+})
+
+test('a reader too slow to follow is let go, and the others are told', async (t) => {
+  const url = await startServer(t)
+  const slow = await converse(t, url)
+  slow.socket.write(rawRequest('GET /events'))
+  await slow.until(/data: /)
+  slow.socket.pause()
+  const quick = await follow(t, url)
+  await quick.next()
+  const followers = async () =>
+    /^onebox_event_streams\{.*\} (\d+)$/m.exec(await (await fetch(`${url}/metrics`)).text())?.[1]
+  assert.equal(await followers(), '2')
+  for (let round = 0; (await followers()) !== '1'; round += 1) {
+    assert.ok(round < 50, 'the slow one is still there')
+    const value = `${round}${'a'.repeat(1_000_000)}`
+    await send('PUT', url, value)
+    assert.ok((await quick.next()) === value, 'the quick one misses an event')
+  }
+})
+
+test('a stream survives what happens to its browser', async (t) => {
+  const url = await startServer(t)
+  for (let round = 0; round < 3; round += 1) {
+    const { socket, until } = await converse(t, url)
+    socket.write(rawRequest('GET /events'))
+    await until(/data: /)
+    socket.resetAndDestroy()
+  }
+  await send('PUT', url, 'hello')
+  assert.equal(await (await follow(t, url)).next(), 'hello')
+})

@@ -1,0 +1,47 @@
+import { once } from 'node:events'
+import { openSync, readFileSync } from 'node:fs'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+import { type App, createApp } from '../../server/app.ts'
+import { type Config, readConfig } from '../../server/config.ts'
+import { type Database, openDatabase } from '../../server/database/database.ts'
+import { createLog } from '../../server/operations/log.ts'
+import { mainFile, makeDataDir } from './server.ts'
+
+export interface StartedApp extends App {
+  url: string
+  dataDir: string
+  database: Database
+  /** All lines of the log so far, as text. */
+  readLog: () => Promise<string>
+}
+
+/** As `startServer`, for tests that look inside; logs everything to a file of its own. */
+export async function startApp(
+  t: TestContext,
+  env: Record<string, string> = {},
+  overrides: Partial<Config> = {},
+): Promise<StartedApp> {
+  const dataDir = env.DATA_DIR ?? makeDataDir()
+  const given = { PORT: '0', DATA_DIR: dataDir, ...env }
+  const config = { ...readConfig(given, dataDir), drainTimeoutMs: 0, ...overrides }
+  const logFile = join(dataDir, `log-${config.worker}`)
+  const log = createLog({ level: 'info', worker: config.worker, fd: openSync(logFile, 'w') })
+  const database = openDatabase(dataDir, { ...config, threadFile: mainFile })
+  const app = createApp(config, database, log)
+  app.server.listen(config.listen)
+  await once(app.server, 'listening')
+  t.after(async () => {
+    app.server.closeAllConnections()
+    await app.drain()
+    await database.close()
+  })
+  const { port } = app.server.address() as AddressInfo
+  return { ...app, url: `http://127.0.0.1:${port}`, dataDir, database, readLog }
+
+  async function readLog() {
+    await log.flush()
+    return readFileSync(logFile, 'utf8')
+  }
+}

@@ -1,0 +1,82 @@
+import { Agent, type IncomingMessage, request } from 'node:http'
+
+export interface Load {
+  /** Answered and failed requests so far. */
+  counts: () => { answered: number; failed: number }
+  failures: string[]
+  /** Birthdays whose PUT was acknowledged. */
+  saved: Set<string>
+  stop: () => Promise<void>
+}
+
+/**
+ * Clients that ask one after the other until they are told to stop, none of them trying again:
+ * `keepAlive` ones stay on their connection, `oneShot` ones make a new one for each request.
+ */
+export function startLoad(
+  url: string,
+  { keepAlive = 16, oneShot = 8, writeShare = 0.1 } = {},
+): Load {
+  const saved = new Set<string>()
+  const failures: string[] = []
+  let answered = 0
+  let failed = 0
+  let stopping = false
+
+  const clients = [
+    ...Array.from({ length: keepAlive }, () => run(new Agent({ keepAlive: true, maxSockets: 1 }))),
+    ...Array.from({ length: oneShot }, () => run(new Agent({ keepAlive: false }))),
+  ]
+  return { counts: () => ({ answered, failed }), failures, saved, stop }
+
+  async function run(agent: Agent) {
+    while (!stopping) {
+      try {
+        if (Math.random() < writeShare) await save(agent)
+        else expectStatus(await send(url, { agent }), 200)
+        answered += 1
+      } catch (error) {
+        failed += 1
+        failures.push(String(error))
+      }
+    }
+    agent.destroy()
+  }
+
+  async function save(agent: Agent) {
+    const username = randomName()
+    const headers = { 'Content-Type': 'application/json' }
+    const options = { agent, method: 'PUT', headers }
+    const response = await send(`${url}/hello/${username}`, options, '{"dateOfBirth":"1990-04-23"}')
+    expectStatus(response, 204)
+    saved.add(username)
+  }
+
+  async function stop() {
+    stopping = true
+    await Promise.all(clients)
+  }
+}
+
+function send(url: string, options: object, body?: string): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const sent = request(url, { timeout: 30_000, ...options }, (response) => {
+      response.resume()
+      response.on('error', reject)
+      response.on('end', () => resolve(response))
+    })
+    sent.on('timeout', () => sent.destroy(new Error('no answer in 30 s')))
+    sent.on('error', reject)
+    sent.end(body)
+  })
+}
+
+function expectStatus({ statusCode }: IncomingMessage, wanted: number) {
+  if (statusCode !== wanted) throw new Error(`answered ${statusCode}`)
+}
+
+export function randomName(): string {
+  return Array.from({ length: 20 }, () =>
+    String.fromCharCode(97 + Math.floor(Math.random() * 26)),
+  ).join('')
+}

@@ -1,0 +1,91 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { hash } from 'node:crypto'
+import { once } from 'node:events'
+import { cpSync, rmSync, symlinkSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { build } from '../../scripts/build.ts'
+import { makeDataDir } from './server.ts'
+
+/** The release of this machine's platform, built in a folder of the test's own; gives its folder. */
+export async function buildRelease(): Promise<string> {
+  const [release] = await build({ outDir: makeDataDir() })
+  return release?.dir as string
+}
+
+/** The same release under another id, as its folder's name is what tells it. */
+export function copyRelease(dir: string, name: string): string {
+  const copy = join(dir, '..', hash('sha256', name))
+  cpSync(dir, copy, { recursive: true })
+  return copy
+}
+
+/** Points a link at a release, at one stroke as a deploy does. */
+export function switchLink(link: string, dir: string) {
+  rmSync(link, { force: true })
+  symlinkSync(dir, link)
+}
+
+export async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1')
+  await once(probe, 'listening')
+  const { port } = probe.address() as { port: number }
+  probe.close()
+  await once(probe, 'close')
+  return port
+}
+
+/** A child that is killed with the test if it has not ended by then. */
+export function spawnFor(
+  t: TestContext,
+  args: string[],
+  { env = {}, command = process.execPath }: { env?: NodeJS.ProcessEnv; command?: string } = {},
+): ChildProcess & { output: () => string } {
+  const child = spawn(command, args, {
+    env: { PATH: process.env.PATH, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk) => {
+      output = (output + chunk).slice(-20_000)
+    })
+  }
+  t.after(() => endChild(child, 'SIGTERM'))
+  return Object.assign(child, { output: () => output })
+}
+
+export async function endChild(child: ChildProcess, signal: NodeJS.Signals = 'SIGKILL') {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const ended = once(child, 'exit')
+  child.kill(signal)
+  await ended
+}
+
+export interface Health {
+  status: string
+  release: string
+  workers: { worker: string; release: string; draining: boolean }[]
+}
+
+/** Waits, bounded, until the health of a server is as wanted; its failure tells what it saw last. */
+export async function untilHealth(
+  url: string,
+  isWanted: (health: Health) => boolean,
+  timeoutMs = 60_000,
+): Promise<Health> {
+  const deadline = Date.now() + timeoutMs
+  for (let last: unknown; ; await sleep(50)) {
+    try {
+      const response = await fetch(`${url}/healthz`, { signal: AbortSignal.timeout(5000) })
+      const health = (await response.json()) as Health
+      if (isWanted(health)) return health
+      last = health
+    } catch (error) {
+      last = error
+    }
+    if (Date.now() > deadline) throw new Error(`Not in time: ${JSON.stringify(last) ?? last}`)
+  }
+}
