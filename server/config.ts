@@ -78,7 +78,11 @@ export function readConfig(env: Env, releaseDir: string): Config {
       byDefault: 0,
     }),
     drainTimeoutMs: 32_000,
-    canaryTimeoutMs: 20_000,
+    canaryTimeoutMs: readInteger(env, 'CANARY_TIMEOUT_MS', {
+      min: 1000,
+      max: 600_000,
+      byDefault: 20_000,
+    }),
   }
   assertSafe(config)
   return config

@@ -20,7 +20,9 @@ export function contentType(request: HttpRequest): string {
 
 export function unsupportedType(type: string, supported: string): HttpError {
   const got = type === '' ? 'no Content-Type' : `"${type.slice(0, 80)}"`
-  return new HttpError(415, `The Content-Type must be ${supported}: got ${got}`, { headers: ['Accept', supported] })
+  return new HttpError(415, `The Content-Type must be ${supported}: got ${got}`, {
+    headers: ['Accept', supported],
+  })
 }
 
 /** @throws {HttpError} 400 where the body is not clean UTF-8, 413 where it is over `limitBytes` */

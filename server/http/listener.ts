@@ -75,10 +75,13 @@ class Exchange {
   }
 
   fail(error: unknown) {
-    const { response } = this.#request
     if (!(error instanceof HttpError)) this.#options.onBug(error, this.#id)
-    if (response.headersSent) response.destroy()
-    else this.send(problem(error instanceof HttpError ? error : new HttpError(500, 'Our mistake')))
+    try {
+      this.send(problem(error instanceof HttpError ? error : new HttpError(500, 'Our mistake')))
+    } catch {
+      // An answer that has begun, or cannot be written at all, can only be cut off.
+      this.#request.response.destroy()
+    }
   }
 
   send(reply: Reply) {

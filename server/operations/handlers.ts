@@ -57,5 +57,3 @@ export function createOperationsHandlers({ own, states, healthCheck, log }: Oper
     }
   }
 }
-
-

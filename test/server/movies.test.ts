@@ -136,7 +136,7 @@ test('POST /movies answers 4xx, and stores nothing, for', async (t) => {
       'a form',
       post('', query, 'application/x-www-form-urlencoded'),
       415,
-      /^Send application\/json, /,
+      /^The Content-Type must be application\/json, /,
     ],
     ['plain text', post('', whole, 'text/plain'), 415, /got "text\/plain"$/],
     [

@@ -89,3 +89,29 @@ export async function untilHealth(
     if (Date.now() > deadline) throw new Error(`Not in time: ${JSON.stringify(last) ?? last}`)
   }
 }
+
+export interface Worker {
+  url: string
+  pid: () => number
+  start: () => Promise<void>
+  kill: () => Promise<void>
+}
+
+/** A worker of its own without pm2, started and killed as the test likes. */
+export async function startWorker(
+  t: TestContext,
+  { release, dataDir, name = '0' }: { release: string; dataDir: string; name?: string },
+): Promise<Worker> {
+  const port = await freePort()
+  const url = `http://127.0.0.1:${port}`
+  const env = { DATA_DIR: dataDir, PORT: String(port), NODE_APP_INSTANCE: name, LOG_LEVEL: 'error' }
+  let child: ChildProcess
+  await start()
+  t.after(() => endChild(child))
+  return { url, pid: () => child.pid as number, start, kill: () => endChild(child) }
+
+  async function start() {
+    child = spawn(process.execPath, [join(release, 'server.cjs')], { env, stdio: 'inherit' })
+    await untilHealth(url, ({ status }) => status === 'ok')
+  }
+}

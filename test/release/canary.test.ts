@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import test, { before, type TestContext } from 'node:test'
+import { buildRelease, copyRelease, spawnFor, startWorker } from '../support/release.ts'
+import { makeDataDir } from '../support/server.ts'
+
+let release: string
+
+before(async () => {
+  release = await buildRelease()
+})
+
+test('the canary of a good release passes beside the one that serves', async (t) => {
+  const { worker, dataDir } = await startService(t)
+  const { exitCode, output } = await runCanary(t, release, dataDir)
+  assert.equal(exitCode, 0, output)
+  await expectUntouched(worker.url, dataDir)
+})
+
+test('the canary of a release that throws at start refuses it', async (t) => {
+  const { worker, dataDir } = await startService(t)
+  const broken = breakRelease('throws', "throw new Error('broken at start')")
+  const { exitCode, output } = await runCanary(t, broken, dataDir)
+  assert.notEqual(exitCode, 0)
+  assert.match(output, /broken at start/)
+  await expectUntouched(worker.url, dataDir)
+})
+
+test('the canary of a release that never gets ready refuses it within its bound', async (t) => {
+  const { worker, dataDir } = await startService(t)
+  const deaf = "require('node:net').Server.prototype.listen = function () { return this }"
+  const { exitCode, output } = await runCanary(t, breakRelease('never ready', deaf), dataDir)
+  assert.equal(exitCode, 1)
+  assert.match(output, /Not ready in \d+ ms/)
+  await expectUntouched(worker.url, dataDir)
+})
+
+test('the canary of a release that cannot answer refuses it', async (t) => {
+  const { worker, dataDir } = await startService(t)
+  const dumb =
+    "require('node:http').ServerResponse.prototype.writeHead = () => { throw new Error() }"
+  const { exitCode, output } = await runCanary(t, breakRelease('cannot answer', dumb), dataDir)
+  assert.equal(exitCode, 1, output)
+  await expectUntouched(worker.url, dataDir)
+})
+
+test('the canary of a release whose migration fails refuses it, and the database stays', async (t) => {
+  const { worker, dataDir } = await startService(t)
+  const broken = addMigration('bad migration', 'CREATE TABLE movies (id INTEGER)')
+  const { exitCode, output } = await runCanary(t, broken, dataDir)
+  assert.equal(exitCode, 1)
+  assert.match(output, /table movies already exists/)
+  await expectUntouched(worker.url, dataDir)
+})
+
+test('the canary of a release with a migration tries it on a copy only', async (t) => {
+  const { worker, dataDir } = await startService(t)
+  const next = addMigration('good migration', 'CREATE TABLE gifts (id INTEGER PRIMARY KEY) STRICT')
+  const { exitCode, output } = await runCanary(t, next, dataDir)
+  assert.equal(exitCode, 0, output)
+  await expectUntouched(worker.url, dataDir)
+
+  const migrated = await run(t, [join(next, 'server.cjs'), 'migrate'], dataDir)
+  assert.equal(migrated.exitCode, 0, migrated.output)
+  await expectUntouched(worker.url, dataDir)
+  assert.equal((await runCanary(t, release, dataDir)).exitCode, 0, 'the release before goes on')
+})
+
+test('the canary of the first release passes where there is no database yet', async (t) => {
+  const dataDir = makeDataDir()
+  const { exitCode, output } = await runCanary(t, release, dataDir)
+  assert.equal(exitCode, 0, output)
+  assert.deepEqual(readdirSync(dataDir), [])
+})
+
+async function startService(t: TestContext) {
+  const dataDir = makeDataDir()
+  const worker = await startWorker(t, { release, dataDir })
+  await fetch(worker.url, { method: 'PUT', body: 'kept' })
+  return { worker, dataDir }
+}
+
+function breakRelease(name: string, code: string): string {
+  const broken = copyRelease(release, name)
+  const file = join(broken, 'server.cjs')
+  writeFileSync(file, `${code}\n${readFileSync(file, 'utf8')}`)
+  return broken
+}
+
+/** A release whose schema has one step more, put in where the bundle lists them. */
+function addMigration(name: string, sql: string): string {
+  const next = copyRelease(release, name)
+  const file = join(next, 'server.cjs')
+  const code = readFileSync(file, 'utf8')
+  const changed = code.replace(/(var migrations = \[[\s\S]*?)\n\];/, `$1,\n\`${sql}\`\n];`)
+  assert.notEqual(changed, code)
+  writeFileSync(file, changed)
+  return next
+}
+
+function runCanary(t: TestContext, dir: string, dataDir: string) {
+  return run(t, [join(dir, 'server.cjs'), 'canary'], dataDir)
+}
+
+async function run(t: TestContext, args: string[], dataDir: string) {
+  const child = spawnFor(t, args, { env: { DATA_DIR: dataDir, CANARY_TIMEOUT_MS: '3000' } })
+  const exitCode = await new Promise((resolve) => child.on('close', resolve))
+  return { exitCode, output: child.output() }
+}
+
+async function expectUntouched(url: string, dataDir: string) {
+  const body = await (await fetch(url)).text()
+  assert.match(body, /<h1>The saved string is kept<\/h1>/)
+  const put = await fetch(url, { method: 'PUT', body: 'kept' })
+  assert.equal(put.status, 204)
+  const left = readdirSync(dataDir).filter((name) => /canary|draft/.test(name))
+  assert.deepEqual(left, [])
+}
