@@ -1,9 +1,16 @@
+import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { build } from '../build.ts'
+import { pm2Environment } from '../support/pm2.ts'
 import { step } from './report/print.ts'
 import type { Contestant } from './servers.ts'
 
-/** The release as `npm run build` makes it for this machine, without pm2: one process, like a peer. */
+const [pm2App] = createRequire(import.meta.url)('../../server/ecosystem.config.cjs').apps
+
+/**
+ * The release as `npm run build` makes it for this machine, with the settings it has under pm2,
+ * but without pm2: one process, like a peer.
+ */
 export async function buildOnebox(folder: string): Promise<Contestant> {
   step('Building the release of onebox')
   const [release] = await build({ outDir: join(folder, 'releases') })
@@ -12,6 +19,7 @@ export async function buildOnebox(folder: string): Promise<Contestant> {
   return {
     name: 'onebox',
     version: release.id.slice(0, 12),
-    command: () => [process.execPath, server],
+    command: () => [process.execPath, ...pm2App.node_args, server],
+    env: pm2Environment,
   }
 }

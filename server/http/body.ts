@@ -53,23 +53,34 @@ export function assertClean(text: string, what: string) {
 
 async function readBody(request: HttpRequest, limitBytes: number): Promise<Buffer> {
   const { incoming } = request
-  const announced = Number(incoming.headers['content-length'] ?? 0)
-  if (announced > limitBytes) throw tooLarge(limitBytes)
+  if (Number(incoming.headers['content-length'] ?? 0) > limitBytes) throw tooLarge(limitBytes)
   if (expectsContinue(incoming)) request.response.writeContinue()
-  const chunks: Buffer[] = []
-  let length = 0
-  try {
-    for await (const chunk of incoming.iterator({ destroyOnReturn: false })) {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = []
+    let length = 0
+    incoming.on('data', take)
+    incoming.on('end', () =>
+      resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)),
+    )
+    incoming.on('error', () => reject(truncated()))
+    incoming.on('close', () => reject(truncated()))
+
+    function take(chunk: Buffer) {
       length += chunk.length
-      if (length > limitBytes) throw tooLarge(limitBytes)
-      request.hold(chunk.length)
-      chunks.push(chunk)
+      try {
+        if (length > limitBytes) throw tooLarge(limitBytes)
+        request.hold(chunk.length)
+        chunks.push(chunk)
+      } catch (error) {
+        incoming.off('data', take)
+        reject(error)
+      }
     }
-  } catch (error) {
-    if (error instanceof HttpError) throw error
-    throw new HttpError(400, 'The body ended before it was complete: send it again')
-  }
-  return Buffer.concat(chunks)
+  })
+}
+
+function truncated(): HttpError {
+  return new HttpError(400, 'The body ended before it was complete: send it again')
 }
 
 function tooLarge(limitBytes: number): HttpError {

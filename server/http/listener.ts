@@ -33,14 +33,7 @@ export interface ListenerOptions {
 /** Makes the one function that takes requests in and writes replies out. */
 export function createListener(options: ListenerOptions) {
   return function listener(incoming: IncomingMessage, response: ServerResponse) {
-    const exchange = new Exchange(options, incoming, response)
-    try {
-      const reply = exchange.answer()
-      if (reply instanceof Promise) exchange.settle(reply)
-      else exchange.send(reply)
-    } catch (error) {
-      exchange.fail(error)
-    }
+    new Exchange(options, incoming, response).run()
   }
 }
 
@@ -58,7 +51,24 @@ class Exchange {
     this.#id = requestId(incoming)
   }
 
-  answer(): Reply | Promise<Reply> {
+  run() {
+    try {
+      const reply = this.#answer()
+      if (reply instanceof Promise) this.#settle(reply)
+      else this.#send(reply)
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  #settle(reply: Promise<Reply>) {
+    reply.then(
+      (settled) => this.#trySend(settled),
+      (error) => this.#fail(error),
+    )
+  }
+
+  #answer(): Reply | Promise<Reply> {
     const { incoming } = this.#request
     const path = pathOf(incoming.url as string)
     const match = this.#options.find(path)
@@ -70,21 +80,25 @@ class Exchange {
     return handler(this.#request)
   }
 
-  settle(reply: Promise<Reply>) {
-    reply.then((settled) => this.send(settled)).catch((error) => this.fail(error))
-  }
-
-  fail(error: unknown) {
+  #fail(error: unknown) {
     if (!(error instanceof HttpError)) this.#options.onBug(error, this.#id)
     try {
-      this.send(problem(error instanceof HttpError ? error : new HttpError(500, 'Our mistake')))
+      this.#send(problem(error instanceof HttpError ? error : new HttpError(500, 'Our mistake')))
     } catch {
       // An answer that has begun, or cannot be written at all, can only be cut off.
       this.#request.response.destroy()
     }
   }
 
-  send(reply: Reply) {
+  #trySend(reply: Reply) {
+    try {
+      this.#send(reply)
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  #send(reply: Reply) {
     const { incoming } = this.#request
     this.#request.release()
     const encoding = chooseEncoding(
@@ -92,7 +106,7 @@ class Exchange {
       reply,
     )
     if (encoding || hasUnreadBody(incoming))
-      this.#sendLater(reply, encoding).catch((error) => this.fail(error))
+      this.#sendLater(reply, encoding).catch((error) => this.#fail(error))
     else this.#write(reply, reply.body)
   }
 

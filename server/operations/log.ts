@@ -49,7 +49,7 @@ export function createLog({ level, worker = '0', fd = 1 }: LogOptions): Log {
   // Of its parts only the id comes from outside, and the listener lets in no character to escape.
   function requestLine({ id, traceparent, method, route, status, durationMs, address }: Outcome) {
     const trace = traceparent ? `,"traceparent":"${traceparent}"` : ''
-    return `{"time":"${now()}","level":"info","worker":"${worker}","id":"${id}","method":"${method}","route":"${route}","status":${status},"ms":${durationMs.toFixed(2)},"address":"${address}"${trace}}`
+    return `{"time":"${now()}","level":"info","worker":"${worker}","id":"${id}","method":"${method}","route":"${route}","status":${status},"us":${Math.round(durationMs * 1000)},"address":"${address}"${trace}}`
   }
 
   function addLine(line: string) {

@@ -80,8 +80,9 @@ class Histogram {
   #sum = 0
 
   observe(value: number) {
-    const index = bucketsSeconds.findIndex((bound) => value <= bound)
-    if (index >= 0) this.#buckets[index] = (this.#buckets[index] as number) + 1
+    let index = 0
+    while (value > (bucketsSeconds[index] as number)) index += 1
+    if (index < bucketsSeconds.length) this.#buckets[index] = (this.#buckets[index] as number) + 1
     this.#count += 1
     this.#sum += value
   }

@@ -18,16 +18,15 @@ export function createSavedStringHandlers(
   let shown: SavedString | undefined
   let reply: Reply
 
+  function render(current: SavedString): Reply {
+    if (current !== shown) reply = page(current)
+    shown = current
+    return reply
+  }
+
   return {
     /** The page, rendered once for each value. */
-    async get(): Promise<Reply> {
-      const current = await store.current()
-      if (current !== shown) {
-        shown = current
-        reply = page(current)
-      }
-      return reply
-    },
+    get: () => store.current().then(render),
 
     async put(request: HttpRequest): Promise<Reply> {
       const value = await readString(request)

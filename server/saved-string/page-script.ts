@@ -35,6 +35,7 @@ export function followString() {
   function show(value: string) {
     const content = `The saved string is ${value}`
     if (heading.textContent !== content) heading.textContent = content
+    heading.parentElement?.classList.toggle('long', value.length > 140)
   }
 
   async function save() {

@@ -5,6 +5,7 @@ export const style = `
 body { margin: 0; min-height: 100vh; min-height: 100dvh; display: flex; flex-direction: column; color: var(--ink); background: var(--paper); }
 main { flex: 1; display: flex; flex-direction: column; justify-content: center; gap: 2rem; width: min(48rem, 100%); margin: 0 auto; padding: 2rem 1.25rem; }
 h1 { margin: 0; font-size: clamp(1.5rem, 5vw, 2.5rem); line-height: 1.25; font-weight: 600; overflow-wrap: anywhere; white-space: pre-wrap; max-height: 60vh; overflow-y: auto; }
+.long h1 { font-size: 1.25rem; font-weight: 500; line-height: 1.4; }
 form { display: grid; gap: .75rem; max-width: 32rem; }
 form[hidden] { display: none; }
 label { display: grid; gap: .25rem; color: var(--soft); font-size: .875rem; }

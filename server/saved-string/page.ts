@@ -18,7 +18,7 @@ export function createPage({ needsToken }: { needsToken: boolean }) {
   }
 
   function page({ value, version }: SavedString): Reply {
-    const heading = `<main>\n<h1>The saved string is ${escapeHtml(value)}</h1>\n`
+    const heading = `<main${isLong(value) ? ' class="long"' : ''}>\n<h1>The saved string is ${escapeHtml(value)}</h1>\n`
     return {
       status: 200,
       headers,
@@ -28,6 +28,11 @@ export function createPage({ needsToken }: { needsToken: boolean }) {
   }
 
   return Object.assign(page, { etag })
+}
+
+/** Longer ones are shown in smaller letters; page-script.ts has the same bound. */
+function isLong(value: string): boolean {
+  return value.length > 140
 }
 
 function form(needsToken: boolean): string {

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import type { Database } from '../database/database.ts'
 
 export interface SavedString {
@@ -7,7 +8,10 @@ export interface SavedString {
 }
 
 export interface SavedStringStore {
-  /** Never older than the last write acknowledged by any worker; the same object until it changes. */
+  /**
+   * Never older than the last write acknowledged by any worker; the same object until it changes.
+   * Whoever asks in one turn of the event loop shares one look, made after the last of them asked.
+   */
   current: () => Promise<SavedString>
   /** Gives the new version, or undefined where the version on disk is none of `ifVersions`. */
   save: (value: string, ifVersions?: string[]) => Promise<string | undefined>
@@ -21,13 +25,13 @@ const save = `
 export function createSavedStringStore(database: Database): SavedStringStore {
   const select = database.read.prepare<[], SavedString>('SELECT value, version FROM saved_string')
   let databaseVersion = -1
+  let looking: Promise<SavedString> | undefined
   let current: SavedString = { value: '', version: '' }
 
   return {
-    async current() {
-      const latest = await database.version()
-      if (latest !== databaseVersion) refresh(latest)
-      return current
+    current() {
+      looking ??= look()
+      return looking
     },
 
     async save(value, ifVersions) {
@@ -35,6 +39,14 @@ export function createSavedStringStore(database: Database): SavedStringStore {
       const [row] = await database.write.run(save, { value, ifVersions: condition })
       return row?.version as string | undefined
     },
+  }
+
+  async function look() {
+    await setImmediate()
+    looking = undefined
+    const latest = database.version()
+    if (latest !== databaseVersion) refresh(latest)
+    return current
   }
 
   // The version is read before the value: a commit between the two only means one more refresh.

@@ -38,7 +38,11 @@ export interface Conversation {
   ended: Promise<unknown>
 }
 
-export async function converse(t: TestContext, url: string): Promise<Conversation> {
+export async function converse(
+  t: TestContext,
+  url: string,
+  timeoutMs = 20_000,
+): Promise<Conversation> {
   const { hostname, port } = new URL(url)
   const socket = net.connect({ port: Number(port), host: hostname, allowHalfOpen: true })
   let answer = ''
@@ -47,6 +51,7 @@ export async function converse(t: TestContext, url: string): Promise<Conversatio
     answer += chunk
   })
   socket.on('error', () => {})
+  socket.setTimeout(timeoutMs, () => socket.destroy())
   const ended = Promise.race([once(socket, 'end'), once(socket, 'close')])
   t.after(() => socket.destroy())
   await once(socket, 'connect')

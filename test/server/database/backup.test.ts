@@ -93,23 +93,55 @@ test('a draft that an earlier backup left half-way is no obstacle', async (t) =>
   assert.ok(!existsSync(`${to}.draft`))
 })
 
-test('a backup that cannot be made leaves nothing behind', async (t) => {
-  const { from, to } = await startFilled(t)
-  const missing = join(makeDataDir(), 'missing.db')
-  assert.throws(() => backup(missing, to), /missing\.db/)
-  assert.ok(!existsSync(missing))
-  const foreign = join(makeDataDir(), 'foreign.db')
+test('a backup that cannot be made says why, naming the file, and leaves nothing behind', async (t) => {
+  const { from } = await startFilled(t)
+  const folder = makeDataDir()
+  const [missing, foreign] = [join(folder, 'missing.db'), join(folder, 'foreign.db')]
   new SQLite(foreign).exec('CREATE TABLE notes (text)').close()
-  assert.throws(() => backup(foreign, to), /is not a onebox database/)
-  assert.throws(() => backup(from, join(to, '../nowhere/onebox.db')), /nowhere/)
-  assert.deepEqual(readdirSync(join(to, '..')), [])
+  const cases: [what: string, from: string, to: string, message: RegExp][] = [
+    ['of no file', missing, 'onebox.db', /missing\.db/],
+    ['of another program', foreign, 'onebox.db', /foreign\.db is not a onebox database/],
+    [
+      'of a damaged database',
+      makeDamaged(from, folder),
+      'onebox.db',
+      /is damaged: NULL value in mov/,
+    ],
+    ['to no folder', from, 'nowhere/onebox.db', /nowhere/],
+  ]
+  for (const [what, source, target, message] of cases) {
+    await t.test(what, () => {
+      const targetDir = makeDataDir()
+      assert.throws(() => backup(source, join(targetDir, target)), { message })
+      assert.deepEqual(readdirSync(targetDir), [])
+      assert.deepEqual(readdirSync(folder).sort(), ['damaged.db', 'foreign.db'])
+    })
+  }
 })
+
+/** A copy of a database with a movie that lacks what every movie must have. */
+function makeDamaged(from: string, folder: string): string {
+  const path = join(folder, 'damaged.db')
+  backup(from, path)
+  rewriteSchema(path, 'info TEXT NOT NULL', 'info TEXT')
+  new SQLite(path).exec("INSERT INTO movies (year, title) VALUES (1950, 'Bad')").close()
+  rewriteSchema(path, 'info TEXT', 'info TEXT NOT NULL')
+  return path
+}
+
+function rewriteSchema(path: string, from: string, to: string) {
+  const database = new SQLite(path)
+  database.unsafeMode()
+  database.pragma('writable_schema = ON')
+  database.prepare('UPDATE sqlite_schema SET sql = replace(sql, ?, ?)').run(from, to)
+  database.close()
+}
 
 test('a backup that is truncated, damaged or no backup at all is refused, and named', async (t) => {
   const { from, to } = await startFilled(t)
   const damage: Record<string, (path: string, bytes: Buffer) => void> = {
     truncated: (path, bytes) => truncateSync(path, bytes.length / 2),
-    torn: (path, bytes) => truncateSync(path, bytes.length - 1),
+    'one page short': (path, bytes) => truncateSync(path, bytes.length - 4096),
     scratched: (path, bytes) => writeFileSync(path, bytes.fill(0xff, 40_000, 80_000)),
     empty: (path) => truncateSync(path, 0),
     text: (path) => writeFileSync(path, 'precious notes\n'.repeat(1000)),

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import test from 'node:test'
 import SQLite from 'better-sqlite3'
 import { startApp } from '../../support/app.ts'
+import { eventually } from '../../support/eventually.ts'
 import { getJson } from '../../support/http.ts'
 import { startProgram } from '../../support/program.ts'
 import { startServer } from '../../support/server.ts'
@@ -72,7 +73,7 @@ test('GET /healthz answers 503 while the database cannot be written, and 200 aga
   assert.equal((await fetch(url)).status, 200)
   database.exec('ALTER TABLE away RENAME TO heartbeats')
   database.close()
-  while ((await fetch(`${url}/healthz`)).status !== 200) await new Promise((r) => setTimeout(r, 50))
+  await eventually(async () => (await fetch(`${url}/healthz`)).status === 200)
 })
 
 test('many who ask for the health at once cost one write a second', async (t) => {

@@ -1,9 +1,14 @@
 import assert from 'node:assert/strict'
+import { join } from 'node:path'
 import test, { type TestContext } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
+import SQLite from 'better-sqlite3'
 import { startApp } from '../../support/app.ts'
+import { eventually } from '../../support/eventually.ts'
 import { expectAlive, expectProblem, readHeading, send } from '../../support/http.ts'
+import { startProgram } from '../../support/program.ts'
 import { converse, rawRequest } from '../../support/raw.ts'
-import { startServer } from '../../support/server.ts'
+import { makeDataDir, startServer } from '../../support/server.ts'
 
 interface Stream {
   response: Response
@@ -82,7 +87,7 @@ test('GET /events says nothing of other writes', async (t) => {
   await next()
   await send('POST', `${url}/movies?year=1931&title=M`)
   await expectAlive(url)
-  await new Promise((resolve) => setTimeout(resolve, 600))
+  await setTimeout(600)
   await send('PUT', url, 'the next event')
   assert.equal(await next(), 'the next event')
 })
@@ -100,7 +105,7 @@ test('more streams than the limit answer 503, and one that ends makes room', asy
   )
   assert.equal(await readHeading(url), 'dynamic string')
   streams[0]?.close()
-  while ((await send('HEAD', `${url}/events`)).status === 503) await new Promise(setImmediate)
+  await eventually(async () => (await send('HEAD', `${url}/events`)).status === 200)
   assert.equal(await (await follow(t, url)).next(), 'dynamic string')
 })
 
@@ -133,4 +138,19 @@ test('a stream survives what happens to its browser', async (t) => {
   }
   await send('PUT', url, 'hello')
   assert.equal(await (await follow(t, url)).next(), 'hello')
+})
+
+test('a database that cannot be read for a moment costs no stream and no worker', async (t) => {
+  const dataDir = makeDataDir()
+  const { url, output } = await startProgram(t, { DATA_DIR: dataDir })
+  const { next } = await follow(t, url)
+  assert.equal(await next(), 'dynamic string')
+  const database = new SQLite(join(dataDir, 'onebox.db'))
+  database.exec('ALTER TABLE saved_string RENAME TO away')
+  await setTimeout(600)
+  assert.equal((await fetch(`${url}/echo`)).status, 200, output())
+  database.exec('ALTER TABLE away RENAME TO saved_string')
+  database.close()
+  await send('PUT', url, 'back again')
+  assert.equal(await next(), 'back again')
 })
