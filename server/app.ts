@@ -78,12 +78,16 @@ export function createApp(config: Config, database: Database, log: Log): App {
       requestTimeout: config.requestTimeoutMs,
       keepAliveTimeout: config.keepAliveTimeoutMs,
       connectionsCheckingInterval: 1000,
+      // The listener looks at Host itself, to explain what is wrong with it.
+      requireHostHeader: false,
+      joinDuplicateHeaders: true,
       optimizeEmptyRequests: true,
     },
     listener,
   )
   server.maxConnections = config.connectionLimit
   server.on('checkContinue', listener)
+  server.on('checkExpectation', listener)
   server.on('clientError', answerClientError)
 
   return {

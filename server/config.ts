@@ -52,11 +52,11 @@ export function readConfig(env: Env, releaseDir: string): Config {
     timeZone: readTimeZone(env),
     releaseId: env.RELEASE_ID || readReleaseId(releaseDir),
     logLevel: readChoice(env, 'LOG_LEVEL', logLevels, 'info'),
-    worker: env.NODE_APP_INSTANCE ?? '0',
+    worker: String(readInteger(env, 'NODE_APP_INSTANCE', { min: 0, max: 9999, byDefault: 0 })),
     workers: readInteger(env, 'WEB_CONCURRENCY', {
       min: 1,
       max: 64,
-      byDefault: availableParallelism(),
+      byDefault: Math.min(64, availableParallelism()),
     }),
     bodyLimitBytes: 2 ** 20,
     bulkBodyLimitBytes: 8 * 2 ** 20,
@@ -113,8 +113,10 @@ function readTokenHashes(env: Env): Buffer[] {
       `WRITE_TOKEN_SHA256 must hold 64 hexadecimal digits a token: entry ${bad + 1} does not; ${cure}`,
     )
   }
-  if (tokens.some((token) => /\s/.test(token))) {
-    throw new Error('WRITE_TOKEN must hold no spaces within a token: choose letters and digits')
+  if (!tokens.every((token) => /^[!-~]+$/.test(token))) {
+    throw new Error(
+      'WRITE_TOKEN must hold no spaces within a token: choose ASCII letters and digits',
+    )
   }
   return [
     ...tokens.map((token) => hash('sha256', token, 'buffer')),
@@ -177,7 +179,7 @@ function readInteger(
 }
 
 function invalid(name: string, value: string, rule: string, cure: string): Error {
-  return new Error(`${name} must ${rule}, got "${value}": ${cure}`)
+  return new Error(`${name} must ${rule}, got ${JSON.stringify(value)}: ${cure}`)
 }
 
 /** Without a token anyone could write, so the server must be out of reach or told that it is meant. */

@@ -66,5 +66,16 @@ async function serve(config: Config) {
 
 async function listen(server: Server, where: Config['listen']) {
   server.listen(where)
-  await once(server, 'listening')
+  try {
+    await once(server, 'listening')
+  } catch (error) {
+    throw new Error(explain(error as NodeJS.ErrnoException, where), { cause: error })
+  }
+}
+
+function explain({ code, message }: NodeJS.ErrnoException, where: Config['listen']): string {
+  if ('fd' in where) return `The socket that systemd holds cannot be used: ${message}`
+  if (code === 'EADDRINUSE') return `PORT ${where.port} is taken: end its owner or set another PORT`
+  if (code === 'EACCES') return `PORT ${where.port} is not for this user: set one above 1023`
+  return `HOST ${where.host} is no address of this machine: set HOST=127.0.0.1 (${message})`
 }

@@ -1,7 +1,7 @@
 import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
-import SQLite from 'better-sqlite3'
-import { assertKnown } from './migrations.ts'
+import { assertOurs } from './migrations.ts'
+import { inspect } from './open.ts'
 
 /**
  * Copies the database to a new file while it is in use, and checks the copy before it counts.
@@ -10,16 +10,14 @@ import { assertKnown } from './migrations.ts'
  * @throws {Error} when `to` exists or the copy does not pass; nothing is left behind then
  */
 export function backup(from: string, to: string) {
-  const draft = `${to}.draft`
   if (existsSync(to)) throw new Error(`${to} exists already: name another file`)
+  const draft = `${to}.draft`
   rmSync(draft, { force: true })
   try {
-    const database = new SQLite(from, { readonly: true, timeout: 10_000 })
-    try {
+    inspect(from, (database) => {
+      assertOurs(database, from)
       database.prepare('VACUUM INTO ?').run(draft)
-    } finally {
-      database.close()
-    }
+    })
     checkBackup(draft)
     syncFile(draft)
     renameSync(draft, to)
@@ -31,14 +29,11 @@ export function backup(from: string, to: string) {
 
 /** @throws {Error} when the file is no whole and sound onebox database */
 export function checkBackup(path: string) {
-  const database = new SQLite(path, { readonly: true, fileMustExist: true })
-  try {
-    assertKnown(database, path)
+  inspect(path, (database) => {
+    assertOurs(database, path)
     const verdict = database.pragma('integrity_check(1)', { simple: true })
     if (verdict !== 'ok') throw new Error(`${path} is damaged: ${verdict}`)
-  } finally {
-    database.close()
-  }
+  })
 }
 
 function syncFile(path: string) {

@@ -45,12 +45,16 @@ const applicationId = 0x6f6e6562
  * @throws {Error} naming the cure for a foreign or too new one
  */
 export function assertKnown(database: Database.Database, path: string) {
-  const id = database.pragma('application_id', { simple: true })
-  const version = schemaVersion(database)
   const tables = database.prepare('SELECT count(*) FROM sqlite_schema').pluck().get()
-  if (id === 0 && version === 0 && tables === 0) return
-  if (id !== applicationId) {
-    throw new Error(`${path} is not a onebox database: point DATA_DIR at another folder`)
+  const isNew = tables === 0 && schemaVersion(database) === 0
+  if (!isNew) assertOurs(database, path)
+}
+
+/** The same where a new database is not enough, as for a backup. */
+export function assertOurs(database: Database.Database, path: string) {
+  const version = schemaVersion(database)
+  if (database.pragma('application_id', { simple: true }) !== applicationId) {
+    throw new Error(`${path} is not a onebox database: name another file or folder`)
   }
   if (version > migrations.length && !isAddition(database, version)) {
     throw new Error(

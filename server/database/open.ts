@@ -9,7 +9,12 @@ export function databasePath(dataDir: string): string {
 
 /** Checks that the database of a folder is fit for use and brings its schema up to date. */
 export function prepareDatabase(dataDir: string) {
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+  try {
+    mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+  } catch (error) {
+    const reason = (error as Error).message
+    throw new Error(`DATA_DIR ${dataDir} cannot be used: ${reason}; name a folder to write to`)
+  }
   const path = databasePath(dataDir)
   checkUntouched(path)
   const database = connect(path)
@@ -22,20 +27,38 @@ export function prepareDatabase(dataDir: string) {
 
 /** Looks at a database through a read-only connection, so that a refused one stays as it is. */
 export function checkUntouched(path: string) {
-  if (!existsSync(path) || statSync(path).size === 0) return
+  if (!existsSync(path) || (statSync(path).isFile() && statSync(path).size === 0)) return
+  inspect(path, (database) => {
+    assertKnown(database, path)
+    readEveryTable(database)
+  })
+}
+
+/**
+ * Hands a read-only connection to `use` and closes it again.
+ * @throws {Error} that names the file where it is no database or a damaged one
+ */
+export function inspect<Result>(path: string, use: (database: SQLite.Database) => Result): Result {
   let database: SQLite.Database | undefined
   try {
-    database = new SQLite(path, { readonly: true })
-    assertKnown(database, path)
+    database = new SQLite(path, { readonly: true, fileMustExist: true, timeout: 10_000 })
+    return use(database)
   } catch (error) {
-    throw isDamage(error) ? new Error(`${path} is damaged: restore a backup of it`) : error
+    if (!(error instanceof SQLite.SqliteError)) throw error
+    if (!/^SQLITE_(CORRUPT|NOTADB)/.test(error.code)) throw new Error(`${path}: ${error.message}`)
+    throw new Error(`${path} is damaged: restore a backup of it`)
   } finally {
     database?.close()
   }
 }
 
-function isDamage(error: unknown): boolean {
-  return error instanceof SQLite.SqliteError && /^SQLITE_(CORRUPT|NOTADB)/.test(error.code)
+/** Finds a table whose first pages are gone; whole files are checked when they are backed up. */
+function readEveryTable(database: SQLite.Database) {
+  const tables = database
+    .prepare("SELECT name FROM sqlite_schema WHERE type = 'table'")
+    .pluck()
+    .all()
+  for (const name of tables) database.prepare(`SELECT * FROM "${name}" LIMIT 1`).get()
 }
 
 /**

@@ -53,6 +53,13 @@ export function assertClean(text: string, what: string) {
 
 async function readBody(request: HttpRequest, limitBytes: number): Promise<Buffer> {
   const { incoming } = request
+  const encoding = request.header('content-encoding') ?? 'identity'
+  if (encoding !== 'identity') {
+    throw new HttpError(
+      415,
+      `The Content-Encoding ${encoding.slice(0, 80)} is not supported: send it plain`,
+    )
+  }
   if (Number(incoming.headers['content-length'] ?? 0) > limitBytes) throw tooLarge(limitBytes)
   if (expectsContinue(incoming)) request.response.writeContinue()
   return new Promise((resolve, reject) => {

@@ -31,7 +31,8 @@ export function parseJson(text: string): unknown {
 /** V8 quotes the text it failed on; the place is enough, and a body is nobody else's business. */
 function explain(error: SyntaxError): string {
   const place = /at position \d+(?: \(line \d+ column \d+\))?/.exec(error.message)?.[0]
-  return place ? `not valid ${place}` : 'it ends too early'
+  if (/end of JSON input/.test(error.message)) return 'it ends too early'
+  return place ? `not valid ${place}` : 'not valid'
 }
 
 function checkTokens(text: string) {
@@ -54,7 +55,7 @@ function open(objects: (Set<string> | undefined)[], bracket: string) {
 
 function checkKey(keys: Set<string>, key: string) {
   if (key === '__proto__') throw fieldError(key, 'is not allowed as a key')
-  if (keys.has(key)) throw fieldError(key, 'is given twice: keep one')
+  if (keys.has(key)) throw fieldError(key.slice(0, 80), 'is given twice: keep one')
   keys.add(key)
 }
 
@@ -70,8 +71,13 @@ function stringOf(found: string): string {
 
 function checkNumber(found: string) {
   const number = Number(found)
-  const lossy = /^-?\d+$/.test(found) && !Number.isSafeInteger(number)
-  if (lossy || !Number.isFinite(number)) {
+  const digits = found
+    .replace(/e.*$/i, '')
+    .replace(/\D/g, '')
+    .replace(/^0+|0+$/g, '')
+  const unsafe = /^-?\d+$/.test(found) && !Number.isSafeInteger(number)
+  const vanishes = number === 0 && digits !== ''
+  if (unsafe || vanishes || digits.length > 17 || !Number.isFinite(number)) {
     throw new HttpError(
       400,
       `The number ${found.slice(0, 40)} would lose digits: send it as a string`,

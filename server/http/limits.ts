@@ -62,7 +62,10 @@ function tooManyWrites(waitSeconds: number): HttpError {
 /** An IPv6 customer holds a whole /64, so that is what counts as one client. */
 function clientOf(address: string): string {
   if (address.startsWith('::ffff:')) return address.slice(7)
-  return address.includes(':') ? address.split(':').slice(0, 4).join(':') : address
+  if (!address.includes(':')) return address
+  const [head = [], tail = []] = address.split('::').map((part) => part.split(':'))
+  const zeros = Array(Math.max(0, 8 - head.length - tail.length)).fill('0')
+  return [...head, ...zeros, ...tail].slice(0, 4).join(':')
 }
 
 /** What bounds the requests of one worker. */

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { discardBody, hasUnreadBody } from './body.ts'
+import { discardBody, expectsContinue, hasUnreadBody } from './body.ts'
 import { chooseEncoding, compress, type Encoding, isCompressible } from './compress.ts'
 import { isUnchanged } from './conditional.ts'
 import { HttpError } from './http-error.ts'
@@ -70,6 +70,7 @@ class Exchange {
 
   #answer(): Reply | Promise<Reply> {
     const { incoming } = this.#request
+    assertFraming(incoming)
     const path = pathOf(incoming.url as string)
     const match = this.#options.find(path)
     if (!match) throw new HttpError(404, `There is nothing at ${path.slice(0, 80)}: see /docs`)
@@ -154,6 +155,17 @@ class Exchange {
       durationMs: performance.now() - this.#startedAt,
       address: this.#request.address,
     })
+  }
+}
+
+/** What every request must get right before anything else is read of it (RFC 9112, 3.2; 9110, 10.1.1). */
+function assertFraming(incoming: IncomingMessage) {
+  const { host, expect } = incoming.headers
+  if (host === undefined ? incoming.httpVersion === '1.1' : host.includes(',')) {
+    throw new HttpError(400, 'A request needs one Host header: send exactly one')
+  }
+  if (expect !== undefined && !expectsContinue(incoming)) {
+    throw new HttpError(417, 'The only expectation known here is "100-continue": leave it out')
   }
 }
 

@@ -27,7 +27,8 @@ export function createMovieHandlers(store: MovieStore) {
     get(request: HttpRequest): Reply {
       const query = request.query(['year', 'title', 'limit', 'cursor'])
       if (query.title === undefined) return list(query)
-      if (query.limit ?? query.cursor) throw fieldError('title', 'goes with year alone')
+      if (query.limit ?? query.cursor)
+        throw new HttpError(400, 'limit and cursor are for lists: leave them out beside title')
       return find(parseKey(query))
     },
 

@@ -113,9 +113,9 @@ export function single(
 }
 
 /** The text of several workers' families, each sample labelled by its worker. */
-export function render(workers: { worker: string; families: Family[] }[]): string {
+export function render(workers: { worker: string; families?: Family[] }[]): string {
   const merged = new Map<string, Family>()
-  for (const { worker, families } of workers) {
+  for (const { worker, families = [] } of workers) {
     for (const family of families) {
       const whole = merged.get(family.name) ?? { ...family, samples: [] }
       merged.set(family.name, whole)

@@ -44,15 +44,18 @@ export function createPeers<State extends { worker: string; startedAt: number }>
   }
 }
 
-async function ask<State>(path: string): Promise<State | undefined> {
+async function ask<State extends { worker: string; startedAt: number }>(
+  path: string,
+): Promise<State | undefined> {
   const socket = net
     .connect({ path })
     .setTimeout(answerTimeoutMs, () => socket.destroy(new Error('silent')))
   try {
-    return (await json(socket)) as State
+    const state = (await json(socket)) as State | null
+    if (typeof state?.worker === 'string' && typeof state.startedAt === 'number')
+      return state as State
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ECONNREFUSED') rmSync(path, { force: true })
-    return undefined
   }
 }
 

@@ -37,13 +37,17 @@ export function createFollow(store: SavedStringStore, limit: number): Follow {
     return { status: 200, headers, stream: add }
   }
 
-  async function add(response: ServerResponse) {
+  function add(response: ServerResponse) {
     response.write('retry: 1000\n')
     if (streams.size === 0) start()
     streams.add(response)
     response.on('close', () => remove(response))
-    shown ??= await store.current()
-    if (!response.writableEnded) response.write(eventOf(shown))
+    store.current().then(greet, () => response.destroy())
+
+    function greet(current: SavedString) {
+      shown ??= current
+      if (!response.writableEnded) response.write(eventOf(current))
+    }
   }
 
   function remove(response: ServerResponse) {
@@ -52,7 +56,8 @@ export function createFollow(store: SavedStringStore, limit: number): Follow {
   }
 
   function start() {
-    poll = setInterval(tellChange, pollMs)
+    // A look that fails costs nothing: the next one tells what has changed since.
+    poll = setInterval(() => store.current().then(tellChange, () => {}), pollMs)
     heartbeat = setInterval(() => tell(':\n\n'), heartbeatMs)
   }
 
@@ -62,11 +67,9 @@ export function createFollow(store: SavedStringStore, limit: number): Follow {
     clearInterval(heartbeat)
   }
 
-  async function tellChange() {
-    const current = await store.current()
-    if (current === shown) return
+  function tellChange(current: SavedString) {
+    if (current !== shown) tell(eventOf(current))
     shown = current
-    tell(eventOf(current))
   }
 
   // Whoever has not read the last event yet is too slow to follow: they may come back for the latest.
@@ -79,6 +82,7 @@ export function createFollow(store: SavedStringStore, limit: number): Follow {
 
   function end() {
     ended = true
+    stop()
     for (const response of streams) response.end()
   }
 }

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { startApp } from '../support/app.ts'
 import { expectFieldProblem, expectProblem, getJson, send, sendJson } from '../support/http.ts'
-import { startServer } from '../support/server.ts'
+import { startApp, startServer } from '../support/server.ts'
 
 const today = (timeZone = 'UTC') => Temporal.Now.plainDateISO(timeZone)
 const put = (url: string, dateOfBirth: unknown) => sendJson('PUT', url, { dateOfBirth })

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { hash } from 'node:crypto'
 import test from 'node:test'
-import { startApp } from '../support/app.ts'
 import {
   expectAlive,
   expectFieldProblem,
@@ -10,7 +9,7 @@ import {
   send,
   sendJson,
 } from '../support/http.ts'
-import { startServer } from '../support/server.ts'
+import { startApp, startServer } from '../support/server.ts'
 
 const form = { 'content-type': 'application/x-www-form-urlencoded' }
 

@@ -1,12 +1,12 @@
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { TestContext } from 'node:test'
-import { createApp } from '../../server/app.ts'
+import { type App, createApp } from '../../server/app.ts'
 import { type Config, readConfig } from '../../server/config.ts'
-import { openDatabase } from '../../server/database/database.ts'
+import { type Database, openDatabase } from '../../server/database/database.ts'
 import { createLog } from '../../server/operations/log.ts'
 
 export const mainFile = resolve(import.meta.dirname, '../../server/main.ts')
@@ -29,11 +29,31 @@ export async function startServer(
   env: Record<string, string> = {},
   overrides: Partial<Config> = {},
 ): Promise<string> {
+  const { url } = await startApp(t, env, overrides)
+  return url
+}
+
+export interface StartedApp extends App {
+  url: string
+  dataDir: string
+  database: Database
+  /** All lines of the log so far, as text. */
+  readLog: () => Promise<string>
+}
+
+/** As `startServer`, for tests that look inside; logs everything to a file of its own. */
+export async function startApp(
+  t: TestContext,
+  env: Record<string, string> = {},
+  overrides: Partial<Config> = {},
+): Promise<StartedApp> {
   const dataDir = env.DATA_DIR ?? makeDataDir()
   const given = { PORT: '0', DATA_DIR: dataDir, ...env }
-  const config = { ...readConfig(given, import.meta.dirname), drainTimeoutMs: 0, ...overrides }
+  const config = { ...readConfig(given, dataDir), drainTimeoutMs: 0, ...overrides }
+  const logFile = join(dataDir, `log-${config.worker}`)
+  const log = createLog({ level: 'info', worker: config.worker, fd: openSync(logFile, 'w') })
   const database = openDatabase(dataDir, { ...config, threadFile: mainFile })
-  const app = createApp(config, database, createLog({ level: 'error', fd: 2 }))
+  const app = createApp(config, database, log)
   app.server.listen(config.listen)
   await once(app.server, 'listening')
   t.after(async () => {
@@ -42,5 +62,10 @@ export async function startServer(
     await database.close()
   })
   const { port } = app.server.address() as AddressInfo
-  return `http://127.0.0.1:${port}`
+  return { ...app, url: `http://127.0.0.1:${port}`, dataDir, database, readLog }
+
+  async function readLog() {
+    await log.flush()
+    return readFileSync(logFile, 'utf8')
+  }
 }

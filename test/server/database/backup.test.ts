@@ -6,10 +6,9 @@ import test, { type TestContext } from 'node:test'
 import { promisify } from 'node:util'
 import SQLite from 'better-sqlite3'
 import { backup, checkBackup } from '../../../server/database/backup.ts'
-import { startApp } from '../../support/app.ts'
 import { readHeading, send } from '../../support/http.ts'
 import { load, walk } from '../../support/movies.ts'
-import { makeDataDir, startServer } from '../../support/server.ts'
+import { makeDataDir, startApp, startServer } from '../../support/server.ts'
 
 const modulePath = resolve(import.meta.dirname, '../../../server/database/backup.ts')
 

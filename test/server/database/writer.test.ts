@@ -5,9 +5,8 @@ import SQLite from 'better-sqlite3'
 import { type Database, openDatabase } from '../../../server/database/database.ts'
 import { connect, prepareDatabase } from '../../../server/database/open.ts'
 import { createCommit, type Failure, type Result } from '../../../server/database/writer-thread.ts'
-import { startApp } from '../../support/app.ts'
 import { expectProblem, readHeading, send } from '../../support/http.ts'
-import { mainFile, makeDataDir, startServer } from '../../support/server.ts'
+import { mainFile, makeDataDir, startApp, startServer } from '../../support/server.ts'
 
 const insert = "INSERT INTO movies (year, title, info) VALUES (:year, :title, '{}') RETURNING title"
 const movie = (title: string) => ({ year: 1950, title })

@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import SQLite from 'better-sqlite3'
-import { startApp } from '../../support/app.ts'
 import { expectAlive, expectProblem, send, sendJson } from '../../support/http.ts'
 import { rawRequest, sendRaw, statusesOf } from '../../support/raw.ts'
-import { startServer } from '../../support/server.ts'
+import { startApp, startServer } from '../../support/server.ts'
 
 const get = (url: string, headers: Record<string, string>) => fetch(`${url}/echo`, { headers })
 

@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict'
 import net from 'node:net'
 import test from 'node:test'
-import { startApp } from '../../support/app.ts'
 import { readHeading, sendJson } from '../../support/http.ts'
 import { startProgram } from '../../support/program.ts'
 import { converse, rawRequest, statusesOf } from '../../support/raw.ts'
-import { startServer } from '../../support/server.ts'
+import { startApp, startServer } from '../../support/server.ts'
 
 const patient = { drainTimeoutMs: 20_000, keepAliveTimeoutMs: 15_000 }
 

@@ -4,11 +4,10 @@ import net from 'node:net'
 import { join } from 'node:path'
 import test from 'node:test'
 import SQLite from 'better-sqlite3'
-import { startApp } from '../../support/app.ts'
 import { eventually } from '../../support/eventually.ts'
 import { getJson } from '../../support/http.ts'
 import { startProgram } from '../../support/program.ts'
-import { startServer } from '../../support/server.ts'
+import { startApp, startServer } from '../../support/server.ts'
 
 interface Health {
   status: string

@@ -5,9 +5,8 @@ import { join } from 'node:path'
 import test from 'node:test'
 import { setTimeout } from 'node:timers/promises'
 import { createLog } from '../../../server/operations/log.ts'
-import { startApp } from '../../support/app.ts'
 import { send, sendJson } from '../../support/http.ts'
-import { makeDataDir } from '../../support/server.ts'
+import { makeDataDir, startApp } from '../../support/server.ts'
 
 type Line = Record<string, unknown>
 

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { render, single } from '../../../server/operations/metrics.ts'
-import { startApp } from '../../support/app.ts'
 import { expectProblem, send, sendJson } from '../../support/http.ts'
-import { startServer } from '../../support/server.ts'
+import { startApp, startServer } from '../../support/server.ts'
 
 const series =
   /^(?<name>[a-z_][a-z_0-9]*)\{(?<labels>(?:\w+="(?:[^"\\\n]|\\["\\n])*",?)+)\} (?<value>[\d.e+-]+)$/

@@ -3,12 +3,11 @@ import { join } from 'node:path'
 import test, { type TestContext } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
 import SQLite from 'better-sqlite3'
-import { startApp } from '../../support/app.ts'
 import { eventually } from '../../support/eventually.ts'
 import { expectAlive, expectProblem, readHeading, send } from '../../support/http.ts'
 import { startProgram } from '../../support/program.ts'
 import { converse, rawRequest } from '../../support/raw.ts'
-import { makeDataDir, startServer } from '../../support/server.ts'
+import { makeDataDir, startApp, startServer } from '../../support/server.ts'
 
 interface Stream {
   response: Response
