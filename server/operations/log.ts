@@ -43,7 +43,7 @@ export function createLog({ level, worker = '0', fd = 1 }: LogOptions): Log {
   }
 
   function add(kind: LogLevel, entry: Record<string, unknown>) {
-    addLine(JSON.stringify({ time: now(), level: kind, worker, ...entry }))
+    addLine(toAscii(JSON.stringify({ time: now(), level: kind, worker, ...entry })))
   }
 
   // Of its parts only the id comes from outside, and the listener lets in no character to escape.
@@ -73,11 +73,16 @@ export function createLog({ level, worker = '0', fd = 1 }: LogOptions): Log {
 
   async function drain() {
     while (buffer !== '') {
-      const chunk = Buffer.from(buffer)
+      let rest = buffer
       buffer = ''
-      await writeAll(fd, chunk)
+      while (rest !== '') rest = rest.slice(await writeSome(fd, rest))
     }
   }
+}
+
+/** Escapes what is not ASCII, so that a character is a byte. */
+function toAscii(text: string): string {
+  return text.replace(/[^ -~]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
 let nowMs = 0
@@ -91,17 +96,13 @@ function now(): string {
   return nowText
 }
 
-async function writeAll(fd: number, chunk: Buffer) {
-  for (let offset = 0; offset < chunk.length; ) offset += await writeSome(fd, chunk, offset)
-}
-
 /** A pipe that is full says EAGAIN; one that nobody reads any more swallows the rest. */
-function writeSome(fd: number, chunk: Buffer, offset: number): Promise<number> {
+function writeSome(fd: number, text: string): Promise<number> {
   return new Promise((resolve) => {
-    write(fd, chunk, offset, (error, written) => {
+    write(fd, text, null, 'latin1', (error, written) => {
       if (!error) resolve(written)
       else if (error.code === 'EAGAIN') setTimeout(resolve, 10, 0)
-      else resolve(chunk.length)
+      else resolve(text.length)
     })
   })
 }
