@@ -80,7 +80,6 @@ export function createApp(config: Config, database: Database, log: Log): App {
       connectionsCheckingInterval: 1000,
       // The listener looks at Host itself, to explain what is wrong with it.
       requireHostHeader: false,
-      joinDuplicateHeaders: true,
       optimizeEmptyRequests: true,
     },
     listener,

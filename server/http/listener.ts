@@ -5,7 +5,7 @@ import { chooseEncoding, compress, type Encoding, isCompressible } from './compr
 import { isUnchanged } from './conditional.ts'
 import { HttpError } from './http-error.ts'
 import type { Limits } from './limits.ts'
-import { problem, type Reply } from './reply.ts'
+import { problem, type Reply, wireOf } from './reply.ts'
 import { HttpRequest } from './request.ts'
 import type { Match } from './router.ts'
 
@@ -108,13 +108,13 @@ class Exchange {
     )
     if (encoding || hasUnreadBody(incoming))
       this.#sendLater(reply, encoding).catch((error) => this.#fail(error))
-    else this.#write(reply, reply.body)
+    else this.#write(reply, wireOf(reply))
   }
 
   async #sendLater(reply: Reply, encoding: Encoding | undefined) {
     const { incoming } = this.#request
     if (hasUnreadBody(incoming)) await discardBody(incoming)
-    const body = encoding ? await compress(reply, encoding) : reply.body
+    const body = encoding ? await compress(reply, encoding) : wireOf(reply)
     this.#write(reply, body, encoding)
   }
 
@@ -137,11 +137,10 @@ class Exchange {
     }
     const unchanged = reply.etag !== undefined && isUnchanged(incoming, reply.etag)
     const status = unchanged ? 304 : reply.status
-    if (body !== undefined && !unchanged)
-      headers.push('Content-Length', String(Buffer.byteLength(body)))
+    if (body !== undefined && !unchanged) headers.push('Content-Length', String(body.length))
     response.writeHead(status, headers)
     if (reply.stream && incoming.method !== 'HEAD') reply.stream(response)
-    else response.end(unchanged ? undefined : body)
+    else response.end(unchanged ? undefined : body, 'latin1')
     this.#report(status, traceparent)
   }
 
@@ -160,13 +159,23 @@ class Exchange {
 
 /** What every request must get right before anything else is read of it (RFC 9112, 3.2; 9110, 10.1.1). */
 function assertFraming(incoming: IncomingMessage) {
-  const { host, expect } = incoming.headers
-  if (host === undefined ? incoming.httpVersion === '1.1' : host.includes(',')) {
+  const { expect } = incoming.headers
+  const hosts = countHosts(incoming.rawHeaders)
+  if (hosts > 1 || (hosts === 0 && incoming.httpVersion === '1.1')) {
     throw new HttpError(400, 'A request needs one Host header: send exactly one')
   }
   if (expect !== undefined && !expectsContinue(incoming)) {
     throw new HttpError(417, 'The only expectation known here is "100-continue": leave it out')
   }
+}
+
+/** `headers` shows only the first of several. */
+function countHosts(rawHeaders: string[]): number {
+  let count = 0
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    if (rawHeaders[index]?.length === 4 && rawHeaders[index]?.toLowerCase() === 'host') count += 1
+  }
+  return count
 }
 
 /** The path of a request target, also of one in absolute form (RFC 9112, 3.2.2). */

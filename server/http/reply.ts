@@ -7,6 +7,8 @@ export interface Reply {
   /** A flat list of names and values, without Content-Length and ETag. */
   headers: readonly string[]
   body?: string
+  /** The body as `wireOf` has made it. */
+  wire?: string | Buffer
   /** The entity tag without its quotes; makes the reply conditional (304). */
   etag?: string
   /** Takes the response over once its head is sent, for answers that go on. */
@@ -16,6 +18,23 @@ export interface Reply {
 const jsonHeaders = ['Content-Type', 'application/json; charset=utf-8', 'Cache-Control', 'no-store']
 const textHeaders = ['Content-Type', 'text/plain; charset=utf-8', 'Cache-Control', 'no-store']
 const problemHeaders = ['Content-Type', 'application/problem+json', 'Cache-Control', 'no-store']
+
+// Node writes head and body at once from its stack while they stay below 16 KiB.
+const smallBytes = 12 * 1024
+
+/**
+ * The bytes of the body. A small one comes as a string with a character for each byte, which Node
+ * sends together with the head; kept, as many replies are given again.
+ */
+export function wireOf(reply: Reply): string | Buffer | undefined {
+  if (reply.body === undefined) return undefined
+  reply.wire ??= toWire(Buffer.from(reply.body))
+  return reply.wire
+}
+
+function toWire(bytes: Buffer): string | Buffer {
+  return bytes.length > smallBytes ? bytes : bytes.toString('latin1')
+}
 
 export function json(status: number, value: unknown, headers: readonly string[] = []): Reply {
   return jsonText(status, JSON.stringify(value), headers)
