@@ -34,18 +34,33 @@ export function runWriterThread() {
 }
 
 /** Makes the function that commits a group in one transaction, each write succeeding or failing alone. */
-export function createCommit(database: SQLite.Database): (group: Write[]) => Result[] {
+export function createCommit(
+  database: SQLite.Database,
+  lockWaitMs = 10_000,
+): (group: Write[]) => Result[] {
+  database.pragma('busy_timeout = 0')
   const statements = new Map<string, SQLite.Statement>()
   const runInTransaction = database.transaction(run)
   const runTogether = database.transaction((group: Write[]) => group.map(attempt))
 
   return function commit(group) {
     try {
-      return runTogether.immediate(group)
+      return patiently(() => runTogether.immediate(group))
     } catch (error) {
       if (isBusy(error)) return group.map(() => toFailure(error))
       // The transaction as a whole is lost, as on a full disk: what fits by itself still goes in.
       return group.map(attemptAlone)
+    }
+  }
+
+  // SQLite's own wait grows to steps of 100 ms, in which a busy neighbour takes all the turns.
+  function patiently<Outcome>(run: () => Outcome): Outcome {
+    for (const deadline = performance.now() + lockWaitMs; ; sleep(Math.random())) {
+      try {
+        return run()
+      } catch (error) {
+        if (!isBusy(error) || performance.now() > deadline) throw error
+      }
     }
   }
 
@@ -60,7 +75,7 @@ export function createCommit(database: SQLite.Database): (group: Write[]) => Res
 
   function attemptAlone(write: Write): Result {
     try {
-      return { rows: runInTransaction.immediate(write) }
+      return { rows: patiently(() => runInTransaction.immediate(write)) }
     } catch (error) {
       return toFailure(error)
     }
@@ -84,6 +99,10 @@ export function createCommit(database: SQLite.Database): (group: Write[]) => Res
 /** Only a constraint leaves the transaction around it as it was, for sure. */
 function endsTransaction(error: unknown): boolean {
   return !(error instanceof SQLite.SqliteError && error.code.startsWith('SQLITE_CONSTRAINT'))
+}
+
+function sleep(ms: number) {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
 }
 
 function isBusy(error: unknown): boolean {

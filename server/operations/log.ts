@@ -22,14 +22,17 @@ export interface LogOptions {
 
 const flushMs = 100
 const chunkBytes = 64 * 1024
-const bufferLimitBytes = 4 * 2 ** 20
+const chunkLimit = 64
 
 /**
  * JSON lines to a file descriptor, gathered and written off the main thread. They go past
  * `process.stdout`, which pm2 replaces to send every line through its primary process.
  */
 export function createLog({ level, worker = '0', fd = 1 }: LogOptions): Log {
-  let buffer = ''
+  let chunk: Buffer = Buffer.allocUnsafeSlow(chunkBytes)
+  let length = 0
+  let spare: Buffer | undefined
+  const full: Buffer[] = []
   let dropped = 0
   let writing: Promise<void> | undefined
   let timer: NodeJS.Timeout | undefined
@@ -52,14 +55,26 @@ export function createLog({ level, worker = '0', fd = 1 }: LogOptions): Log {
     return `{"time":"${now()}","level":"info","worker":"${worker}","id":"${id}","method":"${method}","route":"${route}","status":${status},"us":${Math.round(durationMs * 1000)},"address":"${address}"${trace}}`
   }
 
+  // Each line is copied at once, as strings gathered until the flush would keep the collector busy.
   function addLine(line: string) {
-    if (buffer.length > bufferLimitBytes) {
+    const text = `${line.slice(0, chunkBytes - 1)}\n`
+    if (length + text.length > chunkBytes) {
+      seal()
+      flush()
+    }
+    if (full.length > chunkLimit) {
       dropped += 1
       return
     }
-    buffer += `${line}\n`
-    if (buffer.length > chunkBytes) flush()
-    else timer ??= setTimeout(flush, flushMs)
+    length += chunk.write(text, length, 'latin1')
+    timer ??= setTimeout(flush, flushMs)
+  }
+
+  function seal() {
+    full.push(chunk.subarray(0, length))
+    chunk = spare ?? Buffer.allocUnsafeSlow(chunkBytes)
+    spare = undefined
+    length = 0
   }
 
   function flush(): Promise<void> {
@@ -72,10 +87,13 @@ export function createLog({ level, worker = '0', fd = 1 }: LogOptions): Log {
   }
 
   async function drain() {
-    while (buffer !== '') {
-      let rest = buffer
-      buffer = ''
-      while (rest !== '') rest = rest.slice(await writeSome(fd, rest))
+    for (;;) {
+      if (full.length === 0 && length > 0) seal()
+      const next = full[0]
+      if (next === undefined) return
+      for (let rest = next; rest.length > 0; ) rest = rest.subarray(await writeSome(fd, rest))
+      full.shift()
+      spare = Buffer.from(next.buffer)
     }
   }
 }
@@ -97,12 +115,12 @@ function now(): string {
 }
 
 /** A pipe that is full says EAGAIN; one that nobody reads any more swallows the rest. */
-function writeSome(fd: number, text: string): Promise<number> {
+function writeSome(fd: number, bytes: Buffer): Promise<number> {
   return new Promise((resolve) => {
-    write(fd, text, null, 'latin1', (error, written) => {
+    write(fd, bytes, (error, written) => {
       if (!error) resolve(written)
       else if (error.code === 'EAGAIN') setTimeout(resolve, 10, 0)
-      else resolve(text.length)
+      else resolve(bytes.length)
     })
   })
 }

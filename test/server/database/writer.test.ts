@@ -19,7 +19,7 @@ function openConnection(t: TestContext) {
   const database = connect(path)
   t.after(() => database.close())
   const titles = () => database.prepare('SELECT title FROM movies ORDER BY title').pluck().all()
-  return { path, database, titles, commit: createCommit(database) }
+  return { path, database, titles, commit: createCommit(database, 20) }
 }
 
 function openWithQueue(t: TestContext, writeQueueLimit: number) {
@@ -65,8 +65,7 @@ test('of a write of several sets all are done or none, and the others of its gro
 })
 
 test('a group that another process keeps out fails as busy, and nothing of it is done', (t) => {
-  const { commit, titles, database, path } = openConnection(t)
-  database.pragma('busy_timeout = 20')
+  const { commit, titles, path } = openConnection(t)
   const other = new SQLite(path)
   other.exec('BEGIN IMMEDIATE')
   assert.deepEqual(codesOf(commit([write('a'), write('b')])), ['SQLITE_BUSY', 'SQLITE_BUSY'])
