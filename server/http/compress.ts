@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import { promisify } from 'node:util'
 import { brotliCompress, constants, gzip } from 'node:zlib'
 import type { Reply } from './reply.ts'
@@ -18,8 +19,9 @@ export function isCompressible({ body }: Reply): boolean {
 }
 
 /** The encoding to answer with, if any: br before gzip, and none for short bodies. */
-export function chooseEncoding(accept: string | undefined, reply: Reply): Encoding | undefined {
-  if (accept === undefined || !isCompressible(reply)) return undefined
+export function chooseEncoding({ headers }: IncomingMessage, reply: Reply): Encoding | undefined {
+  const accept = headers['accept-encoding']
+  if (typeof accept !== 'string' || !isCompressible(reply)) return undefined
   if (accepts(accept, 'br')) return 'br'
   return accepts(accept, 'gzip') ? 'gzip' : undefined
 }

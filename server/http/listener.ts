@@ -102,13 +102,9 @@ class Exchange {
   #send(reply: Reply) {
     const { incoming } = this.#request
     this.#request.release()
-    const encoding = chooseEncoding(
-      incoming.headers['accept-encoding'] as string | undefined,
-      reply,
-    )
-    if (encoding || hasUnreadBody(incoming))
-      this.#sendLater(reply, encoding).catch((error) => this.#fail(error))
-    else this.#write(reply, wireOf(reply))
+    const encoding = chooseEncoding(incoming, reply)
+    if (!encoding && !hasUnreadBody(incoming)) return this.#write(reply, wireOf(reply))
+    this.#sendLater(reply, encoding).catch((error) => this.#fail(error))
   }
 
   async #sendLater(reply: Reply, encoding: Encoding | undefined) {
@@ -131,7 +127,8 @@ class Exchange {
     if (traceparent) headers.push('traceparent', traceparent)
     if (encoding) headers.push('Content-Encoding', encoding)
     if (isCompressible(reply)) headers.push('Vary', 'Accept-Encoding')
-    if (this.#options.isDraining() || hasUnreadBody(incoming)) headers.push('Connection', 'close')
+    const last = this.#options.isDraining() || hasUnreadBody(incoming)
+    if (last && !reply.headers.includes('Connection')) headers.push('Connection', 'close')
     if (reply.etag !== undefined) {
       headers.push('ETag', encoding ? `"${reply.etag}-${encoding}"` : `"${reply.etag}"`)
     }
@@ -157,7 +154,7 @@ class Exchange {
   }
 }
 
-/** What every request must get right before anything else is read of it (RFC 9112, 3.2; 9110, 10.1.1). */
+/** What every request must get right first (RFC 9112, 3.2; RFC 9110, 10.1.1). */
 function assertFraming(incoming: IncomingMessage) {
   const { expect } = incoming.headers
   const hosts = countHosts(incoming.rawHeaders)

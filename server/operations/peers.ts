@@ -6,7 +6,10 @@ import { json } from 'node:stream/consumers'
 const answerTimeoutMs = 1000
 
 export interface Peers<State> {
-  /** What every worker of this data folder says of itself, in the order of the workers. */
+  /**
+   * What every worker of this data folder says of itself, in the order of the workers. Whoever asks
+   * while the answers come in shares them.
+   */
   states: () => Promise<State[]>
   close: () => void
 }
@@ -29,18 +32,25 @@ export function createPeers<State extends { worker: string; startedAt: number }>
   rmSync(path, { force: true })
   server.listen({ path, exclusive: true })
 
+  let asking: Promise<State[]> | undefined
+
   return {
-    async states() {
-      const paths = readdirSync(dataDir)
-        .filter((name) => /^worker-.*\.sock$/.test(name))
-        .map((name) => join(dataDir, name))
-      const others = paths.filter((other) => other !== path).map((other) => ask<State>(other))
-      return latest([
-        ownState(),
-        ...(await Promise.all(others)).filter((state) => state !== undefined),
-      ])
+    states() {
+      asking ??= collect().finally(() => {
+        asking = undefined
+      })
+      return asking
     },
     close: () => server.close(),
+  }
+
+  async function collect(): Promise<State[]> {
+    const paths = readdirSync(dataDir)
+      .filter((name) => /^worker-.*\.sock$/.test(name))
+      .map((name) => join(dataDir, name))
+    const others = paths.filter((other) => other !== path).map((other) => ask<State>(other))
+    const known = (await Promise.all(others)).filter((state) => state !== undefined)
+    return latest([ownState(), ...known])
   }
 }
 

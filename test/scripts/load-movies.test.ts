@@ -195,8 +195,12 @@ test('load-movies goes on where the server comes back', async (t) => {
 })
 
 test('load-movies waits as long as a 429 asks for', async (t) => {
-  const url = await startServer(t, { WRITES_PER_MINUTE: '60' })
-  for (let count = 0; count < 61; count += 1) await fetch(url, { method: 'PUT', body: 'x' })
+  let isTooEarly = true
+  const url = await serve(t, (_, response) => {
+    if (isTooEarly) response.writeHead(429, { 'retry-after': '1' }).end()
+    else response.setHeader('content-type', 'application/json').end('{"added":5,"replaced":0}')
+    isTooEarly = false
+  })
   const { code, out } = await run([fileOf(linesOf(makeMovies(5))), '--url', url])
   assert.equal(code, 0)
   assert.match(out, /answers 429 \(Too Many Requests\): attempt 2 of 3 in 1\.0 s/)

@@ -1,9 +1,11 @@
+import { setTimeout } from 'node:timers/promises'
 import { note, printRates, progress, step } from '../report/print.ts'
 import { type Rate, type Results, rateOf } from '../report/results.ts'
 import { alternate } from '../rounds.ts'
 import { ask, type Bench, type Server, type ServerSettings, withServers } from '../servers.ts'
 import { load } from '../wrk.ts'
 
+const settleMs = 1000
 const connections = 256
 const fsyncDelayMs = 2
 
@@ -47,6 +49,8 @@ async function measure(bench: Bench, server: Server, round: number): Promise<num
   const { seconds } = bench.options
   const rate = await load(bench, server, { script: 'put.lua', connections, seconds })
   await checkStored(bench, server, /bench \d+/)
+  // Servers with a queue of their own go on for a while with what the load left behind.
+  await setTimeout(settleMs)
   await put(bench, server, `last of round ${round}`)
   await checkStored(bench, server, new RegExp(`last of round ${round}`))
   progress(bench, round, server.name, `${rate.toLocaleString('en-US')} requests/s`)
