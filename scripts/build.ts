@@ -20,7 +20,7 @@ export interface Release {
 
 const root = resolve(import.meta.dirname, '..')
 const instancePlatforms = ['linux-x64', 'linux-arm64']
-export const hostPlatform = `${process.platform}-${process.arch}`
+const hostPlatform = `${process.platform}-${process.arch}`
 
 if (import.meta.main) {
   for (const { platform, id, archiveBytes } of await build({ platforms: instancePlatforms })) {

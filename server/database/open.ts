@@ -9,12 +9,7 @@ export function databasePath(dataDir: string): string {
 
 /** Checks that the database of a folder is fit for use and brings its schema up to date. */
 export function prepareDatabase(dataDir: string) {
-  try {
-    mkdirSync(dataDir, { recursive: true, mode: 0o700 })
-  } catch (error) {
-    const reason = (error as Error).message
-    throw new Error(`DATA_DIR ${dataDir} cannot be used: ${reason}; name a folder to write to`)
-  }
+  makeFolder(dataDir)
   const path = databasePath(dataDir)
   checkUntouched(path)
   const database = connect(path)
@@ -22,6 +17,16 @@ export function prepareDatabase(dataDir: string) {
     migrate(database)
   } finally {
     database.close()
+  }
+}
+
+/** Makes the data folder where there is none yet. @throws {Error} naming DATA_DIR where it cannot */
+export function makeFolder(dataDir: string) {
+  try {
+    mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+  } catch (error) {
+    const reason = (error as Error).message
+    throw new Error(`DATA_DIR ${dataDir} cannot be used: ${reason}; name a folder to write to`)
   }
 }
 

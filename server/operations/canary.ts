@@ -3,13 +3,13 @@ import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { request } from 'node:http'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import SQLite from 'better-sqlite3'
+import { setTimeout } from 'node:timers/promises'
 import { createApp } from '../app.ts'
 import type { Config } from '../config.ts'
 import { backup } from '../database/backup.ts'
 import { openDatabase } from '../database/database.ts'
 import { pendingMigrations } from '../database/migrations.ts'
-import { checkUntouched, databasePath } from '../database/open.ts'
+import { checkUntouched, databasePath, inspect, makeFolder } from '../database/open.ts'
 import { createLog } from './log.ts'
 
 const folder = 'canary'
@@ -20,22 +20,19 @@ const folder = 'canary'
  * @throws {Error} when anything of that fails or takes longer than `canaryTimeoutMs`
  */
 export async function runCanary(config: Config, threadFile: string) {
+  makeFolder(config.dataDir)
   removeFolders(config.dataDir)
   const ownDir = mkdtempSync(join(config.dataDir, folder))
-  const tooLong = setTimeout(
-    () => fail(new Error(`Not ready in ${config.canaryTimeoutMs} ms`)),
-    config.canaryTimeoutMs,
-  )
-  let fail: (error: Error) => void = () => {}
   try {
-    const failure = new Promise<never>((_resolve, reject) => {
-      fail = reject
-    })
-    await Promise.race([failure, tryOut(config, ownDir, threadFile)])
+    await Promise.race([tryOut(config, ownDir, threadFile), endAfter(config.canaryTimeoutMs)])
   } finally {
-    clearTimeout(tooLong)
     removeFolders(config.dataDir)
   }
+}
+
+async function endAfter(timeoutMs: number) {
+  await setTimeout(timeoutMs)
+  throw new Error(`Not ready in ${timeoutMs} ms`)
 }
 
 async function tryOut(config: Config, ownDir: string, threadFile: string) {
@@ -54,9 +51,7 @@ function rehearseMigration(dataDir: string, ownDir: string): boolean {
   const path = databasePath(dataDir)
   checkUntouched(path)
   if (!existsSync(path)) return true
-  const database = new SQLite(path, { readonly: true })
-  const pending = pendingMigrations(database)
-  database.close()
+  const pending = inspect(path, (database) => pendingMigrations(database))
   if (pending > 0) backup(path, databasePath(ownDir))
   return pending > 0
 }

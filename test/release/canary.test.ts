@@ -74,6 +74,12 @@ test('the canary of the first release passes where there is no database yet', as
   assert.deepEqual(readdirSync(dataDir), [])
 })
 
+test('the canary passes where the data folder has still to be made', async (t) => {
+  const dataDir = join(makeDataDir(), 'new')
+  const { exitCode, output } = await runCanary(t, release, dataDir)
+  assert.equal(exitCode, 0, output)
+})
+
 async function startService(t: TestContext) {
   const dataDir = makeDataDir()
   const worker = await startWorker(t, { release, dataDir })

@@ -75,7 +75,7 @@ function expectStatus({ statusCode }: IncomingMessage, wanted: number) {
   if (statusCode !== wanted) throw new Error(`answered ${statusCode}`)
 }
 
-export function randomName(): string {
+function randomName(): string {
   return Array.from({ length: 20 }, () =>
     String.fromCharCode(97 + Math.floor(Math.random() * 26)),
   ).join('')

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 
-export const readmeFile = resolve(import.meta.dirname, '../../README.md')
+const readmeFile = resolve(import.meta.dirname, '../../README.md')
 
 export interface Session {
   /** The block as it stands in the README. */

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { hash } from 'node:crypto'
 import { once } from 'node:events'
-import { cpSync, rmSync, symlinkSync } from 'node:fs'
+import { cpSync, renameSync, symlinkSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
@@ -24,8 +24,8 @@ export function copyRelease(dir: string, name: string): string {
 
 /** Points a link at a release, at one stroke as a deploy does. */
 export function switchLink(link: string, dir: string) {
-  rmSync(link, { force: true })
-  symlinkSync(dir, link)
+  symlinkSync(dir, `${link}.next`)
+  renameSync(`${link}.next`, link)
 }
 
 export async function freePort(): Promise<number> {
@@ -57,7 +57,7 @@ export function spawnFor(
   return Object.assign(child, { output: () => output })
 }
 
-export async function endChild(child: ChildProcess, signal: NodeJS.Signals = 'SIGKILL') {
+async function endChild(child: ChildProcess, signal: NodeJS.Signals = 'SIGKILL') {
   if (child.exitCode !== null || child.signalCode !== null) return
   const ended = once(child, 'exit')
   child.kill(signal)
@@ -92,7 +92,6 @@ export async function untilHealth(
 
 export interface Worker {
   url: string
-  pid: () => number
   start: () => Promise<void>
   kill: () => Promise<void>
 }
@@ -108,7 +107,7 @@ export async function startWorker(
   let child: ChildProcess
   await start()
   t.after(() => endChild(child))
-  return { url, pid: () => child.pid as number, start, kill: () => endChild(child) }
+  return { url, start, kill: () => endChild(child) }
 
   async function start() {
     child = spawn(process.execPath, [join(release, 'server.cjs')], { env, stdio: 'inherit' })
