@@ -1,57 +1,68 @@
 import assert from 'node:assert/strict'
 import { hash } from 'node:crypto'
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import test from 'node:test'
 import { zstdDecompressSync } from 'node:zlib'
-import { extract } from 'tar'
-import { build } from '../../scripts/build.ts'
-import { startWorker } from '../support/release.ts'
+import { buildRelease } from '../../scripts/build/release.ts'
+import { startWorker, unpack } from '../support/release.ts'
 import { makeDataDir } from '../support/server.ts'
 
-test('a release is built byte for byte the same for each platform, and named by its SHA-256', async () => {
-  const platforms = ['linux-x64', 'linux-arm64']
-  const first = await build({ platforms, outDir: makeDataDir() })
-  const second = await build({ platforms, outDir: makeDataDir() })
-  for (const [index, { id, archive }] of first.entries()) {
-    const content = readFileSync(archive)
+test('a release is built byte for byte the same for each platform, and named by its SHA-256', async (t) => {
+  const umask = process.umask()
+  t.after(() => process.umask(umask))
+  const ids = new Set()
+  for (const platform of ['linux-x64', 'linux-arm64']) {
+    process.umask(0o022)
+    const { id, path, bytes } = await buildRelease({ platform, outDir: makeDataDir() })
+    process.umask(0o077)
+    const second = await buildRelease({ platform, outDir: makeDataDir() })
+    const content = readFileSync(path)
     assert.equal(hash('sha256', content), id)
-    assert.equal(basename(archive), `${id}.tar.zst`)
-    assert.ok(content.equals(readFileSync(second[index]?.archive as string)))
+    assert.equal(basename(path), `${id}.tar.zst`)
+    assert.equal(content.length, bytes)
+    assert.ok(content.equals(readFileSync(second.path)))
+    ids.add(id)
   }
-  assert.notEqual(first[0]?.id, first[1]?.id)
+  assert.equal(ids.size, 2)
 })
 
 test('an archive holds the addon of its platform, and no trace of who built it', async () => {
-  const [release] = await build({ platforms: ['linux-arm64'], outDir: makeDataDir() })
-  const tar = zstdDecompressSync(readFileSync(release?.archive as string))
-  const dir = unpack(tar)
+  const { path } = await buildRelease({ platform: 'linux-arm64', outDir: makeDataDir() })
+  const dir = unpack(path)
   assert.deepEqual(readdirSync(dir).sort(), [
     'better_sqlite3.node',
     'ecosystem.config.cjs',
     'release.json',
+    'sbom.json',
     'server.cjs',
   ])
   // Byte 18 of an ELF file is its machine: 0xb7 is AArch64.
   assert.equal(readFileSync(join(dir, 'better_sqlite3.node'))[18], 0xb7)
-  assert.ok(!tar.includes(process.cwd()))
+  assert.ok(!zstdDecompressSync(readFileSync(path)).includes(process.cwd()))
+})
+
+test('the SBOM of a release lists what is bundled, and no more', async () => {
+  const { dir } = await buildRelease({ outDir: makeDataDir() })
+  const { metadata, components } = JSON.parse(readFileSync(join(dir, 'sbom.json'), 'utf8'))
+  assert.equal(metadata.component.name, 'onebox')
+  const folders = components.map((component: { 'bom-ref': string }) => component['bom-ref'])
+  assert.ok(folders.includes('node_modules/better-sqlite3'))
+  // esbuild writes the path of every module above it.
+  const bundled = readFileSync(join(dir, 'server.cjs'), 'utf8').match(/^\/\/ node_modules\/.*$/gm)
+  const isListed = (line: string) => folders.some((folder: string) => line.includes(`${folder}/`))
+  assert.ok(bundled?.every(isListed), `bundled: ${bundled}`)
+  for (const folder of folders)
+    assert.ok(
+      bundled?.some((line) => line.includes(folder)),
+      folder,
+    )
 })
 
 test('a release runs in an empty folder and reports the id that the folder is named by', async (t) => {
-  const [release] = await build({ outDir: makeDataDir() })
-  const tar = zstdDecompressSync(readFileSync(release?.archive as string))
-  const dir = unpack(tar, release?.id)
-  const worker = await startWorker(t, { release: dir, dataDir: makeDataDir() })
+  const { id, path } = await buildRelease({ outDir: makeDataDir() })
+  const worker = await startWorker(t, { release: unpack(path, id), dataDir: makeDataDir() })
   const health = (await (await fetch(`${worker.url}/healthz`)).json()) as { release: string }
-  assert.equal(health.release, release?.id)
+  assert.equal(health.release, id)
   assert.equal((await fetch(worker.url)).status, 200)
 })
-
-function unpack(tar: Buffer, name = 'release'): string {
-  const parent = makeDataDir()
-  const dir = join(parent, name)
-  mkdirSync(dir)
-  writeFileSync(join(parent, 'release.tar'), tar)
-  extract({ file: join(parent, 'release.tar'), cwd: dir, sync: true })
-  return dir
-}

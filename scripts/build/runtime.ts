@@ -1,0 +1,121 @@
+import { execFile } from 'node:child_process'
+import { hash } from 'node:crypto'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import manifest from '../../package.json' with { type: 'json' }
+import { type Archive, findArchive, writeArchive } from './archive.ts'
+import { dropSymbols } from './elf.ts'
+import { closure, type LockedPackages, lockedPackages, root } from './project.ts'
+import { sbom } from './sbom.ts'
+
+export type InstancePlatform = 'linux-x64' | 'linux-arm64'
+
+export interface RuntimeOptions {
+  platform: InstancePlatform
+  outDir?: string
+  /** Hears what comes next where it takes long. */
+  say?: (text: string) => void
+}
+
+/**
+ * Builds what runs releases on a platform, from any machine: Node and pm2 with all it needs, as
+ * package-lock.json has them, as a reproducible archive. One that is there already is kept.
+ */
+export async function buildRuntime({
+  platform,
+  outDir = join(root, 'dist/runtimes'),
+  say = () => {},
+}: RuntimeOptions): Promise<Archive> {
+  const packages = lockedPackages([`node_modules/node-${platform}`, ...closure('node_modules/pm2')])
+  const inputs = hashInputs(packages)
+  const record = join(outDir, `${platform}.json`)
+  const built = findBuilt(record, inputs, outDir)
+  if (built) return built
+
+  mkdirSync(outDir, { recursive: true })
+  const draft = mkdtempSync(join(outDir, '.draft-'))
+  try {
+    say(`Fetching Node and pm2 for ${platform}, which takes about 15 s`)
+    await installPackages(packages, platform, draft)
+    arrangeFiles(packages, platform, draft)
+    say(`Packing the runtime for ${platform}, which takes about 5 s`)
+    const archive = await writeArchive(draft, outDir)
+    writeFileSync(record, `${JSON.stringify({ inputs, id: archive.id })}\n`)
+    return archive
+  } finally {
+    rmSync(draft, { recursive: true, force: true })
+  }
+}
+
+/** Everything that the bytes of a runtime depend on: the packages, and all that is done to them. */
+function hashInputs(packages: LockedPackages): string {
+  const files = readdirSync(import.meta.dirname).sort()
+  const code = files.map((name) => readFileSync(join(import.meta.dirname, name), 'utf8'))
+  return hash('sha256', JSON.stringify([packages, code, process.versions.zstd]))
+}
+
+function findBuilt(record: string, inputs: string, outDir: string): Archive | undefined {
+  try {
+    const built = JSON.parse(readFileSync(record, 'utf8'))
+    return built.inputs === inputs ? findArchive(outDir, built.id) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** npm does the work, and checks the integrity, for a package that needs nothing but these. */
+async function installPackages(packages: LockedPackages, platform: InstancePlatform, cwd: string) {
+  const [os, cpu] = platform.split('-')
+  const node = `node-${platform}` as const
+  const wanted = {
+    dependencies: { pm2: manifest.dependencies.pm2 },
+    // npm insists that what is not optional fits the machine that it runs on.
+    optionalDependencies: { [node]: manifest.optionalDependencies[node] },
+  }
+  const locked = { lockfileVersion: 3, packages: { '': wanted, ...packages } }
+  writeFileSync(join(cwd, 'package.json'), JSON.stringify(wanted))
+  writeFileSync(join(cwd, 'package-lock.json'), JSON.stringify(locked))
+  const target = [`--os=${os}`, `--cpu=${cpu}`, '--libc=glibc', '--include=optional']
+  const layout = ['--install-strategy=hoisted', '--no-bin-links', '--ignore-scripts']
+  const manners = ['--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error']
+  await runNpm(['ci', ...target, ...layout, ...manners], cwd)
+  if (!existsSync(join(cwd, 'node_modules', node))) {
+    throw new Error(`npm could not fetch ${node}: try again once its registry can be reached`)
+  }
+}
+
+async function runNpm(args: string[], cwd: string) {
+  try {
+    await promisify(execFile)('npm', args, { cwd })
+  } catch (error) {
+    const { stderr, message } = error as Error & { stderr?: string }
+    const reason = stderr || message
+    throw new Error(`npm could not fetch the runtime: ${reason}`, { cause: error })
+  }
+}
+
+/** Makes of what npm has left the folder that an instance shall have. */
+function arrangeFiles(packages: LockedPackages, platform: InstancePlatform, dir: string) {
+  const nodePackage = join('node_modules', `node-${platform}`)
+  // Without those that are for other systems.
+  const installed = Object.keys(packages).filter((folder) => existsSync(join(dir, folder)))
+  const node = manifest.optionalDependencies[`node-${platform}`]
+  const { pm2 } = manifest.dependencies
+  const subject = { name: 'onebox-runtime', version: node }
+  writeFileSync(join(dir, 'sbom.json'), sbom(subject, lockedPackages(installed)))
+  writeFileSync(join(dir, 'runtime.json'), `${JSON.stringify({ node, pm2, platform }, null, 2)}\n`)
+  mkdirSync(join(dir, 'bin'))
+  const program = readFileSync(join(dir, nodePackage, 'bin/node'))
+  writeFileSync(join(dir, 'bin/node'), dropSymbols(program))
+  const leftovers = ['package.json', 'package-lock.json', 'node_modules/.package-lock.json']
+  for (const name of [nodePackage, ...leftovers]) rmSync(join(dir, name), { recursive: true })
+}
