@@ -11,10 +11,12 @@ import { createListener } from './http/listener.ts'
 import { createRouter } from './http/router.ts'
 import { createMovieHandlers } from './movies/handlers.ts'
 import { createMovieStore } from './movies/store.ts'
+import { createConnectionMetrics } from './operations/connection-metrics.ts'
 import { drain } from './operations/drain.ts'
 import { createOperationsHandlers, type WorkerState } from './operations/handlers.ts'
 import { createHealthCheck } from './operations/health.ts'
 import type { Log } from './operations/log.ts'
+import { createMachineMetrics } from './operations/machine-metrics.ts'
 import { RequestMetrics, single } from './operations/metrics.ts'
 import { createPeers } from './operations/peers.ts'
 import { createProcessMetrics } from './operations/process-metrics.ts'
@@ -37,6 +39,7 @@ export function createApp(config: Config, database: Database, log: Log): App {
 
   const requests = new RequestMetrics()
   const processMetrics = createProcessMetrics(database)
+  const machineMetrics = createMachineMetrics(config.dataDir)
   const savedStrings = createSavedStringStore(database)
   const follow = createFollow(savedStrings, config.eventStreamLimit)
   const peers = createPeers(config.dataDir, config.worker, own)
@@ -51,6 +54,7 @@ export function createApp(config: Config, database: Database, log: Log): App {
         own,
         states: peers.states,
         healthCheck: createHealthCheck(database, config.worker),
+        deployStateFile: config.deployStateFile,
         log,
       }),
       contract: createContractHandlers(),
@@ -85,6 +89,7 @@ export function createApp(config: Config, database: Database, log: Log): App {
     listener,
   )
   server.maxConnections = config.connectionLimit
+  const connectionMetrics = createConnectionMetrics(server)
   server.on('checkContinue', listener)
   server.on('checkExpectation', listener)
   server.on('clientError', answerClientError)
@@ -103,6 +108,8 @@ export function createApp(config: Config, database: Database, log: Log): App {
     const families = [
       ...requests.families(),
       ...processMetrics(),
+      ...machineMetrics(),
+      ...connectionMetrics(),
       single('onebox_event_streams', 'gauge', 'Browsers that follow the string.', follow.count()),
       single('onebox_log_lines_dropped_total', 'counter', 'Lost log lines.', log.dropped()),
       {

@@ -13,6 +13,8 @@ export interface Config {
   openWrites: boolean
   timeZone: string
   releaseId: string
+  /** Where the agent that deploys keeps its state, for /healthz to tell. */
+  deployStateFile: string | undefined
   logLevel: LogLevel
   /** Which of pm2's workers this is. */
   worker: string
@@ -36,6 +38,8 @@ export interface Config {
   /** After this, a process that drains ends whatever is still under way. */
   drainTimeoutMs: number
   canaryTimeoutMs: number
+  /** Backups in the data folder; a new one removes the oldest beyond these. */
+  backupsKept: number
 }
 
 const logLevels = ['error', 'info'] as const
@@ -51,6 +55,7 @@ export function readConfig(env: Env, releaseDir: string): Config {
     openWrites: readBoolean(env, 'OPEN_WRITES', false),
     timeZone: readTimeZone(env),
     releaseId: env.RELEASE_ID || readReleaseId(releaseDir),
+    deployStateFile: env.DEPLOY_STATE_FILE || undefined,
     logLevel: readChoice(env, 'LOG_LEVEL', logLevels, 'info'),
     worker: String(readInteger(env, 'NODE_APP_INSTANCE', { min: 0, max: 9999, byDefault: 0 })),
     workers: readInteger(env, 'WEB_CONCURRENCY', {
@@ -83,6 +88,7 @@ export function readConfig(env: Env, releaseDir: string): Config {
       max: 600_000,
       byDefault: 20_000,
     }),
+    backupsKept: readInteger(env, 'BACKUPS_KEPT', { min: 1, max: 1000, byDefault: 7 }),
   }
   assertSafe(config)
   return config

@@ -1,19 +1,24 @@
 import cluster from 'node:cluster'
 import { once } from 'node:events'
 import type { Server } from 'node:http'
+import { parseArgs } from 'node:util'
 import { isMainThread } from 'node:worker_threads'
 import { createApp } from './app.ts'
 import { type Config, readConfig } from './config.ts'
+import { keepBackup } from './database/backups.ts'
 import { openDatabase } from './database/database.ts'
 import { prepareDatabase } from './database/open.ts'
+import { restore } from './database/restore.ts'
 import { runWriterThread } from './database/writer-thread.ts'
 import { runCanary } from './operations/canary.ts'
 import { createLog } from './operations/log.ts'
 
-const commands: Record<string, (config: Config) => Promise<void> | void> = {
+const commands: Record<string, (config: Config, args: string[]) => Promise<void> | void> = {
   serve,
   canary: (config) => runCanary(config, import.meta.filename),
   migrate: (config) => prepareDatabase(config.dataDir),
+  backup: (config) => console.log(keepBackup(config.dataDir, config.backupsKept)),
+  restore: (config, args) => console.log(restore(config.dataDir, ...readRestoreArgs(args))),
 }
 
 // The whole server is one file when bundled, so the writer's thread starts here as well. A worker
@@ -26,13 +31,23 @@ async function run(name: string) {
     const command = commands[name]
     if (!command)
       throw new Error(`The command must be ${Object.keys(commands).join(', ')}: got ${name}`)
-    await command(readConfig(process.env, import.meta.dirname))
+    await command(readConfig(process.env, import.meta.dirname), process.argv.slice(3))
     if (name !== 'serve') process.exit(0)
   } catch (error) {
     const { message, stack } = error as Error
     console.error(`onebox: ${process.env.DEBUG ? stack : message}`)
     process.exit(1)
   }
+}
+
+function readRestoreArgs(args: string[]): [file: string, options: { overwrite: boolean }] {
+  const options = { overwrite: { type: 'boolean', default: false } } as const
+  const { positionals, values } = parseArgs({ args, options, allowPositionals: true })
+  const [file, ...rest] = positionals
+  if (file === undefined || rest.length > 0) {
+    throw new Error('restore needs one backup: server.cjs restore FILE [--overwrite]')
+  }
+  return [file, values]
 }
 
 /** Serves until a signal comes, then drains. */

@@ -35,6 +35,7 @@ export function createRoutes(handlers: Handlers, { read, write }: Authorize): Ro
 
     '/healthz': { GET: operations.health },
     '/metrics': { GET: read(operations.metrics) },
+    '/status': { GET: operations.status },
     '/openapi.json': { GET: contract.openapi },
     '/docs': { GET: contract.docs },
   }

@@ -1,4 +1,12 @@
-import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  openSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname } from 'node:path'
 import { assertOurs } from './migrations.ts'
 import { inspect } from './open.ts'
@@ -16,6 +24,8 @@ export function backup(from: string, to: string) {
   try {
     inspect(from, (database) => {
       assertOurs(database, from)
+      // An empty file is as good as none for SQLite, and keeps the mode it has.
+      writeFileSync(draft, '', { mode: 0o600 })
       database.prepare('VACUUM INTO ?').run(draft)
     })
     checkBackup(draft)
@@ -31,8 +41,8 @@ export function backup(from: string, to: string) {
 export function checkBackup(path: string) {
   inspect(path, (database) => {
     assertOurs(database, path)
-    const verdict = database.pragma('integrity_check(1)', { simple: true })
-    if (verdict !== 'ok') throw new Error(`${path} is damaged: ${verdict}`)
+    const verdict = database.pragma('integrity_check(1)', { simple: true }) as string
+    if (verdict !== 'ok') throw new Error(`${path} is damaged: ${verdict.replaceAll('\n', ' ')}`)
   })
 }
 

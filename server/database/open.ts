@@ -50,6 +50,8 @@ export function inspect<Result>(path: string, use: (database: SQLite.Database) =
     return use(database)
   } catch (error) {
     if (!(error instanceof SQLite.SqliteError)) throw error
+    if (error.code === 'SQLITE_CANTOPEN')
+      throw new Error(`${path} cannot be opened: name a file that is there and readable`)
     if (!/^SQLITE_(CORRUPT|NOTADB)/.test(error.code)) throw new Error(`${path}: ${error.message}`)
     throw new Error(`${path} is damaged: restore a backup of it`)
   } finally {

@@ -1,5 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import SQLite from 'better-sqlite3'
+import { isBusy, patiently } from './lock.ts'
 import { connect } from './open.ts'
 
 export interface WriterData {
@@ -45,22 +46,11 @@ export function createCommit(
 
   return function commit(group) {
     try {
-      return patiently(() => runTogether.immediate(group))
+      return patiently(() => runTogether.immediate(group), lockWaitMs)
     } catch (error) {
       if (isBusy(error)) return group.map(() => toFailure(error))
       // The transaction as a whole is lost, as on a full disk: what fits by itself still goes in.
       return group.map(attemptAlone)
-    }
-  }
-
-  // SQLite's own wait grows to steps of 100 ms, in which a busy neighbour takes all the turns.
-  function patiently<Outcome>(run: () => Outcome): Outcome {
-    for (const deadline = performance.now() + lockWaitMs; ; sleep(Math.random())) {
-      try {
-        return run()
-      } catch (error) {
-        if (!isBusy(error) || performance.now() > deadline) throw error
-      }
     }
   }
 
@@ -75,7 +65,7 @@ export function createCommit(
 
   function attemptAlone(write: Write): Result {
     try {
-      return { rows: patiently(() => runInTransaction.immediate(write)) }
+      return { rows: patiently(() => runInTransaction.immediate(write), lockWaitMs) }
     } catch (error) {
       return toFailure(error)
     }
@@ -99,14 +89,6 @@ export function createCommit(
 /** Only a constraint leaves the transaction around it as it was, for sure. */
 function endsTransaction(error: unknown): boolean {
   return !(error instanceof SQLite.SqliteError && error.code.startsWith('SQLITE_CONSTRAINT'))
-}
-
-function sleep(ms: number) {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
-}
-
-function isBusy(error: unknown): boolean {
-  return error instanceof SQLite.SqliteError && error.code.startsWith('SQLITE_BUSY')
 }
 
 function toFailure(error: unknown): Failure {

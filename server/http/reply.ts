@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import type { ServerResponse } from 'node:http'
 import type { HttpError } from './http-error.ts'
 
@@ -47,6 +48,11 @@ export function jsonText(status: number, text: string, headers: readonly string[
 
 export function text(status: number, body: string): Reply {
   return { status, headers: textHeaders, body }
+}
+
+/** A reply that stays the same for as long as the process lives. */
+export function fixed(body: string, headers: readonly string[]): Reply {
+  return { status: 200, headers, body, etag: hash('sha256', body, 'hex').slice(0, 16) }
 }
 
 export function empty(status: number, headers: readonly string[] = []): Reply {

@@ -1,6 +1,8 @@
 import { HttpError } from '../http/http-error.ts'
 import { json, type Reply, text } from '../http/reply.ts'
 import type { HttpRequest } from '../http/request.ts'
+import { renderStatus } from '../status/page.ts'
+import { readDeployState } from './deploy-state.ts'
 import type { Log } from './log.ts'
 import { type Family, render } from './metrics.ts'
 
@@ -18,10 +20,19 @@ export interface Operations {
   states: () => Promise<WorkerState[]>
   /** @throws when the database cannot be read or written */
   healthCheck: () => Promise<void>
+  deployStateFile: string | undefined
   log: Log
 }
 
-export function createOperationsHandlers({ own, states, healthCheck, log }: Operations) {
+export function createOperationsHandlers({
+  own,
+  states,
+  healthCheck,
+  deployStateFile,
+  log,
+}: Operations) {
+  const status = renderStatus()
+
   return {
     async health(): Promise<Reply> {
       const { worker, release, startedAt, draining } = own()
@@ -32,7 +43,8 @@ export function createOperationsHandlers({ own, states, healthCheck, log }: Oper
       }))
       const status = problem === undefined ? 'ok' : 'failing'
       const uptimeSeconds = Math.round((Date.now() - startedAt) / 1000)
-      const body = { status, problem, release, worker, uptimeSeconds, workers }
+      const deploy = await readDeployState(deployStateFile)
+      const body = { status, problem, release, worker, uptimeSeconds, workers, deploy }
       return json(problem === undefined ? 200 : 503, body)
     },
 
@@ -40,6 +52,9 @@ export function createOperationsHandlers({ own, states, healthCheck, log }: Oper
       const reply = text(200, render(await states()))
       return { ...reply, headers: ['Content-Type', 'text/plain; version=0.0.4; charset=utf-8'] }
     },
+
+    /** The page that draws the two above. */
+    status: () => status,
 
     echo({ incoming }: HttpRequest): Reply {
       return text(200, `ECHO: ${incoming.method}\n`)

@@ -15,7 +15,10 @@ export interface Sample {
   value: number
 }
 
-const bucketsSeconds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10]
+const bucketsSeconds = [
+  ...[0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05],
+  ...[0.1, 0.25, 0.5, 1, 2.5, 10],
+]
 
 /** Counts the requests of one worker. */
 export class RequestMetrics {

@@ -25,12 +25,13 @@ test('no variable at all serves this machine only, without a token', () => {
   assert.equal(config.workers, availableParallelism())
   assert.equal(config.connectionLimit, 2000)
   assert.equal(config.writesPerMinute, 0)
+  assert.equal(config.backupsKept, 7)
 })
 
 test('an empty variable is as good as none', () => {
   const names = ['PORT', 'HOST', 'DATA_DIR', 'WRITE_TOKEN', 'WRITE_TOKEN_SHA256', 'OPEN_WRITES']
   const more = ['TIME_ZONE', 'WEB_CONCURRENCY', 'RELEASE_ID', 'LOG_LEVEL', 'LISTEN_FDS']
-  const limits = ['CONNECTION_LIMIT', 'WRITES_PER_MINUTE', 'NODE_APP_INSTANCE']
+  const limits = ['CONNECTION_LIMIT', 'WRITES_PER_MINUTE', 'NODE_APP_INSTANCE', 'BACKUPS_KEPT']
   const env = Object.fromEntries([...names, ...more, ...limits].map((name) => [name, '']))
   assert.deepEqual(read(env), read())
 })
@@ -47,6 +48,7 @@ test('every variable is taken', () => {
     NODE_APP_INSTANCE: '2',
     CONNECTION_LIMIT: '10',
     WRITES_PER_MINUTE: '60',
+    BACKUPS_KEPT: '30',
   })
   assert.deepEqual(config.listen, { host: '::1', port: 80 })
   assert.equal(config.dataDir, '/var/lib/onebox')
@@ -57,6 +59,7 @@ test('every variable is taken', () => {
   assert.equal(config.worker, '2')
   assert.equal(config.connectionLimit, 10)
   assert.equal(config.writesPerMinute, 60)
+  assert.equal(config.backupsKept, 30)
 })
 
 const refused: [name: string, value: string, rule: RegExp][] = [
@@ -70,6 +73,7 @@ const refused: [name: string, value: string, rule: RegExp][] = [
   ['WEB_CONCURRENCY', 'max', /an integer from 1 to 64, got "max"/],
   ['CONNECTION_LIMIT', '0', /an integer from 1 to 100000, got "0": leave it out for 2000/],
   ['WRITES_PER_MINUTE', 'many', /an integer from 0 to 1000000, got "many": leave it out for 0/],
+  ['BACKUPS_KEPT', '0', /an integer from 1 to 1000, got "0": leave it out for 7/],
   ['OPEN_WRITES', 'yes', /be true or false, got "yes": set one of them/],
   ['OPEN_WRITES', 'TRUE', /be true or false, got "TRUE"/],
   ['LOG_LEVEL', 'verbose', /be error or info, got "verbose": set one of them/],

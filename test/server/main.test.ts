@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'node:test'
 import { mainFile, makeDataDir, startServer } from '../support/server.ts'
@@ -45,7 +45,11 @@ test('a DATA_DIR that is a file stops the start, naming DATA_DIR', async () => {
 })
 
 test('a command that there is not stops the start, naming those there are', async () => {
-  await expectRefusal({}, /The command must be serve, canary, migrate: got server/, ['server'])
+  await expectRefusal(
+    {},
+    /The command must be serve, canary, migrate, backup, restore: got server/,
+    ['server'],
+  )
 })
 
 test('migrate makes the database and ends', async () => {
@@ -56,4 +60,38 @@ test('migrate makes the database and ends', async () => {
     stderr: '',
   })
   assert.ok(existsSync(join(dataDir, 'onebox.db')))
+})
+
+test('backup prints the path of its backup and nothing else, and keeps as many as BACKUPS_KEPT says', async () => {
+  const env = { DATA_DIR: makeDataDir(), BACKUPS_KEPT: '2' }
+  await run(env, ['migrate'])
+  for (let index = 0; index < 3; index += 1) {
+    const { code, stdout, stderr } = await run(env, ['backup'])
+    assert.equal(code, 0, stderr)
+    assert.match(stdout, /^\S+\.db\n$/)
+    assert.ok(existsSync(stdout.trim()))
+  }
+  const names = readdirSync(join(env.DATA_DIR, 'backups')).filter((name) => /\.db$/.test(name))
+  assert.equal(names.length, 2)
+})
+
+test('two backups at once both succeed, under names of their own', async () => {
+  const env = { DATA_DIR: makeDataDir() }
+  await run(env, ['migrate'])
+  const outcomes = await Promise.all([run(env, ['backup']), run(env, ['backup'])])
+  const paths = outcomes.map(({ stdout }) => stdout.trim())
+  assert.ok(paths.every((path) => existsSync(path)))
+  assert.equal(new Set(paths).size, 2)
+})
+
+test('restore prints one line, and refuses a command line that is not clear', async () => {
+  const env = { DATA_DIR: makeDataDir() }
+  await run(env, ['migrate'])
+  const file = (await run(env, ['backup'])).stdout.trim()
+  const { code, stdout, stderr } = await run(env, ['restore', file])
+  assert.equal(code, 0, stderr)
+  assert.match(stdout, /^Restored 0 birthdays, 0 movies and the saved string from [^\n]+\n$/)
+  await expectRefusal(env, /restore FILE \[--overwrite\]/, ['restore'])
+  await expectRefusal(env, /restore FILE \[--overwrite\]/, ['restore', file, file])
+  await expectRefusal(env, /--force/, ['restore', file, '--force'])
 })

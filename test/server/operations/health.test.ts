@@ -7,7 +7,7 @@ import SQLite from 'better-sqlite3'
 import { eventually } from '../../support/eventually.ts'
 import { getJson } from '../../support/http.ts'
 import { startProgram } from '../../support/program.ts'
-import { startApp, startServer } from '../../support/server.ts'
+import { makeDataDir, startApp, startServer } from '../../support/server.ts'
 
 interface Health {
   status: string
@@ -43,6 +43,28 @@ test('GET /healthz lists all workers of the folder, whichever answers', async (t
       workers.map(({ worker, release, draining }) => `${worker} ${release} ${draining}`),
       ['0 old false', '2 new false', '10 new false'],
     )
+  }
+})
+
+test('GET /healthz shows what the deploy agent says, and works when that cannot be read', async (t) => {
+  const file = join(makeDataDir(), 'converge.json')
+  const url = await startServer(t, { DEPLOY_STATE_FILE: file })
+  const deployOf = async () => ((await healthOf(url)) as Health & { deploy?: object }).deploy
+  assert.equal(await deployOf(), undefined)
+
+  const state = {
+    status: 'rejected',
+    release: 'abc',
+    reason: 'It throws',
+    at: '2026-11-21T09:00:00Z',
+  }
+  writeFileSync(file, JSON.stringify(state))
+  assert.deepEqual(await deployOf(), state)
+
+  for (const broken of ['{"status": "rej', 'null', '']) {
+    writeFileSync(file, broken)
+    assert.equal(await deployOf(), undefined, broken)
+    assert.equal((await healthOf(url)).status, 'ok')
   }
 })
 

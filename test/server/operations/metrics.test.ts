@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
+import net from 'node:net'
 import test from 'node:test'
+import { keepBackup } from '../../../server/database/backups.ts'
 import { render, single } from '../../../server/operations/metrics.ts'
+import { eventually } from '../../support/eventually.ts'
 import { expectProblem, send, sendJson } from '../../support/http.ts'
 import { startApp, startServer } from '../../support/server.ts'
 
@@ -129,6 +132,41 @@ test('GET /metrics counts writes, commits and the browsers that follow', async (
   assert.equal(find(all, 'onebox_event_streams', {}), 1)
   assert.equal(find(all, 'onebox_write_queue', {}), 0)
   assert.ok((find(all, 'onebox_database_bytes', {}) ?? 0) >= 4096)
+})
+
+test('GET /metrics tells the room on the disk and in memory', async (t) => {
+  const all = parse(await scrape(await startServer(t)))
+  const bytesOf = (name: string) => find(all, name, {}) ?? 0
+  assert.ok(bytesOf('onebox_disk_free_bytes') > 0)
+  assert.ok(bytesOf('onebox_disk_bytes') > bytesOf('onebox_disk_free_bytes'))
+  assert.ok(bytesOf('onebox_memory_available_bytes') > 2 ** 20)
+  assert.ok(bytesOf('onebox_memory_bytes') > bytesOf('onebox_memory_available_bytes'))
+})
+
+test('GET /metrics tells when the last backup was made and how large it is', async (t) => {
+  const { url, dataDir } = await startApp(t)
+  const name = 'onebox_backup_last_success_timestamp_seconds'
+  assert.equal(find(parse(await scrape(url)), name, {}), 0)
+  keepBackup(dataDir, 7)
+  await eventually(async () => find(parse(await scrape(url)), name, {}) !== 0)
+  const all = parse(await scrape(url))
+  assert.ok(Math.abs((find(all, name, {}) ?? 0) - Date.now() / 1000) < 60)
+  assert.ok((find(all, 'onebox_backup_size_bytes', {}) ?? 0) >= 4096)
+})
+
+test('GET /metrics counts connections, silent ones too, and those beyond the limit', async (t) => {
+  const url = await startServer(t, { CONNECTION_LIMIT: '20' })
+  const silent = Array.from({ length: 15 }, () => net.connect(Number(new URL(url).port)))
+  t.after(() => silent.forEach((socket) => void socket.destroy()))
+  const countOf = async (name: string) => find(parse(await scrape(url)), name, {}) ?? 0
+  await eventually(async () => (await countOf('onebox_connections')) >= 16)
+  assert.equal(await countOf('onebox_connections_dropped_total'), 0)
+  const beyond = Array.from({ length: 15 }, () => net.connect(Number(new URL(url).port)))
+  for (const socket of beyond) socket.on('error', () => {})
+  t.after(() => beyond.forEach((socket) => void socket.destroy()))
+  await eventually(async () => (await countOf('onebox_connections_dropped_total')) >= 10)
+  for (const socket of silent) socket.destroy()
+  await eventually(async () => (await countOf('onebox_connections')) < 10)
 })
 
 test('GET /metrics holds nothing of what people send', async (t) => {

@@ -1,0 +1,74 @@
+import type SQLite from 'better-sqlite3'
+
+interface Column {
+  table: string
+  name: string
+  /** The default as SQL. */
+  byDefault: string
+}
+
+/** The columns of every table that holds data, whatever a fork has added. */
+export type Tables = Map<string, Column[]>
+
+/** Rows by table. */
+export type Counts = [table: string, rows: number][]
+
+// What the server keeps for itself is no data, and neither is a version that is made at random:
+// left out of an INSERT it becomes a new one, so that no cache takes another content for its own.
+const select = `
+  SELECT t.name AS "table", c.name, coalesce(c.dflt_value, 'NULL') AS byDefault
+  FROM pragma_table_list AS t, pragma_table_info(t.name, t.schema) AS c
+  WHERE t.schema = ? AND t.type = 'table' AND substr(t.name, 1, 7) <> 'sqlite_'
+    AND t.name NOT IN ('heartbeats', 'migrations')
+    AND NOT (c.name = 'version' AND byDefault LIKE '%random%')
+  ORDER BY t.name, c.cid`
+
+export function tablesOf(database: SQLite.Database, schema: string): Tables {
+  const columns = database.prepare<[string], Column>(select).all(schema)
+  return Map.groupBy(columns, ({ table }) => table)
+}
+
+/** The first column of `part` that `whole` does not have, such as `movies.views`. */
+export function missingIn(whole: Tables, part: Tables): string | undefined {
+  const known = new Set(namesOf(whole))
+  return namesOf(part).find((name) => !known.has(name))
+}
+
+function namesOf(tables: Tables): string[] {
+  return [...tables.values()].flat().map(({ table, name }) => `${table}.${name}`)
+}
+
+/** SQL for the rows of `table` in the columns of `into`; what `tables` lacks has its default. */
+export function selectFor(into: Tables, table: string, schema: string, tables: Tables): string {
+  const there = tables.get(table)?.map(({ name }) => name)
+  const values = columnsOf(into, table).map(({ name, byDefault }) =>
+    there?.includes(name) ? quote(name) : byDefault,
+  )
+  return `SELECT ${values} ${there ? `FROM ${schema}.${quote(table)}` : 'WHERE false'}`
+}
+
+/** SQL for the place that such rows go to. */
+export function placeOf(tables: Tables, table: string): string {
+  return `${quote(table)} (${columnsOf(tables, table).map(({ name }) => quote(name))})`
+}
+
+function columnsOf(tables: Tables, table: string): Column[] {
+  return tables.get(table) as Column[]
+}
+
+export function quote(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`
+}
+
+const listFormat = new Intl.ListFormat('en-GB')
+
+/** Such as "3 movies and the saved string": a table named in the singular holds one row. */
+export function inWords(counts: Counts): string {
+  return listFormat.format(counts.map(([table, rows]) => countInWords(table, rows)))
+}
+
+function countInWords(table: string, rows: number): string {
+  const words = table.replaceAll('_', ' ')
+  if (!words.endsWith('s')) return rows === 1 ? `the ${words}` : `${rows} ${words}`
+  return `${rows} ${rows === 1 ? words.slice(0, -1) : words}`
+}

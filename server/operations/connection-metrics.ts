@@ -1,0 +1,24 @@
+import type { Server } from 'node:http'
+import { type Family, single } from './metrics.ts'
+
+/** Makes the function that tells how many clients are connected, whether they send anything or not. */
+export function createConnectionMetrics(server: Server): () => Family[] {
+  let open = 0
+  let dropped = 0
+  server.on('connection', (socket) => {
+    open += 1
+    socket.once('close', () => {
+      open -= 1
+    })
+  })
+  server.on('drop', () => {
+    dropped += 1
+  })
+
+  return function connectionMetrics() {
+    return [
+      single('onebox_connections', 'gauge', 'Open connections.', open),
+      single('onebox_connections_dropped_total', 'counter', 'Those beyond the limit.', dropped),
+    ]
+  }
+}

@@ -1,0 +1,41 @@
+import { statfsSync } from 'node:fs'
+import { freemem, totalmem } from 'node:os'
+import { lastBackup } from '../database/backups.ts'
+import { type Family, single } from './metrics.ts'
+
+const validMs = 2000
+
+/** Makes the function that reads what is known of the machine and of the backups on its disk. */
+export function createMachineMetrics(dataDir: string): () => Family[] {
+  let families: Family[] = []
+  let readAt = -Infinity
+
+  return function machineMetrics() {
+    if (performance.now() - readAt > validMs) {
+      readAt = performance.now()
+      families = read(dataDir)
+    }
+    return families
+  }
+}
+
+function read(dataDir: string): Family[] {
+  const { bsize, blocks, bavail } = statfsSync(dataDir)
+  const { timestampSeconds, bytes } = lastBackup(dataDir)
+  return [
+    gauge('onebox_disk_bytes', 'Size of the disk that holds the data.', blocks * bsize),
+    gauge('onebox_disk_free_bytes', 'What of it is free.', bavail * bsize),
+    gauge('onebox_memory_bytes', 'Memory of the machine.', totalmem()),
+    gauge('onebox_memory_available_bytes', 'What of it programs can still have.', freemem()),
+    gauge(
+      'onebox_backup_last_success_timestamp_seconds',
+      'Time of the last checked backup since the Unix epoch; 0 before the first.',
+      timestampSeconds,
+    ),
+    gauge('onebox_backup_size_bytes', 'Size of the last checked backup.', bytes),
+  ]
+}
+
+function gauge(name: string, help: string, value: number): Family {
+  return single(name, 'gauge', help, value)
+}

@@ -1,0 +1,191 @@
+import {
+  format,
+  type Health,
+  largest,
+  linePath,
+  type Point,
+  parseMetrics,
+  pointOf,
+  problemsOf,
+  refusals,
+  type Series,
+  span,
+  topOf,
+  total,
+} from './series.ts'
+
+/**
+ * Runs in the browser, sent as its own source after the functions of series.ts: it must not use
+ * anything else from outside itself. Asks the server how it is and shows what it says.
+ */
+export function watchServer() {
+  const everyMs = 2000
+  const windowMs = 5 * 60_000
+  const form = document.querySelector('form') as HTMLFormElement
+  const field = form.elements.namedItem('token') as HTMLInputElement
+  const counters = new Map<string, number>()
+  let points: Point[] = []
+  let token = sessionStorage.getItem('token') ?? ''
+  // Not asked again with the same token: it would only count as one more 401.
+  let refused = false
+  let looking = false
+  let timer: ReturnType<typeof setTimeout>
+  let heardAt = 0
+  let countedAt = 0
+
+  form.addEventListener('submit', (event) => {
+    event.preventDefault()
+    token = field.value
+    refused = false
+    look()
+  })
+  document.addEventListener('visibilitychange', () => {
+    if (!document.hidden) look()
+  })
+  look()
+
+  async function look() {
+    if (looking) return
+    looking = true
+    clearTimeout(timer)
+    await ask().catch(showSilence)
+    looking = false
+    if (!document.hidden) timer = setTimeout(look, everyMs)
+  }
+
+  async function ask() {
+    const response = await get('/healthz')
+    const health: Health = await response.json()
+    const series = refused ? [] : await askMetrics()
+    // By the clock of the server, as all times in its answers are.
+    const now = Date.parse(response.headers.get('date') ?? '')
+    heardAt = Date.now()
+    if (series.length > 0) showNumbers(series, now)
+    showWorkers(health, series, now)
+    showVerdict(health, series, now)
+  }
+
+  async function askMetrics(): Promise<Series[]> {
+    const response = await get('/metrics', token ? { Authorization: `Bearer ${token}` } : {})
+    if (response.ok && token) sessionStorage.setItem('token', token)
+    refused = response.status === 401
+    form.hidden = !refused
+    byId('numbers').hidden = refused
+    field.setAttribute('aria-invalid', String(refused && token !== ''))
+    say('hint', token ? 'The token is wrong: check it for typing errors.' : '')
+    if (!response.ok && !refused) throw new Error(`/metrics answers ${response.status}`)
+    return refused ? [] : parseMetrics(await response.text())
+  }
+
+  function get(path: string, headers = {}): Promise<Response> {
+    return fetch(path, { headers, cache: 'no-store', signal: AbortSignal.timeout(10_000) })
+  }
+
+  function showSilence() {
+    const since = heardAt > 0 ? ` for ${span((Date.now() - heardAt) / 1000)}` : ''
+    document.body.className = 'silent'
+    say('verdict', 'The server does not answer')
+    say('problems', `Nothing heard${since}. Trying again every ${everyMs / 1000} seconds.`)
+  }
+
+  function showVerdict(health: Health, series: Series[], now: number) {
+    const problems = problemsOf(health, series, points, now)
+    const good = series.length > 0 ? 'All is well' : 'The server answers'
+    document.body.className = problems.length > 0 ? 'troubled' : 'well'
+    say('verdict', problems.length > 0 ? 'Needs a look' : good)
+    say('problems', problems.join(' '))
+  }
+
+  function showWorkers({ deploy, workers }: Health, series: Series[], now: number) {
+    const ageOf = (time: string) => span((now - Date.parse(time)) / 1000)
+    const rows = workers.map(({ worker, release, startedAt, draining }) => {
+      const memory = total(series, 'process_resident_memory_bytes', (one) => one.worker === worker)
+      const size = series.length > 0 ? format(memory, 'B') : '–'
+      return [worker, release.slice(0, 12), draining ? 'draining' : ageOf(startedAt), size]
+    })
+    fill('workers', rows)
+    byId('deploy').hidden = deploy === undefined
+    if (deploy === undefined) return
+    say('deploy-status', deploy.status)
+    say('deploy-release', deploy.release?.slice(0, 12) ?? '–')
+    say('deploy-age', ageOf(deploy.at))
+    say('deploy-reason', deploy.reason ?? '')
+  }
+
+  function showNumbers(series: Series[], now: number) {
+    const at = performance.now()
+    const seconds = (at - countedAt) / 1000
+    if (counters.size > 0) points.push(pointOf(counters, series, { at, seconds }))
+    points = points.filter((point) => point.at > at - windowMs)
+    for (const { key, value } of series) counters.set(key, value)
+    countedAt = at
+    for (const chart of document.querySelectorAll('figure')) draw(chart, at)
+    const errors = refusals(points).map(([status, meaning, count]) => [
+      status,
+      meaning,
+      format(count),
+    ])
+    fill('errors', errors.length > 0 ? errors : [['–', 'none', '0']])
+    showMachine(series, now)
+  }
+
+  function showMachine(series: Series[], now: number) {
+    const backupAt = largest(series, 'onebox_backup_last_success_timestamp_seconds')
+    const size = format(largest(series, 'onebox_backup_size_bytes'), 'B')
+    say('backup', backupAt > 0 ? `${span(now / 1000 - backupAt)} ago, ${size}` : 'none yet')
+    say('database', format(largest(series, 'onebox_database_bytes'), 'B'))
+    showRoom('disk', series, 'onebox_disk_free_bytes', 'onebox_disk_bytes')
+    showRoom('memory', series, 'onebox_memory_available_bytes', 'onebox_memory_bytes')
+  }
+
+  function showRoom(id: string, series: Series[], part: string, whole: string) {
+    const [free, all] = [largest(series, part), largest(series, whole)]
+    say(id, `${format(free, 'B')} free of ${format(all, 'B')}`)
+    ;(byId(`${id}-meter`) as HTMLMeterElement).value = 1 - free / all
+  }
+
+  /** A figure names its unit, and the values whose lines and latest numbers it shows. */
+  function draw(chart: HTMLElement, at: number) {
+    const { unit = '' } = chart.dataset
+    const lines = [...chart.querySelectorAll<SVGPathElement>('[data-line]')]
+    const valuesOf = (name = '') => points.map(({ at, values }) => ({ at, value: values[name] }))
+    const all = lines.flatMap(({ dataset }) => valuesOf(dataset.line).map(({ value }) => value))
+    const top = topOf(all, unit)
+    const scale = { from: at - windowMs, to: at, top, gap: 3 * everyMs }
+    const latest = lines.map((line, index) => {
+      const values = valuesOf(line.dataset.line)
+      line.setAttribute('d', linePath(values, scale))
+      const text = format(values.at(-1)?.value, unit)
+      const output = chart.querySelectorAll('b')[index] as HTMLElement
+      output.textContent = text
+      return text
+    })
+    const title = chart.querySelector('figcaption')?.textContent
+    const label = `${title}: ${latest.join(' and ')} now, on a scale to ${format(top, unit)}`
+    chart.querySelector('svg')?.setAttribute('aria-label', label)
+    const end = chart.querySelector('small') as HTMLElement
+    end.textContent = format(top, unit)
+  }
+
+  function fill(id: string, rows: string[][]) {
+    const body = byId(id)
+    const shown = JSON.stringify(rows)
+    if (body.dataset.shown === shown) return
+    body.dataset.shown = shown
+    body.replaceChildren(
+      ...rows.map((cells) => {
+        const row = document.createElement('tr')
+        for (const text of cells) row.insertCell().textContent = text
+        return row
+      }),
+    )
+  }
+
+  function say(id: string, text: string) {
+    if (byId(id).textContent !== text) byId(id).textContent = text
+  }
+
+  function byId(id: string): HTMLElement {
+    return document.getElementById(id) as HTMLElement
+  }
+}

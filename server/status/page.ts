@@ -1,0 +1,106 @@
+import { type Document, documentFrame, documentHeaders } from '../http/html.ts'
+import { fixed, type Reply } from '../http/reply.ts'
+import { watchServer } from './page-script.ts'
+import { style } from './page-style.ts'
+import * as series from './series.ts'
+
+// Functions know each other by name, also where the bundle has given them others.
+const script = `${Object.values(series).join('\n')}\n(${watchServer})()`
+
+/** The page for those who run the server: it holds no data, its script asks for that. */
+export function renderStatus(): Reply {
+  const document: Document = { title: 'onebox status', style, script }
+  const [before, after] = documentFrame(document)
+  return fixed(before + body + after, documentHeaders(document))
+}
+
+const charts = [
+  chart('Requests a second', '', { requests: 'all', writes: 'writes' }),
+  chart('Time to answer', 's', { p50: 'p50', p99: 'p99' }),
+  chart('Errors a second', '', { '4xx': '4xx', '5xx': '5xx' }),
+  chart('Connections', '', { connections: 'open', streams: 'event streams' }),
+  chart('Processor', '%', { cpu: 'of one core' }),
+  chart('Memory', 'B', { memory: 'all workers' }),
+]
+
+const body = `<header>
+<h1>onebox status</h1>
+<div role="status">
+<p id="verdict">Asking the server</p>
+<p id="problems"></p>
+</div>
+<noscript><p>Without its script this page is empty: ask <code>/healthz</code> and <code>/metrics</code>.</p></noscript>
+</header>
+<main>
+<form hidden>
+<h2>The numbers need the token of this server</h2>
+<label for="token">Token</label>
+<input id="token" name="token" type="password" autocomplete="off" required aria-describedby="hint">
+<button>Show the numbers</button>
+<p id="hint" role="alert"></p>
+</form>
+<div id="numbers">
+<h2>The last five minutes</h2>
+<div class="charts">
+${charts.join('')}</div>
+<div class="panels">
+<section>
+<h2>Machine</h2>
+<dl>
+${fact('Last backup', 'backup')}
+${fact('Database', 'database')}
+${fact('Disk', 'disk', meter('disk', 'Disk in use'))}
+${fact('Memory', 'memory', meter('memory', 'Memory in use'))}
+</dl>
+</section>
+<section>
+<h2>Errors of the last five minutes</h2>
+${table('errors', ['Status', 'Meaning', 'Count'])}
+</section>
+</div>
+</div>
+<div class="panels">
+<section id="deploy" hidden>
+<h2>Deploy</h2>
+<dl>
+${fact('State', 'deploy-status')}
+${fact('Release', 'deploy-release')}
+${fact('Since', 'deploy-age')}
+${fact('Why', 'deploy-reason')}
+</dl>
+</section>
+<section>
+<h2>Workers</h2>
+${table('workers', ['Worker', 'Release', 'Up for', 'Memory'])}
+</section>
+</div>
+</main>
+<footer><p>Asks every two seconds while it is in sight. What you see is kept in this tab alone.</p>
+<nav aria-label="More"><a href="/">Saved string</a> <a href="/docs">API</a></nav></footer>
+`
+
+/** `lines` are the names of a point's values, each with what it is called. */
+function chart(title: string, unit: string, lines: Record<string, string>): string {
+  const keys = Object.values(lines).map((name) => `<span>${name} <b>–</b></span>`)
+  const paths = Object.keys(lines).map((name) => `<path data-line="${name}"/>`)
+  return `<figure data-unit="${unit}">
+<figcaption>${title}</figcaption>
+<small>–</small>
+<p>${keys.join(' ')}</p>
+<svg viewBox="0 0 300 100" preserveAspectRatio="none" role="img" aria-label="${title}"><path d="M0,0H300M0,50H300M0,100H300"/>${paths.join('')}</svg>
+</figure>
+`
+}
+
+function fact(name: string, id: string, more = ''): string {
+  return `<div><dt>${name}</dt><dd><span id="${id}">–</span>${more}</dd></div>`
+}
+
+function meter(id: string, label: string): string {
+  return `<meter id="${id}-meter" aria-label="${label}" low="0.75" high="0.9" optimum="0"></meter>`
+}
+
+function table(id: string, columns: string[]): string {
+  const heads = columns.map((column) => `<th scope="col">${column}</th>`)
+  return `<table><thead><tr>${heads.join('')}</tr></thead><tbody id="${id}"></tbody></table>`
+}

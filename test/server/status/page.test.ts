@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict'
+import { hash } from 'node:crypto'
+import test, { type TestContext } from 'node:test'
+import { style } from '../../../server/status/page-style.ts'
+import { send } from '../../support/http.ts'
+import { startServer } from '../../support/server.ts'
+
+async function getPage(t: TestContext, env: Record<string, string> = {}) {
+  const response = await fetch(`${await startServer(t, env)}/status`)
+  assert.equal(response.status, 200)
+  return { page: await response.text(), headers: response.headers }
+}
+
+test('GET /status is the same page for everyone, with a token and without, and holds no data', async (t) => {
+  const secret = 'correct-horse'
+  const url = await startServer(t)
+  const before = await (await fetch(`${url}/status`)).text()
+  await send('PUT', url, 'a secret string')
+  assert.equal(await (await fetch(`${url}/status`)).text(), before)
+  assert.equal((await getPage(t, { WRITE_TOKEN: secret, RELEASE_ID: 'abc' })).page, before)
+})
+
+test('the page may load nothing, run only its own script, and be framed by nobody', async (t) => {
+  const { page, headers } = await getPage(t)
+  const policy = headers.get('content-security-policy') ?? ''
+  assert.match(policy, /default-src 'none'.*connect-src 'self'.*frame-ancestors 'none'/)
+  assert.doesNotMatch(policy, /unsafe|\*|https?:/)
+  for (const kind of ['style', 'script']) {
+    const elements = [...page.matchAll(new RegExp(`<${kind}>(.*?)</${kind}>`, 'gs'))]
+    assert.equal(elements.length, 1)
+    assert.ok(policy.includes(`'sha256-${hash('sha256', elements[0]?.[1] ?? '', 'base64')}'`))
+  }
+  assert.doesNotMatch(page, /(src|href)="(https?:)?\/\/| style=| on\w+="|localStorage|cookie/)
+})
+
+test('the page has a language, a title, a viewport, one heading, and a label for every field', async (t) => {
+  const { page } = await getPage(t)
+  assert.match(page, /<html lang="en">/)
+  assert.match(page, /<title>onebox status<\/title>/)
+  assert.match(page, /<meta name="viewport" content="width=device-width, initial-scale=1">/)
+  assert.equal(page.match(/<h1/g)?.length, 1)
+  const [, id] = /<input id="(\w+)"/.exec(page) ?? []
+  assert.ok(page.includes(`<label for="${id}">`))
+  for (const [element] of page.matchAll(/<(?:svg|meter)[^>]*>/g)) {
+    assert.match(element, /aria-label="\w/)
+  }
+  for (const [, table = ''] of page.matchAll(/<thead>(.*?)<\/thead>/gs)) {
+    assert.doesNotMatch(table, /<th>/)
+  }
+})
+
+test('every element that the script looks for by its id is there, once', async (t) => {
+  const { page } = await getPage(t)
+  const ids = [...page.matchAll(/ id="([\w-]+)"/g)].map(([, id]) => id)
+  assert.equal(new Set(ids).size, ids.length)
+  const wanted = [...page.matchAll(/(?:say|byId|fill|showRoom)\("?'?([\w-]+)['"]/g)]
+  assert.ok(wanted.length > 10)
+  for (const [, id = ''] of wanted) assert.ok(ids.includes(id), id)
+})
+
+test('text has a contrast of at least 4.5 to its ground, in light and in dark', () => {
+  const [light = '', dark = ''] = style.match(/:root \{[^}]*\}/g) ?? []
+  for (const scheme of [light, dark]) {
+    const colors = Object.fromEntries(
+      [...scheme.matchAll(/--(\w+): (#[\da-f]+)/g)].map(([, name, color]) => [name, color]),
+    )
+    for (const text of ['ink', 'soft', 'accent', 'other', 'good', 'warn', 'bad']) {
+      for (const ground of ['paper', 'card']) {
+        const ratio = contrast(colors[text] as string, colors[ground] as string)
+        assert.ok(ratio >= 4.5, `${text} on ${ground} in ${scheme}: ${ratio}`)
+      }
+    }
+  }
+})
+
+/** As WCAG 2.2 defines it. */
+function contrast(one: string, other: string): number {
+  const [dark = 0, light = 0] = [luminance(one), luminance(other)].sort((a, b) => a - b)
+  return (light + 0.05) / (dark + 0.05)
+}
+
+function luminance(color: string): number {
+  const digits = color.length === 4 ? color.replace(/[\da-f]/g, '$&$&') : color
+  const [red = 0, green = 0, blue = 0] = [1, 3, 5].map((at) => {
+    const value = Number.parseInt(digits.slice(at, at + 2), 16) / 255
+    return value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4
+  })
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+}
