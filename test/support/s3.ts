@@ -1,0 +1,130 @@
+import { hash } from 'node:crypto'
+import { once } from 'node:events'
+import http, { type IncomingMessage, type ServerResponse } from 'node:http'
+import https from 'node:https'
+import type { AddressInfo } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Credentials, Refusal, verify } from './sigv4.ts'
+
+export interface FakeS3 {
+  /** For path style, such as `${url}/bucket/key`. */
+  url: string
+  port: number
+  /** What it holds, by `bucket/key`. */
+  objects: Map<string, Buffer>
+  /** The latest requests with what became of them: `GET bucket/key 200`. */
+  requests: string[]
+  /** While true, every connection is cut without an answer. */
+  failing: boolean
+  /** How fast objects are sent; with 0, only the headers ever come. */
+  bytesPerSecond: number
+  close: () => Promise<void>
+}
+
+export interface S3Options {
+  /** The ones that the metadata service gives out. */
+  credentials: Credentials
+  region: string
+  tls?: { key: string; cert: string }
+}
+
+interface Reply {
+  status: number
+  headers: Record<string, string | number>
+  content?: Buffer
+}
+
+const bodyLimitBytes = 256 * 2 ** 20
+const requestsLimit = 1000
+const stepsPerSecond = 10
+
+/**
+ * S3 as an instance sees it that may get objects but not list them. Takes no request without a
+ * valid signature, and names of buckets in the path (`/bucket/key`) as in the Host
+ * (`bucket.s3.REGION.amazonaws.com`).
+ */
+export async function startS3({ credentials, region, tls }: S3Options): Promise<FakeS3> {
+  const server = tls ? https.createServer(tls, answer) : http.createServer(answer)
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const s3: FakeS3 = {
+    url: `${tls ? 'https' : 'http'}://127.0.0.1:${port}`,
+    port,
+    objects: new Map(),
+    requests: [],
+    failing: false,
+    bytesPerSecond: Number.POSITIVE_INFINITY,
+    async close() {
+      server.close()
+      server.closeAllConnections()
+      await once(server, 'close')
+    },
+  }
+  return s3
+
+  async function answer(request: IncomingMessage, response: ServerResponse) {
+    if (s3.failing) return request.destroy()
+    try {
+      const name = nameOf(request)
+      const reply = await handle(request, name).catch(replyOf)
+      s3.requests.push(`${request.method} ${name} ${reply.status}`)
+      s3.requests.splice(0, s3.requests.length - requestsLimit)
+      response.writeHead(reply.status, reply.headers).flushHeaders()
+      await send(response, reply.content)
+    } catch {
+      request.destroy()
+    }
+  }
+
+  function nameOf({ headers, url = '' }: IncomingMessage): string {
+    const [host = ''] = (headers.host ?? '').split(':')
+    const path = decodeURIComponent(url.split('?')[0] as string)
+    const suffix = `.s3.${region}.amazonaws.com`
+    return host.endsWith(suffix) ? host.slice(0, -suffix.length) + path : path.slice(1)
+  }
+
+  async function handle(request: IncomingMessage, name: string): Promise<Reply> {
+    const { method = '', url = '', headers } = request
+    const body = await readBody(request)
+    verify({ method, url, headers, body }, credentials, region)
+    if (method === 'PUT') s3.objects.set(name, body)
+    else if (method !== 'GET' && method !== 'HEAD') throw new Refusal(405, 'MethodNotAllowed')
+    const object = s3.objects.get(name)
+    // As S3 answers who has no s3:ListBucket, so that nobody learns which keys there are.
+    if (!object) throw new Refusal(403, 'AccessDenied', 'no such key, or not yours')
+    const etag = `"${hash('md5', object)}"`
+    if (method === 'PUT') return { status: 200, headers: { etag, 'content-length': 0 } }
+    if (headers['if-none-match'] === etag) return { status: 304, headers: { etag } }
+    return { status: 200, headers: { etag, 'content-length': object.length }, content: object }
+  }
+
+  async function send(response: ServerResponse, content: Uint8Array = Buffer.alloc(0)) {
+    for (let sent = 0; sent < content.length && !response.destroyed; ) {
+      if (s3.failing) return response.destroy()
+      const next = Math.ceil(sent + s3.bytesPerSecond / stepsPerSecond)
+      response.write(content.subarray(sent, next))
+      sent = next
+      if (sent < content.length) await sleep(1000 / stepsPerSecond)
+    }
+    response.end()
+  }
+}
+
+function replyOf(error: unknown): Reply {
+  if (!(error instanceof Refusal)) throw error
+  const { status, code, message } = error
+  const content = Buffer.from(`<Error><Code>${code}</Code><Message>${message}</Message></Error>`)
+  const headers = { 'content-type': 'application/xml', 'content-length': content.length }
+  return { status, headers, content }
+}
+
+async function readBody(request: IncomingMessage): Promise<Buffer> {
+  if (request.method === 'PUT' && request.headers['content-length'] === undefined) {
+    throw new Refusal(411, 'MissingContentLength')
+  }
+  if (Number(request.headers['content-length']) > bodyLimitBytes) {
+    throw new Refusal(400, 'EntityTooLarge')
+  }
+  return Buffer.concat(await request.toArray())
+}

@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import test from 'node:test'
+import { cloudConfig } from '../../userdata/cloud-config.ts'
+import { makeDataDir } from '../support/server.ts'
+import { userdata } from './box.ts'
+
+const scripts = readdirSync(userdata).filter((name) => name.endsWith('.sh'))
+
+test('shellcheck finds nothing in the scripts', {
+  skip: isMissing('shellcheck') && 'needs shellcheck: apt install shellcheck',
+}, () => {
+  const { status, stdout } = spawnSync('shellcheck', scripts, { cwd: userdata, encoding: 'utf8' })
+  assert.equal(status, 0, stdout)
+})
+
+test('the scripts are free of slips that only their run would show', {
+  skip: isMissing('bash') && 'needs bash',
+}, () => {
+  for (const script of scripts) {
+    const { status, stderr } = spawnSync('bash', ['-n', script], {
+      cwd: userdata,
+      encoding: 'utf8',
+    })
+    assert.equal(status, 0, stderr)
+  }
+})
+
+test('systemd understands every line of the units', {
+  skip: isMissing('systemd-analyze') && 'needs systemd-analyze, which comes with systemd',
+}, () => {
+  const { root, units } = install()
+  const { stderr } = spawnSync(
+    'systemd-analyze',
+    ['verify', `--root=${root}`, '--man=no', ...units],
+    {
+      encoding: 'utf8',
+    },
+  )
+  const about = stderr.split('\n').filter((line) => line.includes('onebox') && !isExpected(line))
+  assert.deepEqual(about, [])
+})
+
+test('the server and its trials are hardly exposed', {
+  skip: isMissing('systemd-analyze') && 'needs systemd-analyze, which comes with systemd',
+}, (t) => {
+  const { root } = install()
+  for (const [unit, limit] of [
+    ['onebox.service', 1],
+    ['onebox@canary.service', 1],
+    ['onebox-converge.service', 2.5],
+  ] as const) {
+    const args = ['security', '--offline=true', `--root=${root}`, '--no-pager', unit]
+    const { stdout } = spawnSync('systemd-analyze', args, { encoding: 'utf8' })
+    const [, exposure] = /exposure level for .*: ([\d.]+)/.exec(stdout) ?? []
+    t.diagnostic(`${unit} ${exposure}`)
+    assert.ok(Number(exposure) <= limit, `${unit}: ${exposure}`)
+  }
+})
+
+/** The units as cloud-init leaves them, in a root of their own. */
+function install() {
+  const root = makeDataDir()
+  const place = { bucket: 'bucket', region: 'eu-west-1', volumeId: 'vol-0123456789abcdef0' }
+  const { write_files } = JSON.parse(cloudConfig(place).split('\n')[1] as string)
+  for (const { path, content, permissions } of write_files) {
+    mkdirSync(join(root, dirname(path)), { recursive: true })
+    writeFileSync(join(root, path), content, { mode: Number.parseInt(permissions ?? '644', 8) })
+  }
+  const names = readdirSync(join(root, 'etc/systemd/system'))
+  const units = names.filter((name) => !name.endsWith('.d'))
+  return { root, units: units.map((name) => name.replace('@.', '@canary.')) }
+}
+
+/** That root has nothing but our files; and this machine's systemd may be an older one. */
+function isExpected(line: string): boolean {
+  const younger = 'PollLimit.*|RestartSteps|RestartMaxDelaySec|RestartMode'
+  return new RegExp(
+    `is not executable|sysinit.target not found|Unknown key (name )?'(${younger})'`,
+  ).test(line)
+}
+
+function isMissing(command: string): boolean {
+  return spawnSync(command, ['--version']).status !== 0
+}

@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import test from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { missing, startBox } from './box.ts'
+
+test('credentials are in no argument, no environment, no file and no line of the log', {
+  skip: missing,
+}, async (t) => {
+  const box = await startBox(t)
+  const { accessKeyId, secretAccessKey, sessionToken } = box.credentials
+  const secrets = [accessKeyId, secretAccessKey, sessionToken]
+  box.prepare({ server: 'x'.repeat(3000) })
+  box.s3.bytesPerSecond = 200
+  const seen = new Set<string>()
+  const files = new Set<string>()
+  const run = box.run()
+  let isOver = false
+  const ended = run.ended.finally(() => {
+    isOver = true
+  })
+  while (!isOver) {
+    for (const text of processes()) seen.add(text)
+    for (const text of contents(box.root)) files.add(text)
+    await sleep(20)
+  }
+  const { output } = await ended
+  assert.equal(box.report().status, 'live')
+
+  const calls = [...seen].filter((text) => text.includes(box.s3.url))
+  assert.ok(calls.length >= 3, 'curl was seen at its work')
+  for (const text of [...seen, ...files, output]) {
+    for (const secret of secrets) assert.ok(!text.includes(secret))
+  }
+})
+
+/** What everyone on a machine can see of processes, and a little more. */
+function processes(): string[] {
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
+  const files = ['cmdline', 'environ'].flatMap((name) => pids.map((pid) => `/proc/${pid}/${name}`))
+  return files.map(readIfThere).filter((text) => text.includes('curl') || text.includes('ONEBOX'))
+}
+
+/** Folders come and go meanwhile. */
+function contents(root: string): string[] {
+  try {
+    return readdirSync(root, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map(({ parentPath, name }) => readIfThere(join(parentPath, name)))
+  } catch {
+    return []
+  }
+}
+
+function readIfThere(path: string): string {
+  try {
+    return readFileSync(path, 'latin1')
+  } catch {
+    return ''
+  }
+}

@@ -1,0 +1,115 @@
+#!/bin/bash
+# Mounts the data volume at /data, whatever name the kernel gave it, and formats it if it is blank.
+# A disk that holds anything is never formatted; one that cannot be understood is not touched.
+#
+#   data-volume.sh        mounts it
+#   data-volume.sh grow   makes the file system as large as the volume
+
+set -euo pipefail
+shopt -s inherit_errexit
+export LC_ALL=C
+
+root=${ONEBOX_ROOT:-}
+fstab=$root/etc/fstab
+# The volume's id without its dash is the serial number of the disk.
+serial=${VOLUME_ID/-/}
+# The sign that the formatting of a blank disk has begun: cut short, it may begin anew.
+begun=$root/var/lib/onebox/formatting-$serial
+disk_attempts=${DISK_ATTEMPTS:-150}
+
+main() {
+  disk=$(await_disk)
+  case ${1:-mount} in
+    mount) make_ready ;;
+    grow) grow ;;
+    *) fail "The command must be mount or grow, got $1" ;;
+  esac
+}
+
+make_ready() {
+  if ! mounted_disk >/dev/null; then
+    format_if_blank
+    enter_in_fstab
+    timeout 400 systemctl start data.mount
+  fi
+  [[ $(mounted_disk) == "$disk" ]] ||
+    fail "Something else than $disk is mounted at /data: unmount it, or detach that disk"
+  grow
+  # Another image may have given the user another number.
+  chown --recursive --no-dereference onebox:onebox "$root/data"
+  chmod 750 "$root/data"
+}
+
+# The disk of the volume, which may be attached only minutes after boot.
+await_disk() {
+  local attempt found
+  for (( attempt = 0; attempt < disk_attempts; attempt++ )); do
+    found=$(lsblk --nodeps --noheadings --paths --output NAME,SERIAL |
+      awk -v serial="$serial" '$2 == serial { print $1; exit }')
+    [[ -z $found ]] || break
+    (( attempt > 0 )) || echo "Waiting for the disk with the serial number $serial" >&2
+    sleep 2
+  done
+  [[ -n $found ]] || fail "There is no disk with the serial number $serial: attach $VOLUME_ID"
+  echo "$found"
+}
+
+format_if_blank() {
+  local found status=0
+  found=$(blkid --probe --output export "$disk") || status=$?
+  if (( status == 0 )) && [[ $found == *$'\nTYPE=ext4'* ]]; then return; fi
+  # 2 stands for nothing that blkid knows.
+  if (( status == 2 )) && { [[ -e $begun ]] || is_zero; }; then
+    format
+  else
+    fail "$disk ($VOLUME_ID) is neither blank nor ext4, so nothing was done with it:" \
+      "attach another volume or, if nothing on it is needed, make it blank with" \
+      "sudo wipefs --all $disk; sudo dd if=/dev/zero of=$disk bs=1M count=1 oflag=direct"
+  fi
+}
+
+is_zero() {
+  cmp --silent --bytes=1048576 "$disk" /dev/zero
+}
+
+# mkfs writes what makes it an ext4 last, and we note what we are about to do before.
+format() {
+  mkdir -p "${begun%/*}"
+  touch "$begun"
+  sync --file-system "$begun"
+  echo "$disk is blank: formatting it"
+  mkfs.ext4 -q -F -m 0 -L onebox-data "$disk"
+  sync "$disk"
+  rm "$begun"
+}
+
+enter_in_fstab() {
+  local uuid line
+  uuid=$(blkid --probe --match-tag UUID --output value "$disk")
+  line="UUID=$uuid /data ext4 noatime,nofail,errors=remount-ro,x-systemd.device-timeout=5min 0 2"
+  ! grep --quiet --line-regexp --fixed-strings "$line" "$fstab" || return 0
+  { grep --invert-match ' /data ' "$fstab" || true; echo "$line"; } >"$fstab.new"
+  sync "$fstab.new"
+  mv "$fstab.new" "$fstab"
+  systemctl daemon-reload
+}
+
+# What converge compares the disk with, to call for this when it has grown.
+grow() {
+  local name=${disk##*/} noted=$root/run/onebox-data-volume sectors
+  sectors=$(<"$root/sys/class/block/$name/size")
+  [[ ! -s $noted ]] || echo "$disk has grown: growing the file system"
+  resize2fs "$disk" 2>&1 | grep --invert-match --extended-regexp '^resize2fs |Nothing to do|^$' || true
+  echo "$name $sectors" >"$noted"
+}
+
+mounted_disk() {
+  findmnt --noheadings --output SOURCE "$root/data"
+}
+
+fail() { # WORD...
+  echo "$*" >&2
+  exit 1
+}
+
+main "$@"

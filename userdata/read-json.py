@@ -1,0 +1,51 @@
+"""Reads JSON from standard input for the shell and for people, as the argument says."""
+
+import json
+import re
+import sys
+
+DIGEST = re.compile(r"[0-9a-f]{64}")
+NAME = re.compile(r"[A-Z][A-Z0-9_]*")
+VALUE = re.compile(r"[A-Za-z0-9_,./+:@=-]*")
+
+
+def desired(content):
+    """The ids of runtime and release on one line, then a line for each setting."""
+    for key in ("runtime", "release"):
+        check(DIGEST, content[key], key)
+    for name, value in content["environment"].items():
+        check(NAME, name, "the name of each setting")
+        check(VALUE, value, name)
+    print(content["runtime"], content["release"])
+    for setting in content["environment"].items():
+        print("=".join(setting))
+
+
+def workers(content):
+    """A line for each worker of /healthz: its name, release, start and whether it drains."""
+    for each in content["workers"]:
+        print(each["worker"], each["release"], each["startedAt"], str(each["draining"]).lower())
+
+
+def serving(content):
+    releases = {each["release"][:12] for each in content["workers"]}
+    starts = [each["startedAt"] for each in content["workers"]]
+    print(f"release {', '.join(releases)} on {len(starts)} workers, since {min(starts)}")
+
+
+def deploy(content):
+    reason = f": {content['reason']}" if "reason" in content else ""
+    release = f", release {content['release'][:12]}" if "release" in content else ""
+    print(f"{content['status']} since {content['at']}{release}{reason}")
+
+
+def check(pattern, text, what):
+    if not isinstance(text, str) or not pattern.fullmatch(text):
+        raise ValueError(f"{what} must match {pattern.pattern}")
+
+
+what = sys.argv[1]
+try:
+    {"desired": desired, "workers": workers, "serving": serving, "deploy": deploy}[what](json.load(sys.stdin))
+except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+    sys.exit(f"{what}.json makes no sense: {type(error).__name__}: {error}")
