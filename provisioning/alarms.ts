@@ -1,0 +1,114 @@
+import * as aws from '@pulumi/aws'
+import type { Config } from './config.ts'
+import type { Server } from './instance.ts'
+import type { Machine } from './machine.ts'
+
+/** Where Route 53 keeps the results of its health checks. */
+const globalRegion = 'us-east-1'
+
+/** Mails whoever is named when the server is in trouble, and mends what a restart mends. */
+export function createAlarms(config: Config, { isBurstable }: Machine, server: Server) {
+  if (config.alarmEmail === '') return
+  const topic = createTopic(config, 'alarms', config.region)
+  watchInstance(config, server, topic)
+  if (isBurstable) watchCredits(server, topic)
+  watchFromOutside(config, server, topic)
+  if (config.monthlyBudgetUsd > 0) createBudget(config)
+}
+
+function createTopic({ alarmEmail }: Config, name: string, region: string): aws.sns.Topic {
+  const topic = new aws.sns.Topic(name, { region })
+  new aws.sns.TopicSubscription(name, {
+    region,
+    topic: topic.arn,
+    protocol: 'email',
+    endpoint: alarmEmail,
+  })
+  return topic
+}
+
+/** The reboot waits a little longer, for the two remedies not to get in each other's way. */
+function watchInstance({ region }: Config, { instance }: Server, topic: aws.sns.Topic) {
+  const remedies = [
+    { what: 'System', remedy: 'recover', minutes: 2, trouble: 'hardware' },
+    { what: 'Instance', remedy: 'reboot', minutes: 3, trouble: 'operating system' },
+  ]
+  for (const { what, remedy, minutes, trouble } of remedies) {
+    new aws.cloudwatch.MetricAlarm(remedy, {
+      alarmDescription: `The instance's ${trouble} has failed: AWS will ${remedy} it`,
+      namespace: 'AWS/EC2',
+      metricName: `StatusCheckFailed_${what}`,
+      dimensions: { InstanceId: instance.id },
+      statistic: 'Maximum',
+      comparisonOperator: 'GreaterThanOrEqualToThreshold',
+      threshold: 1,
+      period: 60,
+      evaluationPeriods: minutes,
+      alarmActions: [topic.arn, `arn:aws:automate:${region}:ec2:${remedy}`],
+      okActions: [topic.arn],
+    })
+  }
+}
+
+/** A new instance has no credits yet, so only hours without any are a reason to write. */
+function watchCredits({ instance }: Server, topic: aws.sns.Topic) {
+  new aws.cloudwatch.MetricAlarm('credits', {
+    alarmDescription: 'The instance has had no CPU credits for two hours and is slow',
+    namespace: 'AWS/EC2',
+    metricName: 'CPUCreditBalance',
+    dimensions: { InstanceId: instance.id },
+    statistic: 'Maximum',
+    comparisonOperator: 'LessThanThreshold',
+    threshold: 2,
+    period: 300,
+    evaluationPeriods: 24,
+    alarmActions: [topic.arn],
+    okActions: [topic.arn],
+  })
+}
+
+/** Asks for /healthz from several continents every 30 s. */
+function watchFromOutside(config: Config, { ip }: Server, regional: aws.sns.Topic) {
+  const check = new aws.route53.HealthCheck('outside', {
+    type: 'HTTP',
+    ipAddress: ip,
+    port: 80,
+    resourcePath: '/healthz',
+    requestInterval: 30,
+    failureThreshold: 3,
+  })
+  const isHere = config.region === globalRegion
+  const topic = isHere ? regional : createTopic(config, 'outside', globalRegion)
+  new aws.cloudwatch.MetricAlarm('outside', {
+    region: globalRegion,
+    alarmDescription: 'The server does not answer /healthz with 200 to AWS from outside',
+    namespace: 'AWS/Route53',
+    metricName: 'HealthCheckStatus',
+    dimensions: { HealthCheckId: check.id },
+    statistic: 'Minimum',
+    comparisonOperator: 'LessThanThreshold',
+    threshold: 1,
+    period: 60,
+    evaluationPeriods: 2,
+    treatMissingData: 'breaching',
+    alarmActions: [topic.arn],
+    okActions: [topic.arn],
+  })
+}
+
+/** Of the whole account: costs by tag would first have to be switched on in its billing. */
+function createBudget({ alarmEmail, monthlyBudgetUsd }: Config) {
+  new aws.budgets.Budget('monthly', {
+    budgetType: 'COST',
+    timeUnit: 'MONTHLY',
+    limitAmount: String(monthlyBudgetUsd),
+    limitUnit: 'USD',
+    notifications: ['FORECASTED', 'ACTUAL'].map((notificationType) => ({
+      notificationType,
+      comparisonOperator: 'GREATER_THAN',
+      threshold: 100,
+      thresholdType: 'PERCENTAGE',
+      subscriberEmailAddresses: [alarmEmail],
+    })),
+  })
+}

@@ -1,0 +1,256 @@
+import { isIPv4 } from 'node:net'
+
+export interface Config {
+  project: string
+  stack: string
+  /** What names and tags begin with: project and stack. */
+  name: string
+  region: string
+  architecture: Architecture
+  instanceType: string
+  /** Without its comment; empty is no SSH. */
+  sshPublicKey: string
+  /** IPv4 networks. */
+  sshFrom: string[]
+  volumeSizeGiB: number
+  restoreSnapshotId: string
+  /** An earlier release; empty is the one that is built here. */
+  release: string
+  openWrites: boolean
+  /** Empty has one made. */
+  writeToken: string
+  writesPerMinute: number
+  timeZone: string
+  /** 0 is one for each CPU. */
+  webConcurrency: number
+  logLevel: string
+  alarmEmail: string
+  /** 0 is no budget. */
+  monthlyBudgetUsd: number
+}
+
+export type Architecture = keyof typeof smallestTypes
+
+/** The smallest type of each architecture that boots and serves within its memory. */
+const smallestTypes = { arm64: 't4g.nano', x64: 't3.nano' } as const
+
+export interface Stack {
+  project: string
+  stack: string
+  /** All configuration of the stack, by full name such as `onebox:timeZone`. */
+  values: Record<string, string>
+  /** The full names that are stored as secrets. */
+  secrets: string[]
+}
+
+interface Setting<Value> {
+  byDefault: string | number | boolean
+  /** The rule as the message tells it, after "must". */
+  rule: string
+  example: string
+  /** Undefined where the rule is broken. */
+  parse: (text: string) => Value | undefined
+}
+
+export const settings = {
+  architecture: choice<Architecture>('arm64', ['arm64', 'x64']),
+  instanceType: text('', /^[a-z][a-z\d-]*\.[a-z\d-]+$/, 'be an EC2 instance type', 't4g.micro'),
+  sshPublicKey: {
+    byDefault: '',
+    rule: 'be the text of a public key, ed25519 or RSA',
+    example: '"$(cat ~/.ssh/id_ed25519.pub)"',
+    parse: parsePublicKey,
+  },
+  sshFrom: {
+    byDefault: '',
+    rule: 'be IPv4 addresses or networks without host bits, from /8 to /32, separated by commas',
+    example: '198.51.100.7/32',
+    parse: parseNetworks,
+  },
+  volumeSizeGiB: integer(8, 1, 16_384),
+  restoreSnapshotId: text('', /^snap-[\da-f]{8,17}$/, 'be the id of an EBS snapshot', 'snap-0123…'),
+  release: text('', /^[\da-f]{64}$/, 'be the id of a release, 64 hexadecimal digits', '01ab…'),
+  openWrites: {
+    byDefault: false,
+    rule: 'be true or false',
+    example: 'true',
+    parse: parseBoolean,
+  },
+  writeToken: {
+    byDefault: '',
+    rule: 'be 16 to 200 ASCII characters without spaces and commas',
+    example: '--secret "$(openssl rand -hex 20)"',
+    parse: (text) => matching(text, /^([!-+\--~]{16,200})?$/),
+  },
+  writesPerMinute: integer(60, 0, 1_000_000),
+  timeZone: {
+    byDefault: 'UTC',
+    rule: 'be an IANA time zone',
+    example: 'Europe/Berlin',
+    parse: parseTimeZone,
+  },
+  webConcurrency: integer(0, 0, 64),
+  logLevel: choice('info', ['info', 'error']),
+  alarmEmail: text('', /^[^\s@,]+@[^\s@,]+\.[^\s@,]+$/, 'be one e-mail address', 'you@example.com'),
+  monthlyBudgetUsd: integer(0, 0, 1_000_000),
+  domain: {
+    byDefault: '',
+    rule: 'stay empty: HTTPS on a domain is not there yet',
+    example: "''",
+    parse: (text) => matching(text, /^$/),
+  },
+} satisfies Record<string, Setting<unknown>>
+
+type Name = keyof typeof settings
+type ValueOf<Of extends Name> = NonNullable<ReturnType<(typeof settings)[Of]['parse']>>
+
+/** @throws {Error} one line that names the setting, what it got and the cure */
+export function readConfig({ project, stack, values, secrets }: Stack): Config {
+  assertKnown(values, project)
+  const config = {
+    project,
+    stack,
+    name: `${project}-${stack}`,
+    region: values['aws:region'] ?? '',
+    architecture: read('architecture'),
+    instanceType: read('instanceType') || smallestTypes[read('architecture')],
+    sshPublicKey: read('sshPublicKey'),
+    sshFrom: read('sshFrom'),
+    volumeSizeGiB: read('volumeSizeGiB'),
+    restoreSnapshotId: read('restoreSnapshotId'),
+    release: read('release'),
+    openWrites: read('openWrites'),
+    writeToken: read('writeToken'),
+    writesPerMinute: read('writesPerMinute'),
+    timeZone: read('timeZone'),
+    webConcurrency: read('webConcurrency'),
+    logLevel: read('logLevel'),
+    alarmEmail: read('alarmEmail'),
+    monthlyBudgetUsd: read('monthlyBudgetUsd'),
+  }
+  read('domain')
+  assertSound(config, secrets)
+  return config
+
+  function read<Of extends Name>(name: Of): ValueOf<Of> {
+    const { byDefault, rule, example, parse } = settings[name] as Setting<ValueOf<Of>>
+    const text = values[`${project}:${name}`] ?? String(byDefault)
+    const value = parse(text)
+    if (value !== undefined) return value
+    const got = isSensitive(name) ? '' : `, got ${JSON.stringify(text)}`
+    throw new Error(`${project}:${name} must ${rule}${got}: ${set(project, name, example)}`)
+  }
+}
+
+/** A key that is pasted by mistake may be the private one. */
+function isSensitive(name: Name): boolean {
+  return name === 'writeToken' || name === 'sshPublicKey'
+}
+
+function set(project: string, name: Name, value: string): string {
+  return `pulumi config set ${project}:${name} ${value}`
+}
+
+function assertKnown(values: Stack['values'], project: string) {
+  for (const key of Object.keys(values)) {
+    const [namespace, name = ''] = key.split(':')
+    if (namespace === project && !Object.hasOwn(settings, name)) {
+      const known = Object.keys(settings).join(', ')
+      throw new Error(`${key} is no setting (${known}): pulumi config rm ${key}`)
+    }
+  }
+}
+
+/** What one setting alone cannot tell. */
+function assertSound(config: Config, secrets: string[]) {
+  const { project, stack, name, region } = config
+  // It is part of the bucket's name.
+  if (!/^[a-z\d][a-z\d-]{0,39}$/.test(name)) {
+    const rule = 'be lower-case letters, digits and hyphens, with the project at most 40 characters'
+    throw new Error(`The stack's name must ${rule}, got "${stack}": pulumi stack rename dev`)
+  }
+  if (region === '') {
+    const cure = 'pulumi config set aws:region eu-central-1'
+    throw new Error(`aws:region must be set, for the stack to stay where it is: ${cure}`)
+  }
+  if (config.sshFrom.length > 0 && config.sshPublicKey === '') {
+    const { example } = settings.sshPublicKey
+    const cure = `ssh-keygen -t ed25519, then ${set(project, 'sshPublicKey', example)}`
+    throw new Error(`${project}:sshPublicKey must be set where sshFrom is: ${cure}`)
+  }
+  if (config.openWrites && config.writeToken !== '') {
+    const cure = `pulumi config rm ${project}:writeToken, or ${project}:openWrites`
+    throw new Error(`${project}:openWrites must not be true where writeToken is set: ${cure}`)
+  }
+  if (config.writeToken !== '' && !secrets.includes(`${project}:writeToken`)) {
+    const { example } = settings.writeToken
+    const cure = `make another: ${set(project, 'writeToken', example)}`
+    throw new Error(`${project}:writeToken must be stored as a secret, and it is not: ${cure}`)
+  }
+  if (config.monthlyBudgetUsd > 0 && config.alarmEmail === '') {
+    const cure = set(project, 'alarmEmail', settings.alarmEmail.example)
+    throw new Error(`${project}:monthlyBudgetUsd must go with an alarmEmail: ${cure}`)
+  }
+}
+
+/** A text that may be empty. */
+function text(byDefault: string, pattern: RegExp, rule: string, example: string): Setting<string> {
+  const parse = (text: string) => (text === '' ? text : matching(text, pattern))
+  return { byDefault, rule, example, parse }
+}
+
+function choice<Choice extends string>(byDefault: Choice, choices: Choice[]): Setting<Choice> {
+  const parse = (text: string) => choices.find((one) => one === text)
+  return { byDefault, rule: `be ${choices.join(' or ')}`, example: byDefault, parse }
+}
+
+function integer(byDefault: number, min: number, max: number): Setting<number> {
+  const rule = `be an integer from ${min} to ${max}`
+  return { byDefault, rule, example: String(byDefault || max), parse }
+
+  function parse(text: string) {
+    const number = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN
+    return number >= min && number <= max ? number : undefined
+  }
+}
+
+function parseBoolean(text: string): boolean | undefined {
+  if (text === 'true') return true
+  return text === 'false' ? false : undefined
+}
+
+function matching(text: string, pattern: RegExp): string | undefined {
+  return pattern.test(text) ? text : undefined
+}
+
+/** Without the comment, which names a person and would make another key of the same one. */
+function parsePublicKey(text: string): string | undefined {
+  if (text === '') return text
+  return /^(ssh-ed25519|ssh-rsa) AAAA[\w+/]+={0,2}(?=\s|$)/.exec(text)?.[0]
+}
+
+function parseNetworks(text: string): string[] | undefined {
+  const networks = text
+    .split(',')
+    .map((entry) => entry.trim())
+    .filter((entry) => entry !== '')
+    .map((entry) => (entry.includes('/') ? entry : `${entry}/32`))
+  return networks.every(isNetwork) ? [...new Set(networks)] : undefined
+}
+
+function isNetwork(text: string): boolean {
+  const [address = '', prefix = ''] = text.split('/')
+  const bits = /^\d{1,2}$/.test(prefix) ? Number(prefix) : Number.NaN
+  if (!isIPv4(address) || !(bits >= 8 && bits <= 32)) return false
+  const number = address.split('.').reduce((sum, byte) => sum * 256 + Number(byte), 0)
+  return number % 2 ** (32 - bits) === 0
+}
+
+function parseTimeZone(text: string): string | undefined {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: text })
+    return matching(text, /^[\w+/-]+$/)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,33 @@
+import { hash } from 'node:crypto'
+import * as pulumi from '@pulumi/pulumi'
+import * as random from '@pulumi/random'
+import type { Config } from './config.ts'
+
+export interface Environment {
+  /** Empty where anyone may write. */
+  writeToken: pulumi.Output<string>
+  /** Of the server on the instance. */
+  variables: pulumi.Output<Record<string, string>>
+}
+
+export function createEnvironment(config: Config): Environment {
+  const writeToken = pulumi.secret(chooseToken(config))
+  const variables = pulumi.unsecret(
+    writeToken.apply(
+      (token): Record<string, string> => ({
+        WRITE_TOKEN_SHA256: token && hash('sha256', token),
+        OPEN_WRITES: String(config.openWrites),
+        TIME_ZONE: config.timeZone,
+        WRITES_PER_MINUTE: String(config.writesPerMinute),
+        WEB_CONCURRENCY: config.webConcurrency === 0 ? '' : String(config.webConcurrency),
+        LOG_LEVEL: config.logLevel,
+      }),
+    ),
+  )
+  return { writeToken, variables }
+}
+
+function chooseToken({ openWrites, writeToken }: Config): pulumi.Input<string> {
+  if (openWrites || writeToken) return writeToken
+  return new random.RandomPassword('write-token', { length: 40, special: false }).result
+}

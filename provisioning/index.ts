@@ -1,0 +1,37 @@
+import * as pulumi from '@pulumi/pulumi'
+import { createAlarms } from './alarms.ts'
+import { buildArchives } from './archives.ts'
+import { createDataVolume } from './data-volume.ts'
+import { createEnvironment } from './environment.ts'
+import { createInstance } from './instance.ts'
+import { describeMachine } from './machine.ts'
+import { createNetwork } from './network.ts'
+import { createPermissions } from './permissions.ts'
+import { createReleases } from './releases.ts'
+import { readStack } from './stack.ts'
+import { tagEverything } from './tags.ts'
+
+const config = readStack()
+const machine = await describeMachine(config)
+const archives = await buildArchives(config)
+
+tagEverything(config)
+const network = createNetwork(config, machine)
+const dataVolume = createDataVolume(config, network)
+const environment = createEnvironment(config)
+const releases = createReleases(config, archives, environment)
+const permissions = createPermissions(releases, network)
+const server = createInstance(config, { machine, network, dataVolume, releases, permissions })
+createAlarms(config, machine, server)
+
+export const ip = server.ip
+export const url = pulumi.interpolate`http://${ip}`
+export const ssh = config.sshFrom.length > 0 ? pulumi.interpolate`ssh admin@${ip}` : 'closed'
+export const writeToken = environment.writeToken
+export const release = releases.release
+export const runtime = releases.runtime
+export const desired = releases.desired
+export const region = config.region
+export const bucket = releases.bucket.bucket
+export const instanceId = server.instance.id
+export const volumeId = dataVolume.id

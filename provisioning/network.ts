@@ -1,0 +1,81 @@
+import * as aws from '@pulumi/aws'
+import type { Config } from './config.ts'
+import type { Machine } from './machine.ts'
+
+export interface Network {
+  subnet: aws.ec2.Subnet
+  securityGroup: aws.ec2.SecurityGroup
+  /** The way to S3 that leads through no public address. */
+  s3: aws.ec2.VpcEndpoint
+  /** The way to everywhere else. */
+  internet: aws.ec2.Route
+}
+
+const everywhere = '0.0.0.0/0'
+
+/** A network of our own, as an account need not have a default one. */
+export function createNetwork(config: Config, { availabilityZone }: Machine): Network {
+  const vpc = new aws.ec2.Vpc('vpc', { cidrBlock: '10.0.0.0/24' })
+  // Another zone would be another subnet, instance and volume.
+  const subnet = new aws.ec2.Subnet(
+    'subnet',
+    { vpcId: vpc.id, cidrBlock: '10.0.0.0/24', availabilityZone, mapPublicIpOnLaunch: false },
+    { ignoreChanges: ['availabilityZone'] },
+  )
+  const securityGroup = createSecurityGroup(config, vpc)
+  return { subnet, securityGroup, ...createRoutes(config, vpc, subnet) }
+}
+
+function createRoutes({ region }: Config, vpc: aws.ec2.Vpc, subnet: aws.ec2.Subnet) {
+  const gateway = new aws.ec2.InternetGateway('internet', { vpcId: vpc.id })
+  const table = new aws.ec2.RouteTable('routes', { vpcId: vpc.id })
+  const internet = new aws.ec2.Route('internet', {
+    routeTableId: table.id,
+    destinationCidrBlock: everywhere,
+    gatewayId: gateway.id,
+  })
+  // Free. An instance that has no public address yet fetches its release by it.
+  const s3 = new aws.ec2.VpcEndpoint('s3', {
+    vpcId: vpc.id,
+    serviceName: `com.amazonaws.${region}.s3`,
+    routeTableIds: [table.id],
+  })
+  new aws.ec2.RouteTableAssociation('routes', { routeTableId: table.id, subnetId: subnet.id })
+  return { internet, s3 }
+}
+
+/**
+ * Names, time and metadata need no rule: security groups do not apply to AWS's own addresses for
+ * them. https://docs.aws.amazon.com/vpc/latest/userguide/vpc-security-groups.html
+ */
+function createSecurityGroup({ sshFrom }: Config, vpc: aws.ec2.Vpc): aws.ec2.SecurityGroup {
+  new aws.ec2.DefaultSecurityGroup('unused', { vpcId: vpc.id, ingress: [], egress: [] })
+  const group = new aws.ec2.SecurityGroup('server', {
+    vpcId: vpc.id,
+    description: 'What may reach the server, and what it may reach',
+  })
+  for (const [service, port] of Object.entries({ http: 80, https: 443 })) {
+    const range = { securityGroupId: group.id, ...onlyTcp(port), cidrIpv4: everywhere }
+    new aws.vpc.SecurityGroupIngressRule(`${service}-in`, {
+      ...range,
+      description: `${service} from everywhere`,
+    })
+    new aws.vpc.SecurityGroupEgressRule(`${service}-out`, {
+      ...range,
+      description: `${service} to everywhere, for releases and security updates`,
+    })
+  }
+  for (const cidrIpv4 of sshFrom) {
+    new aws.vpc.SecurityGroupIngressRule(`ssh-in-${cidrIpv4}`, {
+      securityGroupId: group.id,
+      ...onlyTcp(22),
+      cidrIpv4,
+      description: `ssh from ${cidrIpv4}`,
+    })
+  }
+  return group
+}
+
+function onlyTcp(port: number) {
+  return { ipProtocol: 'tcp', fromPort: port, toPort: port }
+}

@@ -1,0 +1,60 @@
+import { hash } from 'node:crypto'
+import * as aws from '@pulumi/aws'
+import * as pulumi from '@pulumi/pulumi'
+import type { Archive } from '../scripts/build/archive.ts'
+import { desired } from '../scripts/build/desired.ts'
+import type { Archives } from './archives.ts'
+import { createBucket } from './bucket.ts'
+import type { Config } from './config.ts'
+import type { Environment } from './environment.ts'
+
+export interface Releases {
+  bucket: aws.s3.Bucket
+  release: pulumi.Output<string>
+  runtime: string
+  /** The SHA-256 of desired.json. */
+  desired: pulumi.Output<string>
+}
+
+/** Uploads what the instance shall run, and then desired.json, which tells it to. */
+export function createReleases(
+  config: Config,
+  { runtime, release }: Archives,
+  { variables }: Environment,
+): Releases {
+  const { bucket, isReady } = createBucket()
+  const archives = [upload('runtime', runtime)]
+  if (release) archives.push(upload('release', release))
+  const releaseId = release ? pulumi.output(release.id) : findEarlier(config, bucket)
+  const content = pulumi
+    .all([releaseId, variables])
+    .apply(([release, environment]) => desired({ runtime: runtime.id, release, environment }))
+  new aws.s3.BucketObjectv2(
+    'desired',
+    { bucket: bucket.bucket, key: 'desired.json', content, contentType: 'application/json' },
+    { dependsOn: archives },
+  )
+  const digest = content.apply((text) => hash('sha256', text))
+  return { bucket, release: releaseId, runtime: runtime.id, desired: digest }
+
+  /** Earlier ones stay in the bucket, to go back to. */
+  function upload(kind: 'runtime' | 'release', { id, path }: Archive) {
+    const source = new pulumi.asset.FileAsset(path)
+    return new aws.s3.BucketObjectv2(
+      kind,
+      { bucket: bucket.bucket, key: `${kind}s/${id}.tar.zst`, source },
+      { retainOnDelete: true, dependsOn: isReady },
+    )
+  }
+}
+
+/** @throws {Error} where the bucket does not have the release to roll back to */
+function findEarlier(config: Config, bucket: aws.s3.Bucket): pulumi.Output<string> {
+  return bucket.bucket.apply(async (name) => {
+    const { keys } = await aws.s3.getObjects({ bucket: name, prefix: 'releases/' })
+    if (keys.includes(`releases/${config.release}.tar.zst`)) return config.release
+    const setting = `${config.project}:release`
+    const cure = `pulumi config rm ${setting}, or take one of aws s3 ls s3://${name}/releases/`
+    throw new pulumi.RunError(`${setting} ${config.release} is not in the bucket: ${cure}`)
+  })
+}

@@ -1,0 +1,180 @@
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import { readConfig, settings } from '../../provisioning/config.ts'
+import { documentedSettings } from './documents.ts'
+import { publicKey } from './onebox.ts'
+
+function read(
+  values: Record<string, string> = {},
+  { stack = 'dev', secrets = ['writeToken'] } = {},
+) {
+  const own = Object.entries(values).map(([name, value]) => [`onebox:${name}`, value])
+  return readConfig({
+    project: 'onebox',
+    stack,
+    values: { 'aws:region': 'eu-central-1', ...Object.fromEntries(own) },
+    secrets: secrets.map((name) => `onebox:${name}`),
+  })
+}
+
+test('nothing but the region needs to be set', () => {
+  assert.deepEqual(read(), {
+    project: 'onebox',
+    stack: 'dev',
+    name: 'onebox-dev',
+    region: 'eu-central-1',
+    architecture: 'arm64',
+    instanceType: 't4g.nano',
+    sshPublicKey: '',
+    sshFrom: [],
+    volumeSizeGiB: 8,
+    restoreSnapshotId: '',
+    release: '',
+    openWrites: false,
+    writeToken: '',
+    writesPerMinute: 60,
+    timeZone: 'UTC',
+    webConcurrency: 0,
+    logLevel: 'info',
+    alarmEmail: '',
+    monthlyBudgetUsd: 0,
+  })
+})
+
+test('the instance type follows the architecture, unless it is set', () => {
+  assert.equal(read({ architecture: 'x64' }).instanceType, 't3.nano')
+  assert.equal(read({ architecture: 'x64', instanceType: 'm7i.large' }).instanceType, 'm7i.large')
+})
+
+test('a public key loses its comment, and an address becomes a network of one', () => {
+  assert.equal(read({ sshPublicKey: `${publicKey} anna@laptop\n` }).sshPublicKey, publicKey)
+  const sshFrom = '198.51.100.7, 10.0.0.0/8,198.51.100.7/32'
+  assert.deepEqual(read({ sshFrom, sshPublicKey: publicKey }).sshFrom, [
+    '198.51.100.7/32',
+    '10.0.0.0/8',
+  ])
+})
+
+const refused: [name: string, value: string, message: RegExp][] = [
+  ['architecture', 'x86_64', /must be arm64 or x64, got "x86_64": pulumi config set onebox:arch/],
+  ['architecture', '', /must be arm64 or x64, got ""/],
+  ['instanceType', 'nano', /must be an EC2 instance type, got "nano": .* t4g\.micro$/],
+  [
+    'sshPublicKey',
+    'ecdsa-sha2-nistp256 AAAAE2Vj',
+    /must be the text of a public key, ed25519 or RSA: /,
+  ],
+  ['sshFrom', '0.0.0.0/0', /must be IPv4 .*, got "0\.0\.0\.0\/0": .* 198\.51\.100\.7\/32$/],
+  ['sshFrom', '0.0.0.0/1', /must be IPv4/],
+  ['sshFrom', '::/0', /must be IPv4/],
+  ['sshFrom', '2001:db8::1', /must be IPv4/],
+  ['sshFrom', '198.51.100.7/24', /must be IPv4 .* without host bits/],
+  ['sshFrom', '198.51.100.7/33', /must be IPv4/],
+  ['sshFrom', 'everyone', /must be IPv4/],
+  ['volumeSizeGiB', '0', /must be an integer from 1 to 16384, got "0": .* 8$/],
+  ['volumeSizeGiB', '8 GB', /must be an integer/],
+  ['volumeSizeGiB', '1e3', /must be an integer/],
+  ['restoreSnapshotId', 'latest', /must be the id of an EBS snapshot, got "latest"/],
+  ['release', 'v1.2.3', /must be the id of a release, 64 hexadecimal digits, got "v1\.2\.3"/],
+  ['openWrites', 'yes', /must be true or false, got "yes"/],
+  [
+    'writeToken',
+    'short',
+    /must be 16 to 200 ASCII characters without spaces and commas: .*openssl/,
+  ],
+  ['writeToken', 'correct horse battery', /must be 16 to 200 ASCII/],
+  ['writesPerMinute', '-1', /must be an integer from 0 to 1000000, got "-1"/],
+  ['timeZone', 'Berlin', /must be an IANA time zone, got "Berlin": .* Europe\/Berlin$/],
+  ['timeZone', '+02:00', /must be an IANA time zone/],
+  ['webConcurrency', '65', /must be an integer from 0 to 64/],
+  ['logLevel', 'debug', /must be info or error, got "debug"/],
+  ['alarmEmail', 'anna', /must be one e-mail address, got "anna"/],
+  ['alarmEmail', 'a@b.example,c@d.example', /must be one e-mail address/],
+  ['monthlyBudgetUsd', '9.99', /must be an integer/],
+  [
+    'domain',
+    'example.com',
+    /must stay empty: HTTPS on a domain is not there yet, got "example\.com"/,
+  ],
+]
+
+for (const [name, value, message] of refused) {
+  test(`${name} ${JSON.stringify(value)} is refused, with the rule and the cure`, () => {
+    assert.throws(() => read({ [name]: value }), { message })
+    assert.throws(() => read({ [name]: value }), {
+      message: new RegExp(`^onebox:${name} must .*: pulumi config set onebox:${name} .+$`),
+    })
+  })
+}
+
+test('every setting has a value that is refused', () => {
+  assert.deepEqual(new Set(refused.map(([name]) => name)), new Set(Object.keys(settings)))
+})
+
+test('every example in a cure is accepted, where it is not cut short', () => {
+  for (const [name, { example }] of Object.entries(settings)) {
+    if (/[…"']/.test(example)) continue
+    const alongside = { sshPublicKey: publicKey, alarmEmail: 'anna@example.com' }
+    assert.doesNotThrow(() => read({ ...alongside, [name]: example }), name)
+  }
+})
+
+test('a bad secret is refused without being repeated', () => {
+  for (const name of ['writeToken', 'sshPublicKey']) {
+    const hide = (error: Error) => !error.message.includes('horse')
+    assert.throws(() => read({ [name]: 'correct horse' }), hide)
+  }
+})
+
+test('a write token that is not stored as a secret is refused', () => {
+  const writeToken = 'correcthorsebattery'
+  const message =
+    /^onebox:writeToken must be stored as a secret, and it is not: make another: pulumi/
+  assert.throws(() => read({ writeToken }, { secrets: [] }), { message })
+  assert.equal(read({ writeToken }).writeToken, writeToken)
+})
+
+test('settings that contradict each other are refused', () => {
+  const contradictions: [Record<string, string>, RegExp][] = [
+    [{ sshFrom: '198.51.100.7' }, /^onebox:sshPublicKey must be set where sshFrom is: ssh-keygen/],
+    [
+      { openWrites: 'true', writeToken: 'correcthorsebattery' },
+      /^onebox:openWrites must not be true where writeToken is set: pulumi config rm/,
+    ],
+    [
+      { monthlyBudgetUsd: '10' },
+      /^onebox:monthlyBudgetUsd must go with an alarmEmail: pulumi config/,
+    ],
+  ]
+  for (const [values, message] of contradictions) assert.throws(() => read(values), { message })
+})
+
+test('a setting that nobody knows is refused, as a misspelt one would do nothing', () => {
+  const message =
+    /^onebox:sshfrom is no setting \(architecture, .*\): pulumi config rm onebox:sshfrom$/
+  assert.throws(() => read({ sshfrom: '198.51.100.7' }), { message })
+})
+
+test('the stack must have a region, and a name that a bucket can bear', () => {
+  const stack = { project: 'onebox', stack: 'dev', values: {}, secrets: [] }
+  const region = /^aws:region must be set, .*: pulumi config set aws:region eu-central-1$/
+  assert.throws(() => readConfig(stack), { message: region })
+  for (const stack of ['Dev', 'my_stack', 'a'.repeat(40)]) {
+    assert.throws(() => read({}, { stack }), { message: /^The stack's name must be lower-case/ })
+  }
+})
+
+test('Pulumi.yaml has every setting with its default and a description, and no other', () => {
+  const types = { string: 'string', integer: 'number', boolean: 'boolean' } as const
+  const documented = documentedSettings()
+  assert.deepEqual(
+    documented.map(({ name, byDefault }) => [name, byDefault]),
+    Object.entries(settings).map(([name, { byDefault }]) => [name, byDefault]),
+  )
+  for (const { name, type, byDefault, description } of documented) {
+    assert.equal(typeof byDefault, types[type as keyof typeof types], name)
+    assert.match(description, /^[A-Za-z].{20,}\.$/, name)
+    // In YAML it would begin a comment, or another key.
+    assert.doesNotMatch(description, / #|: /, name)
+  }
+})

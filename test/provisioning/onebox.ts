@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict'
+import { resolve } from 'node:path'
+import { type Properties, type Resource, type Run, runProgram } from '../support/engine.ts'
+
+export const publicKey = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGJ5IHRlc3Rz'
+export const madeToken = 'MadeAtFirstMadeAtFirstMadeAtFirstMadeAtF'
+
+export interface Wish {
+  stack?: string
+  /** By short name; each as text, as Pulumi has it. */
+  settings?: Record<string, string>
+  preview?: boolean
+  region?: string
+  bucket?: string
+  volumeId?: string
+  /** What AWS says to a question instead of the usual. */
+  answers?: Record<string, Properties>
+}
+
+export interface Onebox extends Run {
+  all: (type: string) => Resource[]
+  /** The only resource of a type, or of that name. */
+  one: (type: string, name?: string) => Resource
+}
+
+/** Runs our program against a cloud that says yes to everything. */
+export async function runOnebox(wish: Wish = {}): Promise<Onebox> {
+  const { stack, preview, settings = {}, region = 'eu-central-1' } = wish
+  const own = Object.entries(settings).map(([name, value]) => [`onebox:${name}`, value])
+  const run = await runProgram({
+    dir: resolve(import.meta.dirname, '../../provisioning'),
+    stack,
+    preview,
+    config: { 'aws:region': region, ...Object.fromEntries(own) },
+    secrets: ['onebox:writeToken'],
+    create: (resource) => create(resource, wish),
+    invoke: (question) => answer(question, wish),
+  })
+  return { ...run, all, one }
+
+  function all(type: string) {
+    return run.resources.filter((resource) => shortType(resource) === type)
+  }
+
+  function one(type: string, name?: string) {
+    const [resource, ...others] = all(type).filter((one) => name === undefined || one.name === name)
+    assert.ok(resource, `${type} ${name ?? ''} is there`)
+    assert.deepEqual(others, [], `only one ${type}`)
+    return resource
+  }
+}
+
+/** `ec2.Instance` for `aws:ec2/instance:Instance`. */
+export function shortType({ type }: Resource): string {
+  const [, module = '', name = ''] = type.split(/[:/]\w+:|:/)
+  return type.startsWith('aws:') ? `${module}.${name}` : name
+}
+
+function create({ type, name, inputs }: Resource, wish: Wish): Properties {
+  const { bucket = 'onebox-dev-releases-1a2b3c4', volumeId = 'vol-0123456789abcdef0' } = wish
+  const made: Record<string, Properties> = {
+    'aws:s3/bucket:Bucket': { id: bucket, bucket, arn: `arn:aws:s3:::${bucket}` },
+    'aws:ebs/volume:Volume': { id: volumeId },
+    'aws:ec2/instance:Instance': { id: 'i-0123456789abcdef0' },
+    'aws:ec2/eip:Eip': { id: 'eipalloc-1', publicIp: '203.0.113.10' },
+    'aws:ec2/vpcEndpoint:VpcEndpoint': { id: 'vpce-1' },
+    'random:index/randomPassword:RandomPassword': { result: madeToken },
+  }
+  const physical = `onebox-dev-${name}-1a2b3c4`
+  const named = { name: inputs.name ?? physical, keyName: physical }
+  return made[type] ?? { id: `${type}-${name}`, arn: `arn:aws:${type}:${name}`, ...named }
+}
+
+function answer(question: string, wish: Wish): Properties {
+  const { region = 'eu-central-1', settings = {}, answers } = wish
+  const usual: Record<string, Properties> = {
+    getInstanceTypeOfferings: {
+      locations: [`${region}-xyz-1a`, `${region}b`, `${region}a`],
+    },
+    getInstanceType: {
+      supportedArchitectures: [settings.architecture === 'x64' ? 'x86_64' : 'arm64'],
+      ebsNvmeSupport: 'required',
+      burstablePerformanceSupported: true,
+    },
+    getParameter: { value: 'ami-0123456789abcdef0', insecureValue: 'ami-0123456789abcdef0' },
+  }
+  const name = question.slice(question.lastIndexOf(':') + 1)
+  const known = answers?.[name] ?? usual[name]
+  assert.ok(known, `${question} has an answer`)
+  return known
+}
+
+/** The text that the instance is to do as told by. */
+export function desiredOf({ one }: Onebox): string {
+  return one('s3.BucketObjectv2', 'desired').inputs.content
+}
+
+/** The gzipped user data. */
+export function userDataOf({ one }: Onebox): Buffer {
+  return Buffer.from(one('ec2.Instance').inputs.userDataBase64, 'base64')
+}
+
+/** What is uploaded, by key: the file's path. */
+export function uploadsOf({ all }: Onebox): Map<string, string> {
+  const objects = all('s3.BucketObjectv2').filter(({ inputs }) => inputs.source)
+  return new Map(objects.map(({ inputs }) => [inputs.key, inputs.source.path]))
+}

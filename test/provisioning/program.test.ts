@@ -1,0 +1,399 @@
+import assert from 'node:assert/strict'
+import { hash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { basename, resolve } from 'node:path'
+import test from 'node:test'
+import { renderUserData } from '../../userdata/cloud-config.ts'
+import { type Resource, unknown } from '../support/engine.ts'
+import { readDocument } from './documents.ts'
+import {
+  desiredOf,
+  madeToken,
+  publicKey,
+  runOnebox,
+  shortType,
+  uploadsOf,
+  userDataOf,
+  type Wish,
+} from './onebox.ts'
+import { promises, waivers } from './promises.ts'
+import { typeErrors } from './types.ts'
+
+const everything = {
+  sshPublicKey: publicKey,
+  sshFrom: '198.51.100.7, 10.0.0.0/8',
+  alarmEmail: 'anna@example.com',
+  monthlyBudgetUsd: '10',
+}
+const plain = await runOnebox()
+const full = await runOnebox({ settings: everything })
+
+const restoreSnapshotId = 'snap-0123456789abcdef0'
+const writeToken = 'correct-horse-battery-staple'
+const named = { bucket: 'my-bucket', volumeId: 'vol-0fedcba9876543210', region: 'eu-west-2' }
+const custom = await runOnebox({
+  ...named,
+  settings: {
+    restoreSnapshotId,
+    volumeSizeGiB: '20',
+    writeToken,
+    webConcurrency: '1',
+    timeZone: 'Europe/Berlin',
+    logLevel: 'error',
+  },
+})
+
+const x64Type = { supportedArchitectures: ['x86_64'], ebsNvmeSupport: 'required' }
+const other = await runOnebox({
+  region: 'us-east-1',
+  settings: {
+    architecture: 'x64',
+    instanceType: 'm7i.large',
+    openWrites: 'true',
+    alarmEmail: 'anna@example.com',
+  },
+  answers: { getInstanceType: { ...x64Type, burstablePerformanceSupported: false } },
+})
+
+test('every stack comes up without a warning', () => {
+  for (const { exitCode, log } of [plain, full, custom, other]) {
+    assert.equal(exitCode, 0, log)
+    assert.doesNotMatch(log, /warning|error/)
+  }
+})
+
+for (const { sentence, rules, check } of promises) {
+  test(`${sentence} (${rules.join(', ')})`, () => check(full))
+}
+
+test('no rule is both kept and waived', () => {
+  const rules = [...promises, ...waivers].flatMap((one) => one.rules)
+  assert.deepEqual([...new Set(rules)], rules)
+})
+
+test('SSH is closed, and there is no key pair, unless it is asked for', () => {
+  const ports = plain.all('vpc.SecurityGroupIngressRule').map(({ inputs }) => inputs.fromPort)
+  assert.deepEqual(ports, [80, 443])
+  assert.deepEqual(plain.all('ec2.KeyPair'), [])
+  assert.equal(plain.one('ec2.Instance').inputs.keyName, undefined)
+  assert.equal(plain.outputs.ssh, 'closed')
+  assert.equal(full.one('ec2.KeyPair').inputs.publicKey, publicKey)
+  assert.equal(full.one('ec2.Instance').inputs.keyName, 'onebox-dev-admin-1a2b3c4')
+  assert.equal(full.outputs.ssh, 'ssh admin@203.0.113.10')
+})
+
+test('the data volume leaves a final snapshot, with an hour to make it', () => {
+  const { inputs, options } = plain.one('ebs.Volume')
+  assert.equal(inputs.finalSnapshot, true)
+  assert.equal(options.deleteTimeout, '60m')
+  assert.deepEqual([options.protect, options.retainOnDelete], [false, false])
+  assert.deepEqual([inputs.type, inputs.size], ['gp3', 8])
+})
+
+test('a snapshot to restore counts only while there is no volume', () => {
+  const { inputs, options } = custom.one('ebs.Volume')
+  assert.deepEqual([inputs.snapshotId, inputs.size], [restoreSnapshotId, 20])
+  assert.deepEqual(options.ignoreChanges, ['snapshotId', 'availabilityZone'])
+  assert.equal(plain.one('ebs.Volume').inputs.snapshotId, undefined)
+})
+
+test('a snapshot of the data volume alone is made every day, and seven are kept', () => {
+  const { policyDetails, executionRoleArn } = plain.one('dlm.LifecyclePolicy').inputs
+  const { Name } = plain.one('ebs.Volume').inputs.tags
+  assert.deepEqual([policyDetails.resourceTypes, policyDetails.targetTags], [['VOLUME'], { Name }])
+  const [schedule, ...others] = policyDetails.schedules
+  assert.deepEqual(others, [])
+  assert.deepEqual([schedule.createRule.interval, schedule.retainRule.count], [24, 7])
+  assert.equal(schedule.copyTags, true)
+  assert.equal(executionRoleArn, 'arn:aws:aws:iam/role:Role:snapshots')
+  const named = plain.resources.filter(({ inputs }) => inputs.tags?.Name === Name)
+  assert.deepEqual(named.map(shortType), ['ebs.Volume'])
+})
+
+test('a new instance boots before the old one goes; then the volume moves, and the address follows', () => {
+  const { urn, inputs, options } = plain.one('ec2.Instance')
+  const attachment = plain.one('ec2.VolumeAttachment')
+  const association = plain.one('ec2.EipAssociation')
+  const route = plain.one('ec2.Route')
+  assert.equal(inputs.userDataReplaceOnChange, true)
+  assert.equal(options.deleteBeforeReplace, false)
+  assert.equal(attachment.options.deleteBeforeReplace, true)
+  assert.equal(attachment.inputs.stopInstanceBeforeDetaching, true)
+  assert.ok(attachment.options.dependsOn.includes(urn))
+  assert.equal(association.options.deleteBeforeReplace, true)
+  assert.ok(association.options.dependsOn.includes(attachment.urn))
+  // AWS refuses an address in a network that leads nowhere.
+  assert.ok(association.options.dependsOn.includes(route.urn))
+  assert.ok(plain.one('ec2.Eip').options.dependsOn.includes(route.urn))
+})
+
+test('neither a newer Debian nor another order of zones makes another instance', () => {
+  assert.deepEqual(plain.one('ec2.Instance').options.ignoreChanges, ['ami'])
+  assert.deepEqual(plain.one('ec2.Subnet').options.ignoreChanges, ['availabilityZone'])
+  const zones = [plain.one('ec2.Subnet'), plain.one('ebs.Volume')]
+  for (const { inputs } of zones) assert.equal(inputs.availabilityZone, 'eu-central-1a')
+})
+
+test('another architecture is another instance, as its image is not looked at again', () => {
+  assert.equal(plain.one('ec2.Instance').name, 'server-arm64')
+  assert.equal(other.one('ec2.Instance').name, 'server-x64')
+  assert.notDeepEqual(keysOf(uploadsOf(other)), keysOf(uploadsOf(plain)))
+})
+
+test('a burstable instance costs no more for being busy', () => {
+  const { creditSpecification } = plain.one('ec2.Instance').inputs
+  assert.deepEqual(creditSpecification, { cpuCredits: 'standard' })
+  assert.equal(other.one('ec2.Instance').inputs.creditSpecification, undefined)
+})
+
+test('the first boot is told the bucket, the region and the volume, in no more than 16 KB', () => {
+  const expected = renderUserData(named)
+  assert.ok(userDataOf(custom).equals(expected))
+  assert.ok(expected.length <= 16 * 1024)
+})
+
+test('archives are uploaded by the name of what is in them, and stay when others take their place', () => {
+  const uploads = uploadsOf(plain)
+  assert.deepEqual([...uploads.keys()].map((key) => key.split('/')[0]).sort(), [
+    'releases',
+    'runtimes',
+  ])
+  for (const [key, path] of uploads) {
+    assert.equal(basename(key), `${hash('sha256', readFileSync(path))}.tar.zst`)
+  }
+  for (const kind of ['release', 'runtime']) {
+    const { options } = plain.one('s3.BucketObjectv2', kind)
+    assert.equal(options.retainOnDelete, true)
+    for (const type of ['s3.BucketVersioning', 's3.BucketPublicAccessBlock']) {
+      assert.ok(options.dependsOn.includes(plain.one(type).urn), type)
+    }
+  }
+  assert.equal(plain.one('s3.Bucket').inputs.forceDestroy, true)
+})
+
+test('desired.json names the archives, and comes after them', () => {
+  const { inputs, options } = plain.one('s3.BucketObjectv2', 'desired')
+  const { runtime, release, environment } = JSON.parse(inputs.content)
+  const keys = [`releases/${release}.tar.zst`, `runtimes/${runtime}.tar.zst`]
+  assert.equal(inputs.key, 'desired.json')
+  assert.deepEqual(keysOf(uploadsOf(plain)), keys)
+  for (const kind of ['release', 'runtime']) {
+    assert.ok(options.dependsOn.includes(plain.one('s3.BucketObjectv2', kind).urn), kind)
+  }
+  assert.deepEqual(environment, {
+    WRITE_TOKEN_SHA256: hash('sha256', madeToken),
+    OPEN_WRITES: 'false',
+    TIME_ZONE: 'UTC',
+    WRITES_PER_MINUTE: '60',
+    WEB_CONCURRENCY: '',
+    CONNECTION_LIMIT: '',
+    LOG_LEVEL: 'info',
+  })
+})
+
+test('the outputs are all that whoever comes next needs', () => {
+  const desired = desiredOf(plain)
+  const { runtime, release } = JSON.parse(desired)
+  assert.deepEqual(plain.outputs, {
+    bucket: 'onebox-dev-releases-1a2b3c4',
+    desired: hash('sha256', desired),
+    instanceId: 'i-0123456789abcdef0',
+    ip: '203.0.113.10',
+    region: 'eu-central-1',
+    release,
+    runtime,
+    ssh: 'closed',
+    url: 'http://203.0.113.10',
+    volumeId: 'vol-0123456789abcdef0',
+    writeToken: madeToken,
+  })
+})
+
+test('a token of one’s own leaves nothing but its hash', () => {
+  const { environment } = JSON.parse(desiredOf(custom))
+  assert.equal(environment.WRITE_TOKEN_SHA256, hash('sha256', writeToken))
+  assert.deepEqual(custom.all('RandomPassword'), [])
+  assert.deepEqual([custom.outputs.writeToken, custom.secretOutputs], [writeToken, ['writeToken']])
+  assert.equal(JSON.stringify(custom.resources).includes(writeToken), false)
+})
+
+test('what the server is told is as it was set', () => {
+  const { environment } = JSON.parse(desiredOf(custom))
+  assert.equal(environment.WEB_CONCURRENCY, '1')
+  assert.equal(environment.TIME_ZONE, 'Europe/Berlin')
+  assert.equal(environment.LOG_LEVEL, 'error')
+})
+
+test('open writes need no token, and have none', () => {
+  const { environment } = JSON.parse(desiredOf(other))
+  assert.deepEqual([environment.OPEN_WRITES, environment.WRITE_TOKEN_SHA256], ['true', ''])
+  assert.equal(other.outputs.writeToken, '')
+  assert.deepEqual(other.all('RandomPassword'), [])
+})
+
+test('a preview of a new stack guesses nothing, and does not fail for it', async () => {
+  const preview = await runOnebox({ preview: true, settings: everything })
+  assert.equal(preview.exitCode, 0, preview.log)
+  assert.doesNotMatch(preview.log, /warning|error/)
+  assert.deepEqual(namesOf(preview.resources), namesOf(full.resources))
+  assert.equal(desiredOf(preview), unknown)
+  assert.equal(preview.one('ec2.Instance').inputs.userDataBase64, unknown)
+  assert.equal(preview.outputs.release, full.outputs.release)
+  for (const output of ['ip', 'url', 'desired', 'bucket', 'volumeId', 'instanceId', 'writeToken']) {
+    assert.ok([unknown, undefined].includes(preview.outputs[output]), output)
+  }
+})
+
+test('two stacks differ in their names, and in nothing else', async () => {
+  const prod = await runOnebox({ stack: 'prod', settings: everything })
+  const renamed = JSON.stringify(sorted(prod.resources)).replaceAll(/\bprod\b/g, 'dev')
+  const twins: Resource[] = JSON.parse(renamed)
+  assert.deepEqual(namesOf(twins), namesOf(full.resources))
+  for (const [index, resource] of sorted(full.resources).entries()) {
+    assert.deepEqual(twins[index], resource)
+  }
+})
+
+test('every name on AWS is Pulumi’s to choose, so that no two stacks can want the same', () => {
+  const given = full.resources.flatMap(({ inputs }) =>
+    ['name', 'namePrefix', 'bucket', 'keyName', 'policyName'].filter((key) => key in inputs),
+  )
+  const references = ['bucket', 'keyName']
+  assert.deepEqual(
+    given.filter((key) => !references.includes(key)),
+    [],
+  )
+  assert.equal(full.one('s3.Bucket').inputs.bucket, undefined)
+  assert.equal(full.one('ec2.KeyPair').inputs.keyName, undefined)
+})
+
+test('whatever can bear tags tells its project, its stack and its name', () => {
+  for (const resource of full.resources.filter(isTaggable)) {
+    const Name = `onebox-dev-${resource.name}`
+    const tags = { Name, Project: 'onebox', Stack: 'dev', ManagedBy: 'Pulumi' }
+    assert.deepEqual(resource.inputs.tags, tags, resource.urn)
+  }
+  const { tags } = full.one('ec2.Instance').inputs.rootBlockDevice
+  assert.deepEqual([tags.Name, tags.Stack], ['onebox-dev-root', 'dev'])
+})
+
+test('alarms and budget are there for an address to write to, and not without', () => {
+  const alarmTypes = /^(cloudwatch|sns|route53|budgets)\./
+  const quiet = plain.resources.map(shortType).filter((type) => alarmTypes.test(type))
+  assert.deepEqual(quiet, [])
+  for (const { inputs } of full.all('sns.TopicSubscription')) {
+    assert.deepEqual([inputs.protocol, inputs.endpoint], ['email', 'anna@example.com'])
+  }
+  const { limitAmount, notifications } = full.one('budgets.Budget').inputs
+  assert.equal(limitAmount, '10')
+  assert.deepEqual(notifications[0].subscriberEmailAddresses, ['anna@example.com'])
+  assert.deepEqual(other.all('budgets.Budget'), [])
+})
+
+test('AWS recovers an instance on failed hardware, and reboots one that hangs', () => {
+  for (const [remedy, metric] of [
+    ['recover', 'StatusCheckFailed_System'],
+    ['reboot', 'StatusCheckFailed_Instance'],
+  ]) {
+    const { inputs } = full.one('cloudwatch.MetricAlarm', remedy)
+    assert.equal(inputs.metricName, metric)
+    assert.equal(inputs.alarmActions[1], `arn:aws:automate:eu-central-1:ec2:${remedy}`)
+    assert.deepEqual(inputs.dimensions, { InstanceId: 'i-0123456789abcdef0' })
+  }
+})
+
+test('the check from outside asks the address itself, and reports where Route 53 does', () => {
+  const { ipAddress, port, resourcePath } = full.one('route53.HealthCheck').inputs
+  assert.deepEqual([ipAddress, port, resourcePath], ['203.0.113.10', 80, '/healthz'])
+  const { inputs } = full.one('cloudwatch.MetricAlarm', 'outside')
+  const topic = full.one('sns.Topic', 'outside')
+  assert.deepEqual([inputs.region, topic.inputs.region], ['us-east-1', 'us-east-1'])
+  assert.deepEqual(inputs.alarmActions, ['arn:aws:aws:sns/topic:Topic:outside'])
+  // Where the stack is in that region itself, one topic will do.
+  assert.equal(other.all('sns.Topic').length, 1)
+})
+
+test('CPU credits are watched where there are any', () => {
+  assert.ok(full.one('cloudwatch.MetricAlarm', 'credits'))
+  const alarms = other.all('cloudwatch.MetricAlarm').map(({ name }) => name)
+  assert.deepEqual(alarms.sort(), ['outside', 'reboot', 'recover'])
+})
+
+test('an earlier release is deployed by its id, and this folder’s is left alone', async () => {
+  const release = hash('sha256', 'earlier')
+  const answers = { getObjects: { keys: [`releases/${release}.tar.zst`] } }
+  const stack = await runOnebox({ settings: { release }, answers })
+  assert.equal(JSON.parse(desiredOf(stack)).release, release)
+  assert.equal(stack.outputs.release, release)
+  assert.deepEqual(
+    [...uploadsOf(stack).keys()].map((key) => key.split('/')[0]),
+    ['runtimes'],
+  )
+})
+
+const failures: [what: string, wish: Wish, message: RegExp][] = [
+  [
+    'a release that the bucket does not have',
+    { settings: { release: 'f'.repeat(64) }, answers: { getObjects: { keys: [] } } },
+    /onebox:release f{64} is not in the bucket: pulumi config rm onebox:release, or take one of/,
+  ],
+  [
+    'a type of the other architecture',
+    { settings: { instanceType: 't3.nano' }, answers: { getInstanceType: x64Type } },
+    /^error: onebox:instanceType t3\.nano must have an arm64 CPU: .* onebox:architecture x64$/m,
+  ],
+  [
+    'a setting that makes no sense',
+    { settings: { logLevel: 'loud' } },
+    /^error: onebox:logLevel must be info or error, got "loud": pulumi config set onebox:logLevel/,
+  ],
+]
+
+for (const [what, wish, message] of failures) {
+  test(`${what} stops the program with one line that says so`, async () => {
+    const { exitCode, log, outputs } = await runOnebox(wish)
+    assert.notEqual(exitCode, 0)
+    assert.match(log, message)
+    assert.doesNotMatch(log, /\n\s+at /)
+    assert.deepEqual(outputs, {})
+  })
+}
+
+test('every input is one that its type knows', () => {
+  const misspelt = { ...full.one('s3.Bucket'), inputs: { forceDestory: true } }
+  const instance = full.one('ec2.Instance')
+  const metadataOptions = { httpToken: 'required' }
+  const nested = { ...instance, inputs: { ...instance.inputs, metadataOptions } }
+  const sent = [full, plain, custom, other].flatMap(({ resources }) => resources)
+  const [first, second, ...others] = typeErrors([...sent, misspelt, nested])
+  assert.match(first as string, /forceDestory/)
+  assert.match(second as string, /httpToken/)
+  assert.deepEqual(others, [])
+})
+
+test('docs/provisioning.md tells what the program does (UPDATE_DOCUMENTS=1 rewrites it)', () => {
+  const { text, expected, names } = readDocument(plain, full)
+  for (const name of names) assert.ok(text.includes(`<!-- ${name} -->`), name)
+  assert.equal(text, expected)
+})
+
+function isTaggable({ type }: Resource): boolean {
+  const [provider, file] = type.split(':')
+  if (provider !== 'aws') return false
+  const path = resolve(import.meta.dirname, `../../node_modules/@pulumi/aws/${file}.d.ts`)
+  const [, args = ''] = readFileSync(path, 'utf8').split(/^export interface \w+Args \{$/m)
+  return /^ {4}tags\?:/m.test(args)
+}
+
+function keysOf(uploads: Map<string, string>): string[] {
+  return [...uploads.keys()].sort()
+}
+
+/** What comes first is for the network to tell. */
+function sorted(resources: Resource[]): Resource[] {
+  return resources.toSorted((one, other) => one.urn.localeCompare(other.urn))
+}
+
+function namesOf(resources: Resource[]): string[] {
+  return sorted(resources).map(({ urn }) => urn)
+}

@@ -1,0 +1,267 @@
+import assert from 'node:assert/strict'
+import { gunzipSync } from 'node:zlib'
+import type { Resource } from '../support/engine.ts'
+import { desiredOf, madeToken, type Onebox, userDataOf } from './onebox.ts'
+
+interface SecurityPromise {
+  sentence: string
+  /** What Checkov and the CIS AWS Foundations Benchmark 5.0.0 call it. */
+  rules: string[]
+  /** Fails where it is broken, in a stack with everything switched on. */
+  check: (stack: Onebox) => void
+}
+
+const world = '0.0.0.0/0'
+
+export const promises: SecurityPromise[] = [
+  {
+    sentence: 'The world reaches ports 80 and 443, and nothing else',
+    rules: ['CKV_AWS_25', 'CKV_AWS_277'],
+    check: ({ all }) => {
+      const open = all('vpc.SecurityGroupIngressRule').filter(({ inputs }) => isWorld(inputs))
+      assert.deepEqual(open.map(portsOf).sort(), ['tcp 443-443', 'tcp 80-80'])
+      assert.deepEqual(all('ec2.SecurityGroupRule'), [])
+    },
+  },
+  {
+    sentence: 'Port 22 is open to the networks of sshFrom, by default to none',
+    rules: ['CKV_AWS_24'],
+    check: ({ all }) => {
+      const rules = all('vpc.SecurityGroupIngressRule').filter((rule) => !isWorld(rule.inputs))
+      const open = rules.map((rule) => [portsOf(rule), rule.inputs.cidrIpv4])
+      assert.deepEqual(open, [
+        ['tcp 22-22', '198.51.100.7/32'],
+        ['tcp 22-22', '10.0.0.0/8'],
+      ])
+    },
+  },
+  {
+    sentence: 'The server reaches out to ports 80 and 443, and nothing else',
+    rules: ['CKV_AWS_382'],
+    check: ({ all }) => {
+      const rules = all('vpc.SecurityGroupEgressRule')
+      assert.deepEqual(rules.map(portsOf).sort(), ['tcp 443-443', 'tcp 80-80'])
+    },
+  },
+  {
+    sentence: 'Every rule says what it is for, and belongs to the one group of the instance',
+    rules: ['CKV_AWS_23', 'CKV2_AWS_5'],
+    check: ({ all, one }) => {
+      const group = idOf(one('ec2.SecurityGroup'))
+      assert.deepEqual(one('ec2.Instance').inputs.vpcSecurityGroupIds, [group])
+      assert.equal(one('ec2.SecurityGroup').inputs.ingress, undefined)
+      assert.equal(one('ec2.SecurityGroup').inputs.egress, undefined)
+      const kinds = ['vpc.SecurityGroupIngressRule', 'vpc.SecurityGroupEgressRule']
+      for (const { name, inputs } of kinds.flatMap(all)) {
+        assert.equal(inputs.securityGroupId, group, name)
+        assert.match(inputs.description, /^\w+ (from|to) /, name)
+      }
+    },
+  },
+  {
+    sentence: 'The default security group of the network lets nothing through',
+    rules: ['CKV2_AWS_12', 'CIS 5.5'],
+    check: ({ one }) => {
+      const { ingress, egress, vpcId } = one('ec2.DefaultSecurityGroup').inputs
+      assert.deepEqual([ingress, egress, vpcId], [[], [], idOf(one('ec2.Vpc'))])
+    },
+  },
+  {
+    sentence: 'No public address but the Elastic IP of the instance',
+    rules: ['CKV_AWS_130', 'CKV2_AWS_19'],
+    check: ({ one }) => {
+      assert.equal(one('ec2.Subnet').inputs.mapPublicIpOnLaunch, false)
+      // As false, the Elastic IP would have every preview replace the instance.
+      assert.equal('associatePublicIpAddress' in one('ec2.Instance').inputs, false)
+      const { allocationId, instanceId } = one('ec2.EipAssociation').inputs
+      assert.deepEqual([allocationId, instanceId], ['eipalloc-1', 'i-0123456789abcdef0'])
+    },
+  },
+  {
+    sentence: 'The metadata service wants a token, and answers no further than the instance',
+    rules: ['CKV_AWS_79', 'CIS 5.7'],
+    check: ({ one }) => {
+      const { httpTokens, httpPutResponseHopLimit } = one('ec2.Instance').inputs.metadataOptions
+      assert.deepEqual([httpTokens, httpPutResponseHopLimit], ['required', 1])
+    },
+  },
+  {
+    sentence: 'Both disks of the instance are encrypted',
+    rules: ['CKV_AWS_3', 'CKV_AWS_8', 'CKV2_AWS_2'],
+    check: ({ one }) => {
+      assert.equal(one('ec2.Instance').inputs.rootBlockDevice.encrypted, true)
+      assert.equal(one('ec2.Instance').inputs.ebsBlockDevices, undefined)
+      assert.equal(one('ebs.Volume').inputs.encrypted, true)
+    },
+  },
+  {
+    sentence: 'The instance has its own way to its disks, beside the network',
+    rules: ['CKV_AWS_135'],
+    check: ({ one }) => assert.equal(one('ec2.Instance').inputs.ebsOptimized, true),
+  },
+  {
+    sentence: 'No secret is in user data, desired.json, plain outputs or the log',
+    rules: ['CKV_AWS_46'],
+    check: (stack) => {
+      const { writeToken, ...others } = stack.outputs
+      assert.equal(writeToken, madeToken)
+      assert.deepEqual(stack.secretOutputs, ['writeToken'])
+      const userData = gunzipSync(userDataOf(stack)).toString()
+      const open = [userData, desiredOf(stack), JSON.stringify(others), stack.log]
+      for (const text of open) assert.equal(text.includes(madeToken), false)
+      // But for the state, where it is marked as one, it is nowhere at all.
+      const inputs = stack.resources.map((resource) => JSON.stringify(resource.inputs))
+      assert.equal(inputs.join().includes(madeToken), false)
+    },
+  },
+  {
+    sentence: 'The instance may read desired.json, releases and runtimes, from its network alone',
+    rules: ['CKV_AWS_62', 'CKV_AWS_63', 'CKV_AWS_355', 'CKV2_AWS_41'],
+    check: ({ one, all }) => {
+      const bucket = 'arn:aws:s3:::onebox-dev-releases-1a2b3c4'
+      const { policy, role } = one('iam.RolePolicy').inputs
+      assert.deepEqual(policy, {
+        Version: '2012-10-17',
+        Statement: [
+          {
+            Effect: 'Allow',
+            Action: 's3:GetObject',
+            Resource: [`${bucket}/desired.json`, `${bucket}/releases/*`, `${bucket}/runtimes/*`],
+            Condition: { StringEquals: { 'aws:SourceVpce': 'vpce-1' } },
+          },
+        ],
+      })
+      const profile = one('iam.InstanceProfile').inputs
+      assert.equal(profile.role, role)
+      assert.ok(one('ec2.Instance').inputs.iamInstanceProfile)
+      const others = all('iam.RolePolicyAttachment').filter(({ inputs }) => inputs.role === role)
+      assert.deepEqual(others, [])
+    },
+  },
+  {
+    sentence: 'Each role can be taken by the one service that it is for',
+    rules: ['CKV_AWS_60', 'CKV_AWS_61'],
+    check: ({ all }) => {
+      const takers = all('iam.Role').map(({ name, inputs }) => {
+        const [{ Principal, Action }, ...more] = inputs.assumeRolePolicy.Statement
+        assert.deepEqual([more, Action], [[], 'sts:AssumeRole'])
+        return [name, Principal]
+      })
+      assert.deepEqual(Object.fromEntries(takers), {
+        server: { Service: 'ec2.amazonaws.com' },
+        snapshots: { Service: 'dlm.amazonaws.com' },
+      })
+    },
+  },
+  {
+    sentence: 'Nothing in the bucket can be made public',
+    rules: ['CKV_AWS_53', 'CKV_AWS_54', 'CKV_AWS_55', 'CKV_AWS_56', 'CKV2_AWS_6', 'CIS 2.1.4'],
+    check: ({ one }) => {
+      const { bucket, ...blocks } = one('s3.BucketPublicAccessBlock').inputs
+      assert.equal(bucket, one('s3.BucketVersioning').inputs.bucket)
+      assert.deepEqual(Object.values(blocks), [true, true, true, true])
+    },
+  },
+  {
+    sentence: 'The bucket has no access lists: what is in it is the account’s',
+    rules: ['CKV_AWS_20', 'CKV2_AWS_65'],
+    check: ({ one, all }) => {
+      const { rule } = one('s3.BucketOwnershipControls').inputs
+      assert.equal(rule.objectOwnership, 'BucketOwnerEnforced')
+      const lists = [one('s3.Bucket'), ...all('s3.BucketObjectv2')].map(({ inputs }) => inputs.acl)
+      assert.deepEqual(new Set(lists), new Set([undefined]))
+    },
+  },
+  {
+    sentence: 'The bucket is reached by TLS alone, and its policy allows nobody anything',
+    rules: ['CKV_AWS_70', 'CIS 2.1.1'],
+    check: ({ one }) => {
+      const [statement, ...others] = one('s3.BucketPolicy').inputs.policy.Statement
+      const arn = 'arn:aws:s3:::onebox-dev-releases-1a2b3c4'
+      assert.deepEqual(others, [])
+      assert.deepEqual(statement, {
+        Effect: 'Deny',
+        Principal: '*',
+        Action: 's3:*',
+        Resource: [arn, `${arn}/*`],
+        Condition: { Bool: { 'aws:SecureTransport': 'false' } },
+      })
+    },
+  },
+  {
+    sentence: 'The bucket is encrypted and keeps versions, old ones for 30 days',
+    rules: ['CKV_AWS_19', 'CKV_AWS_21', 'CKV_AWS_300', 'CKV2_AWS_61'],
+    check: ({ one }) => {
+      const [encryption] = one('s3.BucketServerSideEncryptionConfiguration').inputs.rules
+      assert.equal(encryption.applyServerSideEncryptionByDefault.sseAlgorithm, 'AES256')
+      const { versioningConfiguration } = one('s3.BucketVersioning').inputs
+      assert.equal(versioningConfiguration.status, 'Enabled')
+      const [expiry, ...others] = one('s3.BucketLifecycleConfiguration').inputs.rules
+      assert.deepEqual([others, expiry.status, expiry.filter], [[], 'Enabled', {}])
+      assert.equal(expiry.noncurrentVersionExpiration.noncurrentDays, 30)
+      assert.equal(expiry.abortIncompleteMultipartUpload.daysAfterInitiation, 1)
+      // What is current must never expire: an old release may be the one that serves.
+      assert.equal('expiration' in expiry, false)
+    },
+  },
+  {
+    sentence: 'Every alarm writes to somebody, and again when it is over',
+    rules: ['CKV_AWS_319'],
+    check: ({ all }) => {
+      assert.equal(all('cloudwatch.MetricAlarm').length, 4)
+      for (const { name, inputs } of all('cloudwatch.MetricAlarm')) {
+        assert.match(inputs.alarmActions[0], /^arn:aws:aws:sns/, name)
+        assert.deepEqual(inputs.okActions, inputs.alarmActions.slice(0, 1), name)
+        assert.notEqual(inputs.actionsEnabled, false, name)
+      }
+    },
+  },
+]
+
+/** What checkers ask for and we do without. */
+export const waivers: { rules: string[]; wanted: string; reason: string }[] = [
+  {
+    rules: ['CKV_AWS_88', 'CKV_AWS_260'],
+    wanted: 'no public address, port 80 closed to the world',
+    reason: 'It is a public web server.',
+  },
+  {
+    rules: ['CKV_AWS_26', 'CKV_AWS_145', 'CKV_AWS_186', 'CKV_AWS_189'],
+    wanted: 'keys of our own for topics, bucket and volumes',
+    reason:
+      'A key costs $1 a month. Disks and bucket are encrypted with AWS’s own; alarms could not write to a topic under AWS’s key, and carry no secret.',
+  },
+  {
+    rules: ['CKV2_AWS_11', 'CIS 3.7'],
+    wanted: 'flow logs of the network',
+    reason: 'One machine, whose own log has every request. They cost by the gigabyte.',
+  },
+  {
+    rules: ['CKV_AWS_126'],
+    wanted: 'metrics every minute',
+    reason: 'Status checks come every minute anyway. The rest costs $2 a month.',
+  },
+  {
+    rules: ['CKV_AWS_18', 'CKV_AWS_144', 'CKV2_AWS_62'],
+    wanted: 'an access log, a copy in another region and events of the bucket',
+    reason: 'Everything in it is built again from the repository, and the instance alone reads it.',
+  },
+  {
+    rules: ['CKV2_AWS_9'],
+    wanted: 'the data volume in a plan of AWS Backup',
+    reason: 'Data Lifecycle Manager makes its daily snapshots, for less.',
+  },
+]
+
+function isWorld({ cidrIpv4, cidrIpv6 }: Resource['inputs']): boolean {
+  return cidrIpv4 === world || cidrIpv6 !== undefined
+}
+
+function portsOf({ inputs }: Resource): string {
+  return `${inputs.ipProtocol} ${inputs.fromPort}-${inputs.toPort}`
+}
+
+/** As the cloud of these tests gives it. */
+function idOf({ type, name }: Resource): string {
+  return `${type}-${name}`
+}
