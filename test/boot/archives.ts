@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type Archive, writeArchive } from '../../scripts/build/archive.ts'
+import { dropSymbols } from '../../scripts/build/elf.ts'
+import { buildRelease, type Release } from '../../scripts/build/release.ts'
+import { buildRuntime } from '../../scripts/build/runtime.ts'
+
+const platform = 'linux-x64'
+// Any other than the one that package.json names, and new enough for the server.
+const otherNode = '26.9.0'
+
+export async function buildArchives(dir: string, say: (text: string) => void) {
+  const runtime = await buildRuntime({ platform, say })
+  const release = await buildRelease({ platform, outDir: join(dir, 'releases') })
+  return { runtime, release }
+}
+
+/** A release that does the same as this one and has another id. */
+export function nextRelease(release: Release, name: string): Promise<Release> {
+  return changeRelease(release, name, (code) => `${code}\n// ${name}\n`)
+}
+
+/** A release that runs some code before anything else. */
+export function spoilRelease(release: Release, name: string, spoiler: string): Promise<Release> {
+  return changeRelease(release, name, (code) => `${spoiler}\n${code}`)
+}
+
+/** A release whose schema has one step more, put in where the bundle lists them. */
+export function addMigration(release: Release, name: string, sql: string): Promise<Release> {
+  return changeRelease(release, name, (code) => {
+    const changed = code.replace(/(var migrations = \[[\s\S]*?)\n\];/, `$1,\n\`${sql}\`\n];`)
+    assert.notEqual(changed, code, 'the bundle lists its migrations')
+    return changed
+  })
+}
+
+async function changeRelease(
+  { dir }: Release,
+  name: string,
+  change: (code: string) => string,
+): Promise<Release> {
+  const copy = join(dir, '..', name)
+  rmSync(copy, { recursive: true, force: true })
+  cpSync(dir, copy, { recursive: true })
+  const file = join(copy, 'server.cjs')
+  writeFileSync(file, change(readFileSync(file, 'utf8')))
+  return { ...(await writeArchive(copy, join(dir, '..'))), dir: copy }
+}
+
+/** An archive that is not what its name says, as a byte of it has been changed. */
+export function damage<Kind extends Archive>(archive: Kind, dir: string): Kind {
+  const content = readFileSync(archive.path)
+  content.writeUInt8(content.readUInt8(1000) ^ 1, 1000)
+  const path = join(dir, 'damaged.tar.zst')
+  writeFileSync(path, content)
+  return { ...archive, path }
+}
+
+/** The same runtime with another Node, from npm's registry. */
+export async function otherRuntime(runtime: Archive, dir: string): Promise<Archive> {
+  const draft = join(dir, 'other-runtime')
+  const name = `node-${platform}`
+  mkdirSync(draft)
+  execFileSync('tar', ['--extract', '--zstd', '--file', runtime.path, '--directory', draft])
+  execFileSync('npm', ['pack', '--silent', '--pack-destination', dir, `${name}@${otherNode}`])
+  const packed = join(dir, `${name}-${otherNode}.tgz`)
+  execFileSync('tar', ['--extract', '--file', packed, '--directory', dir, 'package/bin/node'])
+  writeFileSync(join(draft, 'bin/node'), dropSymbols(readFileSync(join(dir, 'package/bin/node'))))
+  return writeArchive(draft, dir)
+}

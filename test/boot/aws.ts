@@ -1,0 +1,76 @@
+import { execFileSync } from 'node:child_process'
+import { hash } from 'node:crypto'
+import { mkdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Archive } from '../../scripts/build/archive.ts'
+import { desired } from '../../scripts/build/desired.ts'
+import { renderUserData } from '../../userdata/cloud-config.ts'
+import { type FakeMetadata, makeInstance, startMetadata } from '../support/metadata.ts'
+import { type FakeS3, startS3 } from '../support/s3.ts'
+import { makeCredentials } from '../support/sigv4.ts'
+import type { DataDisk } from './data-disk.ts'
+import { bucket, prepareImage, region } from './image.ts'
+import { createMachine, type Machine } from './machine.ts'
+
+/** All that an instance has around it. */
+export interface Aws {
+  s3: FakeS3
+  metadata: FakeMetadata
+  /** Does to the bucket what `pulumi up` does; gives the id of what is wanted now. */
+  publish: (deployment: Deployment) => string
+  /** Makes a new instance, with this volume attached. */
+  launch: (dataDisk: DataDisk) => Promise<Machine>
+}
+
+export interface Deployment {
+  runtime: Archive
+  release: Archive
+  environment: Record<string, string>
+}
+
+export const volumeId = 'vol-0123456789abcdef0'
+
+export async function startAws(dir: string, say: (text: string) => void): Promise<Aws> {
+  const { image, s3: identity } = prepareImage(say)
+  const keyFile = join(dir, 'key')
+  execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', 'boot-test', '-f', keyFile])
+  const credentials = makeCredentials()
+  const s3 = await startS3({ credentials, region, tls: identity.tls })
+  const metadata = await startMetadata({
+    credentials,
+    userData: renderUserData({ bucket, region, volumeId }),
+    publicKey: readFileSync(`${keyFile}.pub`, 'utf8').trim(),
+  })
+  let launched = 0
+  return { s3, metadata, publish, launch }
+
+  function publish({ runtime, release, environment }: Deployment): string {
+    const text = desired({ runtime: runtime.id, release: release.id, environment })
+    put(`runtimes/${runtime.id}.tar.zst`, readFileSync(runtime.path))
+    put(`releases/${release.id}.tar.zst`, readFileSync(release.path))
+    put('desired.json', Buffer.from(text))
+    return hash('sha256', text)
+  }
+
+  function put(key: string, content: Buffer) {
+    s3.objects.set(`${bucket}/${key}`, content)
+  }
+
+  function launch(dataDisk: DataDisk): Promise<Machine> {
+    launched += 1
+    const ownDir = join(dir, `instance-${launched}`)
+    mkdirSync(ownDir)
+    const { instanceId } = makeInstance()
+    metadata.instance = { ...metadata.instance, instanceId, region }
+    const { address } = identity
+    return createMachine({
+      image,
+      dir: ownDir,
+      dataDisk,
+      metadata,
+      s3,
+      s3Address: address,
+      keyFile,
+    })
+  }
+}

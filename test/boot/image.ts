@@ -1,0 +1,101 @@
+import { execFileSync, spawnSync } from 'node:child_process'
+import { hash } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+
+/** What a machine boots from. */
+export interface Image {
+  disk: string
+  kernel: string
+  initrd: string
+  /** The PARTUUID of the root. */
+  partition: string
+}
+
+/** The one S3 that the image takes for AWS'. */
+export interface S3Identity {
+  host: string
+  /** Where the machine finds it, in its own network. */
+  address: string
+  tls: { key: string; cert: string }
+}
+
+export const region = 'eu-west-1'
+export const bucket = 'onebox-boot-test'
+const s3 = { host: `${bucket}.s3.${region}.amazonaws.com`, address: '172.31.0.3' }
+const partition = '5f0a5b0c-6a1e-4a53-9d0b-4d3a2a6f9b11'
+const recipe = join(import.meta.dirname, 'root.sh')
+const buildLimitMs = 30 * 60_000
+
+const packageOf = {
+  'qemu-system-x86_64': 'qemu-system-x86',
+  'qemu-img': 'qemu-utils',
+  mmdebstrap: 'mmdebstrap',
+  socat: 'socat',
+  sfdisk: 'fdisk',
+  mke2fs: 'e2fsprogs',
+  openssl: 'openssl',
+  ssh: 'openssh-client',
+}
+
+/**
+ * Gives the image of Debian 13 that all instances of the test start from, and builds it where
+ * there is none yet or its recipe has changed.
+ * @throws {Error} naming what is missing and how to get it
+ */
+export function prepareImage(say: (text: string) => void): { image: Image; s3: S3Identity } {
+  checkTools()
+  const mirrors = findMirrors()
+  const args = [mirrors.main, mirrors.security, partition, s3.host, s3.address]
+  const key = hash('sha256', readFileSync(recipe, 'utf8') + args).slice(0, 16)
+  const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'onebox/boot')
+  const dir = join(cache, key)
+  if (!existsSync(dir)) {
+    say("Building a Debian 13 like EC2's, which is kept for the next time")
+    build(dir, args)
+  }
+  const file = (name: string) => join(dir, name)
+  const read = (name: string) => readFileSync(file(name), 'utf8')
+  return {
+    image: { disk: file('disk.raw'), kernel: file('vmlinuz'), initrd: file('initrd'), partition },
+    s3: { ...s3, tls: { key: read('s3.key'), cert: read('s3.crt') } },
+  }
+}
+
+function checkTools() {
+  if (process.platform !== 'linux' || process.arch !== 'x64') {
+    throw new Error('The boot test runs on Linux on x86-64 only: try it in a Debian machine')
+  }
+  const missing = Object.entries(packageOf).filter(([tool]) => !isInstalled(tool))
+  if (missing.length === 0) return
+  const tools = missing.map(([tool]) => tool).join(', ')
+  const packages = missing.map(([, name]) => name).join(' ')
+  throw new Error(`The boot test needs ${tools}: apt-get install --yes ${packages}`)
+}
+
+function isInstalled(tool: string): boolean {
+  return spawnSync('which', [tool]).status === 0
+}
+
+/** The mirror that this machine's own apt uses, or Debian's. */
+function findMirrors() {
+  const format = ['indextargets', '--format', '$(REPO_URI)', 'Created-By: Packages']
+  const { stdout = '' } = spawnSync('apt-get', format, { encoding: 'utf8' })
+  const addresses = stdout.split('\n')
+  const find = (name: string) =>
+    addresses.find((address) => address.endsWith(`/${name}/`)) ?? `http://deb.debian.org/${name}/`
+  return { main: find('debian'), security: find('debian-security') }
+}
+
+function build(dir: string, args: string[]) {
+  if (process.getuid?.() !== 0) throw new Error('Building a Debian needs root: run it with sudo')
+  const draft = `${dir}.${process.pid}`
+  mkdirSync(draft, { recursive: true })
+  try {
+    execFileSync(recipe, [draft, ...args], { stdio: 'inherit', timeout: buildLimitMs })
+    renameSync(draft, dir)
+  } finally {
+    rmSync(draft, { recursive: true, force: true })
+  }
+}

@@ -1,0 +1,118 @@
+/**
+ * The life of an instance, told by one that lives it in an emulator: Debian 13 as on EC2, with
+ * onebox's own user data and archives, and with AWS around it played by test/support.
+ * Usage: npm run test:boot [-- --short | CHAPTER …]
+ */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { parseArgs, styleText } from 'node:util'
+import { runCommand } from '../../scripts/support/fail.ts'
+import { duration } from '../../scripts/support/format.ts'
+import { step } from '../../scripts/support/step.ts'
+import { buildArchives } from './archives.ts'
+import { startAws, volumeId } from './aws.ts'
+import { createDataDisk } from './data-disk.ts'
+import { badReleases } from './story/bad-releases.ts'
+import { blankInstance } from './story/blank-instance.ts'
+import { byHand, newSettings } from './story/by-hand.ts'
+import { newRelease } from './story/new-release.ts'
+import { newRuntime } from './story/new-runtime.ts'
+import { powerCuts } from './story/power-cuts.ts'
+import { foreignVolume, replacedInstance } from './story/replaced-instance.ts'
+import { smallBox } from './story/small-box.ts'
+import { trouble } from './story/trouble.ts'
+import type { Story } from './story.ts'
+
+const lastWords = [
+  'cloud-init status --long',
+  'systemctl --failed --no-legend',
+  'cat /var/lib/onebox/converge.json',
+  'free --mebi',
+  `sudo journalctl --unit 'onebox*' --lines 40 --no-pager`,
+].join('; ')
+
+type Chapter = (story: Story) => Promise<void>
+
+const chapters: Record<string, Chapter> = {
+  'blank-instance': blankInstance,
+  'new-release': newRelease,
+  'bad-releases': badReleases,
+  'new-runtime': newRuntime,
+  'power-cuts': powerCuts,
+  trouble,
+  'small-box': smallBox,
+  'new-settings': newSettings,
+  'by-hand': byHand,
+  'replaced-instance': replacedInstance,
+  'foreign-volume': foreignVolume,
+}
+
+const short: Record<string, Chapter> = {
+  'blank-instance': blankInstance,
+  'new-release': newRelease,
+  'bad-releases': (story) => badReleases(story, { count: 1 }),
+}
+
+await runCommand(async () => {
+  const { values, positionals } = parseArgs({
+    options: { short: { type: 'boolean', default: false } },
+    allowPositionals: true,
+  })
+  await tell(values.short ? short : choose(positionals))
+})
+// What played AWS would listen on.
+process.exit()
+
+/** The chapters named, after the first one, without which there is none. */
+function choose(names: string[]): Record<string, Chapter> {
+  const unknown = names.find((name) => !Object.hasOwn(chapters, name))
+  if (unknown !== undefined) {
+    throw new Error(`There is no chapter ${unknown}: choose among ${Object.keys(chapters)}`)
+  }
+  if (names.length === 0) return chapters
+  const entries = Object.entries(chapters)
+  return Object.fromEntries(entries.filter(([name], index) => index === 0 || names.includes(name)))
+}
+
+async function tell(chosen: Record<string, Chapter>) {
+  const startedAt = performance.now()
+  // On a disk: a machine's root grows to a gigabyte.
+  const dir = mkdtempSync('/var/tmp/onebox-boot-')
+  let story: Story | undefined
+  try {
+    story = await begin(dir)
+    for (const [name, chapter] of Object.entries(chosen)) await tellChapter(story, name, chapter)
+  } catch (error) {
+    if (story) console.log(await describeEnd(story))
+    console.log(`What is left of it is in ${dir}`)
+    throw error
+  } finally {
+    await story?.machine.powerCut()
+  }
+  rmSync(dir, { recursive: true })
+  step(`All of it in ${duration((performance.now() - startedAt) / 1000)}`)
+}
+
+async function begin(dir: string): Promise<Story> {
+  const aws = await startAws(dir, step)
+  const environment = { OPEN_WRITES: 'true', WRITES_PER_MINUTE: '0', LOG_LEVEL: 'error' }
+  const wanted = { ...(await buildArchives(dir, step)), environment }
+  aws.publish(wanted)
+  const dataDisk = createDataDisk({ dir, volumeId })
+  const machine = await aws.launch(dataDisk)
+  return { dir, say: step, aws, machine, dataDisk, wanted }
+}
+
+async function tellChapter(story: Story, name: string, chapter: Chapter) {
+  step(name)
+  const startedAt = performance.now()
+  const seconds = () => ((performance.now() - startedAt) / 1000).toFixed(1).padStart(7)
+  story.say = (text) => console.log(`${seconds()} s  ${text}`)
+  await chapter(story)
+  story.say(styleText('green', 'told'))
+}
+
+/** What may help to understand a story that did not end well. */
+async function describeEnd({ machine }: Story): Promise<string> {
+  const log = await machine.ssh(lastWords, 60_000).catch(String)
+  return `${machine.console()}\n${log}`
+}

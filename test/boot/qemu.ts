@@ -1,0 +1,92 @@
+import { spawnSync } from 'node:child_process'
+import type { Instance } from '../support/metadata.ts'
+import type { Image } from './image.ts'
+
+export interface Wiring {
+  image: Image
+  instance: Instance
+  /** The root, a layer of its own over the image's. */
+  rootFile: string
+  consoleFile: string
+  memoryMiB: number
+  /** Ports of this machine that lead to the same services of the instance. */
+  httpPort: number
+  sshPort: number
+  /** Ports of this machine where the instance's network ends. */
+  metadataPort: number
+  s3Port: number
+  s3Address: string
+}
+
+/** The command line of an instance as EC2 would start it, but for its data volume. */
+export function qemuArguments(wiring: Wiring): string[] {
+  const { image, instance, rootFile, consoleFile, memoryMiB } = wiring
+  const uuid = `ec2${crypto.randomUUID().slice(3)}`
+  const options = [
+    ...accelerator(),
+    ['-machine', 'pc'],
+    ['-smp', '2'],
+    ['-m', String(memoryMiB)],
+    ['-nodefaults'],
+    ['-no-user-config'],
+    ['-display', 'none'],
+    ['-monitor', 'stdio'],
+    ['-chardev', `file,id=console,path=${consoleFile},append=on`],
+    ['-serial', 'chardev:console'],
+    ['-kernel', image.kernel],
+    ['-initrd', image.initrd],
+    ['-append', `root=PARTUUID=${image.partition} ro console=ttyS0,115200`],
+    // What cloud-init knows EC2 by.
+    ['-smbios', 'type=0,vendor=Amazon EC2,version=1.0'],
+    ['-smbios', smbiosSystem(instance, uuid)],
+    ['-smbios', `type=2,manufacturer=Amazon EC2,asset=${instance.instanceId}`],
+    ['-smbios', 'type=3,manufacturer=Amazon EC2,asset=Amazon EC2'],
+    ['-drive', `if=none,id=root,format=qcow2,file=${rootFile}`],
+    ['-device', 'nvme,drive=root,serial=vol00000000000000000'],
+    ['-netdev', network(wiring)],
+    ['-device', `virtio-net-pci,netdev=network,mac=${instance.mac}`],
+    ['-device', 'virtio-rng-pci'],
+  ]
+  return options.flat()
+}
+
+function smbiosSystem({ instanceType }: Instance, uuid: string): string {
+  return `type=1,manufacturer=Amazon EC2,product=${instanceType},uuid=${uuid},serial=${uuid}`
+}
+
+/** With no way out: all there is are the metadata service and S3. */
+function network(wiring: Wiring): string {
+  const { instance, httpPort, sshPort, metadataPort, s3Port, s3Address } = wiring
+  const lead = (address: string, port: number) =>
+    `guestfwd=tcp:${address}-cmd:socat - TCP4:127.0.0.1:${port}`
+  return [
+    'user,id=network,ipv6=off,restrict=on',
+    // Wide enough for the addresses of both the instance and the metadata service.
+    'net=168.0.0.0/5,host=172.31.0.1,dns=172.31.0.2',
+    `dhcpstart=${instance.privateIp}`,
+    lead('169.254.169.254:80', metadataPort),
+    lead(`${s3Address}:443`, s3Port),
+    `hostfwd=tcp:127.0.0.1:${httpPort}-:80`,
+    `hostfwd=tcp:127.0.0.1:${sshPort}-:22`,
+  ].join(',')
+}
+
+/** Debian 12's emulator crashes with richer CPUs than qemu64. */
+function accelerator(): string[][] {
+  const kvm = [
+    ['-accel', 'kvm'],
+    ['-cpu', 'host'],
+  ]
+  if (canRun(kvm.flat())) return kvm
+  return [
+    ['-accel', 'tcg,thread=multi'],
+    ['-cpu', 'qemu64'],
+  ]
+}
+
+/** Whether the firmware comes to speak: a /dev/kvm that opens need not work. */
+function canRun(options: string[]): boolean {
+  const args = [...options, '-nodefaults', '-display', 'none', '-debugcon', 'stdio']
+  const { stdout } = spawnSync('qemu-system-x86_64', args, { timeout: 3000, killSignal: 'SIGKILL' })
+  return stdout?.includes('SeaBIOS') ?? false
+}

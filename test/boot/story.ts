@@ -1,0 +1,20 @@
+import type { Release } from '../../scripts/build/release.ts'
+import type { Aws, Deployment } from './aws.ts'
+import type { DataDisk } from './data-disk.ts'
+import type { Machine } from './machine.ts'
+
+/** What the chapters share: an instance, all it has around it, and what it shall run. */
+export interface Story {
+  dir: string
+  /** Tells what has happened, with the time. */
+  say: (text: string) => void
+  aws: Aws
+  machine: Machine
+  dataDisk: DataDisk
+  /** What was asked for last. */
+  wanted: Deployment & { release: Release }
+}
+
+// An emulated machine is 10 to 20 times slower than a real one, and the host may be busy.
+export const bootLimitMs = 15 * 60_000
+export const deployLimitMs = 10 * 60_000

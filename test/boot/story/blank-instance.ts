@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict'
+import { type Movie, postLines } from '../../support/movies.ts'
+import { put } from '../steps.ts'
+import { bootLimitMs, type Story } from '../story.ts'
+
+const movieCount = 4609
+const oldestYear = 1920
+
+/** From nothing but user data and a bucket to a site that answers, and keeps what it is told. */
+export async function blankInstance({ machine, say }: Story) {
+  machine.powerOn()
+  await machine.until200(bootLimitMs)
+  say(`the first 200 from outside, ${machine.seconds().toFixed(1)} s after power-on`)
+  assert.match(await readPage(machine.url), /<h1>The saved string is dynamic string<\/h1>/)
+
+  await machine.ssh('cloud-init status --wait', bootLimitMs)
+  await machine.ssh('sudo cloud-init schema --system')
+  assert.equal(await machine.ssh('systemctl is-system-running --wait', bootLimitMs), 'running')
+  assert.equal(await machine.ssh('systemctl --failed --no-legend'), '')
+  say('cloud-init is content with its user data, and no unit has failed')
+
+  await store(machine.url)
+  await expectStored(machine.url)
+  say(`stored a string, a birthday and ${movieCount} movies`)
+}
+
+async function store(url: string) {
+  assert.equal((await put(url, 'kept')).status, 204)
+  const birthday = await put(`${url}/hello/anna`, '{"dateOfBirth": "1990-04-23"}', {
+    'content-type': 'application/json',
+  })
+  assert.equal(birthday.status, 204)
+  const response = await postLines(url, Array.from({ length: movieCount }, makeMovie))
+  assert.deepEqual(await response.json(), { added: movieCount, replaced: 0 })
+}
+
+/** Holds the instance to what was stored. */
+export async function expectStored(url: string) {
+  assert.match(await readPage(url), /<h1>The saved string is kept<\/h1>/)
+  const birthday = await ask(`${url}/hello/anna`)
+  assert.match(await birthday.text(), /Hello, anna!/)
+  const metrics = await countMovies(url)
+  assert.equal(metrics, movieCount)
+}
+
+async function countMovies(url: string): Promise<number> {
+  let count = 0
+  for (let next: string | null = '/movies?limit=1000'; next !== null; ) {
+    const page = (await (await ask(url + next)).json()) as { movies: Movie[]; next: string | null }
+    count += page.movies.length
+    next = page.next
+  }
+  return count
+}
+
+function makeMovie(_: unknown, index: number): Movie {
+  const year = oldestYear + (index % 100)
+  const info = { plot: `What happens in the movie ${index} `.repeat(5), rating: index % 10 }
+  return { year, title: `The Movie ${index}`, info }
+}
+
+async function readPage(url: string): Promise<string> {
+  return (await ask(url)).text()
+}
+
+async function ask(url: string): Promise<Response> {
+  const response = await fetch(url, { signal: AbortSignal.timeout(60_000) })
+  assert.equal(response.status, 200)
+  return response
+}

@@ -1,0 +1,18 @@
+import assert from 'node:assert/strict'
+import { otherRuntime } from '../archives.ts'
+import { deploy, underLoad } from '../steps.ts'
+import type { Story } from '../story.ts'
+
+const version = '/opt/onebox/current/runtime/bin/node --version'
+
+/** Another Node means a restart of pm2, which nobody notices either. */
+export async function newRuntime(story: Story) {
+  const runtime = await otherRuntime(story.wanted.runtime, story.dir)
+  const before = await story.machine.ssh(version)
+  await underLoad(story, async () => {
+    const seconds = await deploy(story, { runtime })
+    const after = await story.machine.ssh(version)
+    assert.notEqual(after, before)
+    story.say(`Node ${after} in place of ${before}, ${seconds} s after it was published`)
+  })
+}

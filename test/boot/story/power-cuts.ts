@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { startLoad } from '../../support/load.ts'
+import { expectSaved } from '../steps.ts'
+import { bootLimitMs, type Story } from '../story.ts'
+import { expectStored } from './blank-instance.ts'
+
+const writers = { keepAlive: 4, oneShot: 0, writeShare: 1 }
+const cuts = 3
+
+/** Whatever ends it, it comes back by itself with all that it has acknowledged. */
+export async function powerCuts(story: Story) {
+  const saved = new Set<string>()
+  await reboot(story, saved)
+  for (let cut = 1; cut <= cuts; cut += 1) await cutPower(story, saved)
+  await expectStored(story.machine.url)
+  const check = await story.machine.ssh(`onebox db 'PRAGMA integrity_check'`)
+  assert.match(check, /\bok\b/)
+}
+
+async function reboot({ machine, say }: Story, saved: Set<string>) {
+  const load = startLoad(machine.url, writers)
+  await sleep(5000)
+  const rebooted = machine.reboot()
+  await sleep(5000)
+  await load.stop()
+  for (const username of load.saved) saved.add(username)
+  await rebooted
+  await machine.until200(bootLimitMs)
+  await expectSaved(machine, saved)
+  say(`back ${machine.seconds().toFixed(1)} s after a reboot, all ${saved.size} writes there`)
+}
+
+async function cutPower({ machine, say }: Story, saved: Set<string>) {
+  const load = startLoad(machine.url, writers)
+  await sleep(3000 + Math.random() * 5000)
+  const unflushed = await machine.powerCut()
+  await load.stop()
+  for (const username of load.saved) saved.add(username)
+  machine.powerOn()
+  await machine.until200(bootLimitMs)
+  await expectSaved(machine, saved)
+  const seconds = machine.seconds().toFixed(1)
+  say(`back ${seconds} s after a power cut, all ${saved.size} writes there`)
+  say(`(the disk had ${unflushed} blocks of writes in its cache, which it lost)`)
+}

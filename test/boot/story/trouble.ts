@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict'
+import { nextRelease } from '../archives.ts'
+import { publish, put, underLoad, untilLive } from '../steps.ts'
+import { bootLimitMs, deployLimitMs, type Story } from '../story.ts'
+import { watch } from '../watch.ts'
+import { expectStored } from './blank-instance.ts'
+
+/** A file over all that is left of a disk. */
+const fill = (path: string) =>
+  `sudo fallocate --length $(df --block-size=1 --output=avail ${path} | tail -n 1) ${path}/filler`
+const free = (path: string) => `sudo rm ${path}/filler`
+
+/** What is around it may fail for as long as it likes: it serves on, and makes up for it later. */
+export async function trouble(story: Story) {
+  const { aws, machine } = story
+  await deployInTrouble(story, {
+    what: 'S3 is gone',
+    reason: /S3/,
+    begin: async () => {
+      aws.s3.failing = true
+    },
+    end: async () => {
+      aws.s3.failing = false
+    },
+  })
+  await deployInTrouble(story, {
+    what: 'the metadata service is gone',
+    reason: /metadata/,
+    begin: async () => {
+      aws.metadata.failing = true
+    },
+    end: async () => {
+      aws.metadata.failing = false
+    },
+  })
+  await deployInTrouble(story, {
+    what: 'the root disk is full',
+    reason: /full/,
+    begin: () => machine.ssh(fill('/')),
+    end: () => machine.ssh(free('/')),
+  })
+  await fillDataVolume(story)
+  await cutPowerInDeploy(story)
+}
+
+interface Trouble {
+  what: string
+  /** What /healthz says of it. */
+  reason: RegExp
+  begin: () => Promise<unknown>
+  end: () => Promise<unknown>
+}
+
+async function deployInTrouble(story: Story, { what, reason, begin, end }: Trouble) {
+  const release = await nextRelease(story.wanted.release, `next when ${what}`)
+  await underLoad(story, async () => {
+    await begin()
+    const id = publish(story, { release })
+    const watching = watch(story.machine.url)
+    try {
+      await watching.until(
+        ({ deploy }) => deploy?.status === 'waiting' && reason.test(deploy.reason ?? ''),
+        deployLimitMs,
+      )
+    } finally {
+      await watching.stop()
+      await end()
+    }
+    await untilLive(story, id)
+    story.say(`${what}: it served on, waited, and deployed once that was over`)
+  })
+}
+
+async function fillDataVolume({ machine, say }: Story) {
+  const { url, ssh } = machine
+  await ssh(fill('/data'))
+  try {
+    // What SQLite has set aside may still take some.
+    for (let attempt = 0; (await put(url, 'x'.repeat(100_000))).status !== 507; attempt += 1) {
+      assert.ok(attempt < 200, 'a full disk is answered with 507')
+    }
+    assert.equal((await fetch(url)).status, 200)
+  } finally {
+    await ssh(free('/data'))
+  }
+  assert.equal((await put(url, 'kept')).status, 204)
+  await expectStored(url)
+  say('the data volume is full: writes were answered with 507, reads as ever, and all again later')
+}
+
+async function cutPowerInDeploy(story: Story) {
+  const { machine, say } = story
+  const id = publish(story, { release: await nextRelease(story.wanted.release, 'cut short') })
+  const watching = watch(machine.url)
+  try {
+    await watching.until(({ deploy }) => deploy?.status === 'deploying', deployLimitMs)
+  } finally {
+    await watching.stop()
+  }
+  await machine.powerCut()
+  machine.powerOn()
+  await machine.until200(bootLimitMs)
+  await untilLive(story, id)
+  await expectStored(machine.url)
+  say('a power cut in a deploy: it was back by itself and went through with the deploy')
+}

@@ -1,0 +1,56 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { DeployState } from '../../server/operations/deploy-state.ts'
+
+export interface Health {
+  status: string
+  release: string
+  workers: { worker: string; release: string; startedAt: string; draining: boolean }[]
+  deploy?: DeployState
+}
+
+/** Looks at /healthz from outside, again and again. */
+export interface Watch {
+  /** Every release that an answer has come from. */
+  releases: Set<string>
+  /** Waits until the health is as wanted. @throws with what it saw last, when it is not in time */
+  until: (isWanted: (health: Health) => boolean, timeoutMs: number) => Promise<Health>
+  stop: () => Promise<void>
+}
+
+const pauseMs = 500
+const requestLimitMs = 60_000
+
+export function watch(url: string): Watch {
+  const releases = new Set<string>()
+  let last: Health | Error | undefined
+  let isWatching = true
+  const watching = look()
+  return { releases, until, stop }
+
+  async function look() {
+    for (; isWatching; await sleep(pauseMs)) {
+      last = await askHealth(url).catch((error) => error as Error)
+      if (last instanceof Error) continue
+      for (const { release } of [last, ...last.workers]) releases.add(release)
+    }
+  }
+
+  async function until(isWanted: (health: Health) => boolean, timeoutMs: number) {
+    const deadline = performance.now() + timeoutMs
+    for (; performance.now() < deadline; await sleep(pauseMs / 2)) {
+      if (last && !(last instanceof Error) && isWanted(last)) return last
+    }
+    const seen = last instanceof Error ? String(last.cause ?? last) : JSON.stringify(last)
+    throw new Error(`Not so within ${timeoutMs / 1000} s: ${isWanted}; /healthz: ${seen}`)
+  }
+
+  async function stop() {
+    isWatching = false
+    await watching
+  }
+}
+
+async function askHealth(url: string): Promise<Health> {
+  const response = await fetch(`${url}/healthz`, { signal: AbortSignal.timeout(requestLimitMs) })
+  return (await response.json()) as Health
+}
