@@ -1,12 +1,13 @@
 // Loads movies from a file or an address into a running onebox: `npm run load-movies -- FILE|URL`.
 import { STATUS_CODES } from 'node:http'
-import { parseArgs } from 'node:util'
+import { parseArguments } from './support/arguments.ts'
 import { runCommand } from './support/fail.ts'
 import { duration, whole } from './support/format.ts'
 import { type MovieLine, openMovies } from './support/movie-file.ts'
 import { type Answer, fetchPatiently, Unreachable } from './support/patient-fetch.ts'
 import { createProgress, type Progress } from './support/progress.ts'
 import { step } from './support/step.ts'
+import { findTarget, type Target } from './support/target.ts'
 
 const help = `npm run load-movies -- FILE|URL [options]
 
@@ -15,13 +16,12 @@ are replaced. The file is a JSON array of {"year", "title", "info"}, or one of t
 (NDJSON, of any size). Running it again after a failure is safe and completes the load.
 
   --url URL        where onebox is (default http://127.0.0.1:8080)
+  --stack NAME     or the stack that it is, whose token is then used
   --token TOKEN    the write token. Better set WRITE_TOKEN in the environment, as other users
                    of this machine can see the arguments of a command.
   --help           this text
 
 DEBUG=1 shows where an error came from.`
-
-const seeHelp = 'npm run load-movies -- --help shows how'
 
 // Small enough to move the bar often, large enough that the disk's share does not matter.
 const batchLimit = 500
@@ -31,9 +31,7 @@ const attempts = { atFirst: 3, later: 8 }
 
 interface Options {
   source: string
-  /** POST /movies of the server. */
-  target: URL
-  token: string | undefined
+  target: Target
 }
 
 interface Totals {
@@ -46,10 +44,10 @@ await runCommand(main)
 async function main() {
   const argv = process.argv.slice(2)
   if (argv.includes('--help')) return console.log(help)
-  const options = parseOptions(argv)
+  const options = await parseOptions(argv)
   step(`Reading ${options.source}`)
   const movies = await openMovies(options.source)
-  step(`Loading into ${options.target.origin}`)
+  step(`Loading into ${options.target.base}`)
   await load(movies, options)
 }
 
@@ -101,11 +99,12 @@ async function send(
   patience: Parameters<typeof fetchPatiently>[2],
 ): Promise<Totals> {
   const headers: Record<string, string> = { 'Content-Type': 'application/x-ndjson' }
-  if (options.token !== undefined) headers.Authorization = `Bearer ${options.token}`
+  const { base, token } = options.target
+  if (token !== undefined) headers.Authorization = `Bearer ${token}`
   const body = batch.map(({ text }) => text).join('\n')
   try {
     const init = { method: 'POST', headers, body }
-    const answer = await fetchPatiently(options.target, init, patience)
+    const answer = await fetchPatiently(new URL(`${base}/movies`), init, patience)
     return totalsOf(answer) ?? refuse(answer, batch, options)
   } catch (error) {
     if (!(error instanceof Unreachable)) throw error
@@ -122,17 +121,18 @@ function totalsOf({ status, text }: Answer): Totals | undefined {
 }
 
 /** Says what the server did not like in the words of the file. */
-function refuse(answer: Answer, batch: MovieLine[], { source, target, token }: Options): never {
+function refuse(answer: Answer, batch: MovieLine[], { source, target }: Options): never {
+  const { base, token } = target
   const detail = detailOf(answer)
   if (answer.status === 401) {
     const cure = token === undefined ? 'set WRITE_TOKEN, or -- --token TOKEN' : 'check the token'
-    throw new Error(`${target.origin} answers 401 (${detail}): ${cure}`)
+    throw new Error(`${base} answers 401 (${detail}): ${cure}`)
   }
   const [, line, what] = /^Line (\d+): (.*)/s.exec(detail) ?? []
   const movie = batch[Number(line) - 1]
   if (movie) throw new Error(`${source}, ${movie.place}${titleOf(movie)}: ${what}`)
   const place = `${source} from ${batch[0]?.place} on`
-  throw new Error(`${target.href} answers ${answer.status} (${detail}) to ${place}`)
+  throw new Error(`${base}/movies answers ${answer.status} (${detail}) to ${place}`)
 }
 
 function detailOf({ status, headers, text }: Answer): string {
@@ -181,51 +181,21 @@ function sum({ added, replaced }: Totals): number {
 }
 
 /** @throws {Error} one line that names the argument and the cure */
-function parseOptions(argv: string[]): Options {
-  assertNothingLost()
-  const { values, positionals } = parse(argv)
+async function parseOptions(args: string[]): Promise<Options> {
+  const { values, positionals } = parseArguments('load-movies', {
+    args,
+    allowPositionals: true,
+    options: {
+      url: { type: 'string' },
+      stack: { type: 'string' },
+      token: { type: 'string' },
+    },
+  })
   const [source, ...others] = positionals
   if (source === undefined || others.length > 0) {
-    throw new Error(`Give one FILE or URL, got ${positionals.length}: ${seeHelp}`)
+    const cure = 'npm run load-movies -- --help shows how'
+    throw new Error(`Give one FILE or URL, got ${positionals.length}: ${cure}`)
   }
-  return { source, target: targetOf(values.url), token: tokenOf(values.token) }
-}
-
-function parse(args: string[]) {
-  try {
-    return parseArgs({
-      args,
-      allowPositionals: true,
-      options: {
-        url: { type: 'string', default: 'http://127.0.0.1:8080' },
-        token: { type: 'string' },
-      },
-    })
-  } catch (error) {
-    const [sentence] = (error as Error).message.split(/\. |\n/)
-    throw new Error(`${sentence}: ${seeHelp}`)
-  }
-}
-
-/** Without a `--`, npm keeps --url for itself, and the movies would go to another server. */
-function assertNothingLost() {
-  if (process.env.npm_config_url === undefined) return
-  throw new Error('npm took --url for its own: put -- before the arguments of load-movies')
-}
-
-function targetOf(text: string): URL {
-  const url = URL.parse(text)
-  if (!url || !/^https?:$/.test(url.protocol) || url.username || url.password) {
-    throw new Error(`--url must be like http://127.0.0.1:8080, got "${text}"`)
-  }
-  url.pathname = url.pathname.replace(/\/*$/, '/movies')
-  return url
-}
-
-/** The server's own WRITE_TOKEN may be a list, of which any will do. */
-function tokenOf(given = process.env.WRITE_TOKEN): string | undefined {
-  const token = given?.split(',')[0]?.trim()
-  if (!token) return undefined
-  if (/^[\x21-\x7e]+$/.test(token)) return token
-  throw new Error('The token must hold no spaces and ASCII only: check WRITE_TOKEN or --token')
+  const { stack, token, url = stack === undefined ? 'http://127.0.0.1:8080' : undefined } = values
+  return { source, target: await findTarget({ stack, url, token }) }
 }

@@ -3,7 +3,7 @@ import { createServer } from 'node:net'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Config, readConfig } from '../server/config.ts'
-import { build, type Release } from './build.ts'
+import { buildRelease, type Release } from './build/release.ts'
 import { runCommand } from './support/fail.ts'
 import { startPm2 } from './support/pm2.ts'
 
@@ -16,9 +16,9 @@ async function start() {
   const config = readConfig(process.env, root)
   await assertFree(config.listen)
   console.log('Building the release')
-  const [release] = await build({})
+  const release = await buildRelease()
   console.log(`Starting ${config.workers} workers under pm2, data in ${config.dataDir}`)
-  const ended = once(runInForeground(release as Release, config), 'exit')
+  const ended = once(runInForeground(release, config), 'exit')
   await Promise.race([announce(config.listen), ended])
   const [code] = await ended
   process.exitCode = code

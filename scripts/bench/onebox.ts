@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
-import { build } from '../build.ts'
+import { buildRelease } from '../build/release.ts'
 import { pm2Environment } from '../support/pm2.ts'
 import { step } from './report/print.ts'
 import type { Contestant } from './servers.ts'
@@ -13,8 +13,7 @@ const [pm2App] = createRequire(import.meta.url)('../../server/ecosystem.config.c
  */
 export async function buildOnebox(folder: string): Promise<Contestant> {
   step('Building the release of onebox')
-  const [release] = await build({ outDir: join(folder, 'releases') })
-  if (!release) throw new Error('The build made no release for this machine')
+  const release = await buildRelease({ outDir: join(folder, 'releases') })
   const server = join(release.dir, 'server.cjs')
   return {
     name: 'onebox',

@@ -22,7 +22,7 @@ function endQuietly({ code }: NodeJS.ErrnoException) {
 }
 
 /** A message on one line; what others wrote in it must not steer the terminal. */
-function lineOf(error: unknown): string {
+export function lineOf(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error)
   return text.replace(/[\p{Cc}\p{Bidi_Control}]+/gu, ' ').trim()
 }

@@ -1,18 +1,30 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { hash } from 'node:crypto'
 import { once } from 'node:events'
-import { cpSync, renameSync, symlinkSync } from 'node:fs'
+import { cpSync, mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { build } from '../../scripts/build.ts'
+import { zstdDecompressSync } from 'node:zlib'
+import { extract } from 'tar'
+import { buildRelease as build } from '../../scripts/build/release.ts'
 import { makeDataDir } from './server.ts'
 
 /** The release of this machine's platform, built in a folder of the test's own; gives its folder. */
 export async function buildRelease(): Promise<string> {
-  const [release] = await build({ outDir: makeDataDir() })
-  return release?.dir as string
+  const { dir } = await build({ outDir: makeDataDir() })
+  return dir
+}
+
+/** The files of an archive, in a new folder of this name. */
+export function unpack(archive: string, name = 'unpacked'): string {
+  const parent = makeDataDir()
+  const dir = join(parent, name)
+  mkdirSync(dir)
+  writeFileSync(join(parent, 'archive.tar'), zstdDecompressSync(readFileSync(archive)))
+  extract({ file: join(parent, 'archive.tar'), cwd: dir, sync: true })
+  return dir
 }
 
 /** The same release under another id, as its folder's name is what tells it. */
@@ -67,7 +79,7 @@ async function endChild(child: ChildProcess, signal: NodeJS.Signals = 'SIGKILL')
 export interface Health {
   status: string
   release: string
-  workers: { worker: string; release: string; draining: boolean }[]
+  workers: { worker: string; release: string; startedAt: string; draining: boolean }[]
 }
 
 /** Waits, bounded, until the health of a server is as wanted; its failure tells what it saw last. */

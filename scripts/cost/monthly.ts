@@ -1,0 +1,127 @@
+export interface CostConfig {
+  region: string
+  instanceType: string
+  /** The data volume. */
+  volumeGb: number
+  /** Whether alarms go to an e-mail address. */
+  alarms: boolean
+}
+
+export interface PriceList {
+  regions: Record<string, RegionPrices>
+}
+
+export interface RegionPrices {
+  /** When the prices were read. */
+  date: string
+  source: string
+  prices: Prices
+  /** Why a price is missing. */
+  notVerified: Record<string, string>
+}
+
+/** In US dollars; what could not be verified is left out. */
+export interface Prices extends Partial<Record<Figure, number>> {
+  instanceHour: Record<string, number>
+}
+
+export const figureNames = [
+  'publicIpv4Hour',
+  'gp3GbMonth',
+  'snapshotGbMonth',
+  's3GbMonth',
+  'alarmMonth',
+  'healthCheckMonth',
+] as const
+export type Figure = (typeof figureNames)[number]
+
+export interface Line {
+  what: string
+  count: number
+  unit: string
+  /** Undefined where no price is known. */
+  unitPrice: number | undefined
+  perMonth: number
+  /** Whether it is paid while the instance is stopped as well. */
+  isKeptStopped: boolean
+}
+
+export interface Cost {
+  lines: Line[]
+  /** At least this, where a line has no price. */
+  perMonth: number
+  whileStopped: number
+  /** For the snapshots that stay. */
+  afterDestroy: number
+  date: string
+  source: string
+}
+
+// AWS reckons a month as 730 hours in its own examples.
+const hoursPerMonth = 730
+// What provisioning/ makes besides the data volume.
+const rootVolumeGb = 8
+const alarmCount = 4
+// The archives of a month's releases and what they replaced.
+const bucketGb = 1
+
+/**
+ * What onebox costs a month on demand, without taxes, traffic and AWS's free tier.
+ * @throws {Error} naming what has no price, and the cure
+ */
+export function monthlyCost(config: CostConfig, { regions }: PriceList): Cost {
+  const { instanceType, volumeGb } = config
+  const { prices, date, source } = regions[config.region] ?? refuse(config, 'region', regions)
+  const perHour = prices.instanceHour[instanceType]
+  const instance = perHour ?? refuse(config, 'instanceType', prices.instanceHour)
+  const snapshots = line(
+    'snapshots of the data, one full copy',
+    volumeGb,
+    'GB',
+    prices.snapshotGbMonth,
+  )
+  const lines = [
+    { ...line(`${instanceType}, on demand`, hoursPerMonth, 'h', instance), isKeptStopped: false },
+    line('public IPv4 address', hoursPerMonth, 'h', prices.publicIpv4Hour),
+    line('root volume, gp3', rootVolumeGb, 'GB', prices.gp3GbMonth),
+    line('data volume, gp3', volumeGb, 'GB', prices.gp3GbMonth),
+    snapshots,
+    line('bucket for releases, S3', bucketGb, 'GB', prices.s3GbMonth),
+    ...(config.alarms ? alarmLines(prices) : []),
+  ]
+  return {
+    lines,
+    perMonth: sum(lines),
+    whileStopped: sum(lines.filter(({ isKeptStopped }) => isKeptStopped)),
+    afterDestroy: snapshots.perMonth,
+    date,
+    source,
+  }
+}
+
+function alarmLines({ alarmMonth, healthCheckMonth }: Prices): Line[] {
+  return [
+    line('CloudWatch alarms', alarmCount, '', alarmMonth),
+    line('Route 53 health check', 1, '', healthCheckMonth),
+  ]
+}
+
+function line(what: string, count: number, unit: string, unitPrice: number | undefined): Line {
+  return { what, count, unit, unitPrice, perMonth: count * (unitPrice ?? 0), isKeptStopped: true }
+}
+
+function sum(lines: Line[]): number {
+  return lines.reduce((total, { perMonth }) => total + perMonth, 0)
+}
+
+function refuse(config: CostConfig, name: 'region' | 'instanceType', known: object): never {
+  const list = Object.keys(known).join(', ')
+  const { region, instanceType } = config
+  const cure = `npm run cost -- --refresh --region ${region} --instance-type ${instanceType}`
+  throw new Error(`No price is known of ${config[name]}: take one of ${list}, or get it by ${cure}`)
+}
+
+/** The age of a price list in whole days. */
+export function ageDays(date: string, today: Temporal.PlainDate): number {
+  return Temporal.PlainDate.from(date).until(today, { largestUnit: 'days' }).days
+}

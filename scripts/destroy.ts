@@ -1,0 +1,90 @@
+// Takes everything away, but for a last snapshot of the data: `npm run destroy`.
+import { rmSync } from 'node:fs'
+import type { Stack } from '@pulumi/pulumi/automation/index.js'
+import { backUp } from './backup.ts'
+import { apply } from './support/apply.ts'
+import { parseArguments } from './support/arguments.ts'
+import { listSnapshots } from './support/aws/snapshots.ts'
+import { ask, assertConfirmed } from './support/confirm.ts'
+import { runCommand } from './support/fail.ts'
+import { type Outputs, readOutputs } from './support/outputs.ts'
+import { selectStack } from './support/pulumi.ts'
+import { knownHosts, type Server } from './support/remote.ts'
+import { placeOf, project, readSettings, removeSetting, settingOf } from './support/settings.ts'
+import { tellSnapshots } from './support/snapshots.ts'
+import { step } from './support/step.ts'
+
+const help = `npm run destroy -- [options]
+
+Fetches a last backup, then takes everything of the stack away from AWS. What stays are snapshots of
+the data volume, which are listed at the end with what they cost and how the data comes back.
+
+  --stack NAME   (default dev)
+  --no-backup    fetches no backup
+  --yes          asks nothing
+  --help         this text`
+
+await runCommand(main)
+
+async function main() {
+  const { values } = parseArguments('destroy', {
+    allowNegative: true,
+    options: {
+      stack: { type: 'string', default: 'dev' },
+      backup: { type: 'boolean', default: true },
+      yes: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  })
+  if (values.help) return console.log(help)
+  const stack = await selectStack(values.stack)
+  const outputs = await readOutputs(stack)
+  await assertMeant(stack, outputs, values.yes)
+  if (values.backup) await saveData(stack, outputs, values.yes)
+  step(`Destroying stack ${stack.name}; the final snapshot can take minutes`)
+  await apply(stack, 'destroy')
+  if (outputs.instanceId) rmSync(knownHosts(outputs.instanceId), { force: true })
+  await forgetPast(stack)
+  await tellWhatStays(stack)
+}
+
+/** Whoever types the name has read it. */
+async function assertMeant({ name }: Stack, { url, volumeId }: Partial<Outputs>, yes: boolean) {
+  const what = url ? `${url} and its data volume ${volumeId}` : 'whatever there is of it'
+  step(`This takes away stack ${name}: ${what}`)
+  if (yes) return
+  const answer = await ask(`Type ${name} to go on: `)
+  if (answer !== name) throw new Error('Nothing was changed')
+}
+
+/** @throws {Error} where there is no backup, and the snapshot is not enough for whoever is asked */
+async function saveData({ name }: Stack, outputs: Partial<Outputs>, yes: boolean) {
+  if (!isReachable(outputs)) return
+  try {
+    await backUp(outputs, name)
+  } catch (error) {
+    step(`There is no last backup. ${(error as Error).message}`)
+    step('The final snapshot of the data volume is what remains')
+    await assertConfirmed('Is that enough?', { yes })
+  }
+}
+
+/** A stack that never came up has no data either. */
+function isReachable(outputs: Partial<Outputs>): outputs is Server {
+  return outputs.instanceId !== undefined
+}
+
+/** A new stack of this name must not come up with older data or a release that is gone. */
+async function forgetPast(stack: Stack) {
+  const settings = await readSettings(stack)
+  for (const name of ['release', 'restoreSnapshotId']) {
+    if (settingOf(settings, name) !== '') await removeSetting(stack, name)
+  }
+}
+
+async function tellWhatStays(stack: Stack) {
+  const place = placeOf(await readSettings(stack))
+  const snapshots = await listSnapshots(place, { project, stack: stack.name })
+  step(`Stack ${stack.name} is gone; of its data, this stays in ${place.region}:`)
+  tellSnapshots(snapshots, { ...place, stack: stack.name })
+}

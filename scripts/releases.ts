@@ -1,0 +1,43 @@
+// The releases that can be gone back to: `npm run releases`.
+import { parseArguments } from './support/arguments.ts'
+import { runCommand } from './support/fail.ts'
+import { requireOutputs } from './support/outputs.ts'
+import { selectStack } from './support/pulumi.ts'
+import { findReleases, type KnownRelease } from './support/releases.ts'
+import { shortId } from './support/until-live.ts'
+
+const help = `npm run releases -- [options]
+
+Lists the releases in the stack's bucket, newest first, and which of them serves.
+
+  --stack NAME   (default dev)
+  --json         as JSON
+  --help         this text`
+
+await runCommand(main)
+
+async function main() {
+  const { values } = parseArguments('releases', {
+    options: {
+      stack: { type: 'string', default: 'dev' },
+      json: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  })
+  if (values.help) return console.log(help)
+  const stack = await selectStack(values.stack)
+  const releases = await findReleases(stack, await requireOutputs(stack))
+  if (values.json) return console.log(JSON.stringify(releases, null, 2))
+  for (const release of releases) console.log(lineOf(release))
+}
+
+function lineOf({ id, uploadedAt, bytes, ...marks }: KnownRelease): string {
+  const time = uploadedAt.replace('T', ' ').slice(0, 16)
+  const megabytes = `${(bytes / 1e6).toFixed(1)} MB`.padStart(8)
+  const told = [
+    marks.isLive ? 'live' : '',
+    marks.isWanted && !marks.isLive ? 'wanted' : '',
+    marks.isPinned ? 'held by a rollback' : '',
+  ]
+  return `${shortId(id)}  ${time} UTC  ${megabytes}  ${told.filter(Boolean).join(', ')}`.trimEnd()
+}

@@ -1,0 +1,108 @@
+// Goes back to an earlier release: `npm run rollback`.
+import type { Stack } from '@pulumi/pulumi/automation/index.js'
+import { apply, preview } from './support/apply.ts'
+import { integerOption, parseArguments } from './support/arguments.ts'
+import { assertConfirmed } from './support/confirm.ts'
+import { runCommand } from './support/fail.ts'
+import { duration } from './support/format.ts'
+import { type Outputs, requireOutputs } from './support/outputs.ts'
+import { selectStack } from './support/pulumi.ts'
+import { findReleases, type KnownRelease } from './support/releases.ts'
+import { readSettings, setSetting, settingOf } from './support/settings.ts'
+import { step } from './support/step.ts'
+import { readHealth, shortId, untilLive } from './support/until-live.ts'
+
+const help = `npm run rollback -- [RELEASE] [options]
+
+Has the instance run an earlier release, by the beginning of its id, or the one before that which
+serves. It stays there until "npm run up -- --latest". The data stays as it is.
+
+  --stack NAME     (default dev)
+  --wait SECONDS   how long it may take until the release serves (default 600)
+  --yes            asks nothing
+  --help           this text`
+
+await runCommand(main)
+
+async function main() {
+  const { values, positionals } = parseArguments('rollback', {
+    allowPositionals: true,
+    options: {
+      stack: { type: 'string', default: 'dev' },
+      wait: { type: 'string', default: '600' },
+      yes: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  })
+  if (values.help) return console.log(help)
+  const waitSeconds = integerOption('--wait', values.wait, [1, 86_400])
+  const stack = await selectStack(values.stack)
+  const outputs = await requireOutputs(stack)
+  const target = choose(await findReleases(stack, outputs), positionals)
+  const from = await describeServing(outputs)
+  await assertConfirmed(`Go back from ${from} to ${shortId(target.id)}?`, values)
+  const startedAt = performance.now()
+  await holdAt(stack, target)
+  const applied = await requireOutputs(stack)
+  step(`Waiting for ${applied.url} to run release ${shortId(target.id)}`)
+  await untilLive({ ...applied, release: target.id }, { waitSeconds })
+  const took = duration((performance.now() - startedAt) / 1000)
+  step(`${applied.url} went from release ${from} to ${shortId(target.id)} in ${took}`)
+  console.log(`  npm run up -- --stack ${stack.name} --latest goes forward again`)
+}
+
+/** @throws {Error} where there is none to go back to, or it is not clear which one is meant */
+function choose(releases: KnownRelease[], [prefix, ...rest]: string[]): KnownRelease {
+  if (rest.length > 0) throw new Error(`Name one release, got ${rest.length + 1}`)
+  const found =
+    prefix === undefined ? beforeLive(releases) : releases.filter(({ id }) => id.startsWith(prefix))
+  const [target, other] = found
+  const list = 'npm run releases lists what there is'
+  if (target === undefined) {
+    const what = prefix === undefined ? 'release before the one that serves' : `release ${prefix}`
+    throw new Error(`There is no ${what}: ${list}`)
+  }
+  if (prefix !== undefined && other)
+    throw new Error(`${found.length} releases begin with ${prefix}: add a few digits`)
+  if (target.isLive && target.isWanted)
+    throw new Error(`Release ${shortId(target.id)} serves already: ${list}`)
+  return target
+}
+
+/** Where nothing serves, those before the one that should. */
+function beforeLive(releases: KnownRelease[]): KnownRelease[] {
+  const live = releases.findIndex(({ isLive }) => isLive)
+  const from = live >= 0 ? live : releases.findIndex(({ isWanted }) => isWanted)
+  return releases.slice(from + 1)
+}
+
+async function describeServing({ url }: Outputs): Promise<string> {
+  const health = await readHealth(url).catch(() => undefined)
+  const ids = new Set(health?.workers.map(({ release }) => shortId(release)))
+  return ids.size === 0 ? 'a site that does not answer' : [...ids].join(', ')
+}
+
+/** Changes what the stack shall run, and nothing else. */
+async function holdAt(stack: Stack, { id }: KnownRelease) {
+  const before = settingOf(await readSettings(stack), 'release')
+  await setSetting(stack, 'release', id)
+  try {
+    step('Making sure that nothing else would change')
+    await assertNothingElse(stack)
+  } catch (error) {
+    await setSetting(stack, 'release', before)
+    throw error
+  }
+  step(`Applying stack ${stack.name}`)
+  await apply(stack, 'up')
+}
+
+/** @throws {Error} where more than the release would change, as by settings or another checkout */
+async function assertNothingElse(stack: Stack) {
+  const changes = await preview(stack)
+  const others = changes.filter(({ what }) => !what.startsWith('s3.BucketObjectv2 '))
+  if (others.length === 0) return
+  const names = others.map(({ operation, what }) => `${operation} ${what}`).join(', ')
+  const cure = 'take that back, or bring it about first with npm run up'
+  throw new Error(`More would change than the release (${names}): ${cure}`)
+}

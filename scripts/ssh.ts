@@ -1,0 +1,29 @@
+// A shell on the instance, or one command: `npm run ssh -- -- uptime`.
+import { parseArguments } from './support/arguments.ts'
+import { runCommand } from './support/fail.ts'
+import { requireOutputs } from './support/outputs.ts'
+import { selectStack } from './support/pulumi.ts'
+import { openSession, quoteShell } from './support/remote.ts'
+
+const help = `npm run ssh -- [options] [-- COMMAND]
+
+Opens a shell on the instance as admin, or runs a command there, whose exit code becomes this one's.
+There is an "onebox" command for whoever looks around.
+
+  --stack NAME   (default dev)
+  --help         this text`
+
+await runCommand(main)
+
+async function main() {
+  const { values, positionals } = parseArguments('ssh', {
+    allowPositionals: true,
+    options: {
+      stack: { type: 'string', default: 'dev' },
+      help: { type: 'boolean', default: false },
+    },
+  })
+  if (values.help) return console.log(help)
+  const outputs = await requireOutputs(await selectStack(values.stack))
+  process.exitCode = await openSession(outputs, positionals.map(quoteShell))
+}

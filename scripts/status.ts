@@ -1,0 +1,119 @@
+// What runs where, and whether all is well: `npm run status`.
+import { styleText } from 'node:util'
+import { largest, parseMetrics, problemsOf, type Series, span } from '../server/status/series.ts'
+import { parseArguments } from './support/arguments.ts'
+import { runCommand } from './support/fail.ts'
+import { type Outputs, requireOutputs } from './support/outputs.ts'
+import { selectStack } from './support/pulumi.ts'
+import { request } from './support/request.ts'
+import { readSettings, settingOf } from './support/settings.ts'
+import { authorization } from './support/target.ts'
+import { type Health, isLive, readHealth, shortId, standingOf } from './support/until-live.ts'
+
+const help = `npm run status -- [options]
+
+Shows what the site itself says of its release, workers, deploy, disk and backups. Ends with exit
+code 1 where it does not run what it should.
+
+  --stack NAME   (default dev)
+  --json         as JSON
+  --help         this text`
+
+await runCommand(main)
+
+async function main() {
+  const { values } = parseArguments('status', {
+    options: {
+      stack: { type: 'string', default: 'dev' },
+      json: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  })
+  if (values.help) return console.log(help)
+  const stack = await selectStack(values.stack)
+  const outputs = await requireOutputs(stack)
+  const pinned = settingOf(await readSettings(stack), 'release')
+  const status = await look(stack.name, outputs, pinned)
+  if (values.json) console.log(JSON.stringify(status, null, 2))
+  else print(status)
+  if (!status.ok) throw new Error(`${outputs.url} is not well: ${status.problem}`)
+}
+
+interface Status {
+  stack: string
+  url: string
+  instance: string
+  ok: boolean
+  problem?: string
+  wanted: string
+  /** The release that a rollback holds it at; empty is none. */
+  pinned: string
+  health?: Health
+  warnings?: string[]
+  disk?: { bytes: number; freeBytes: number }
+  /** When the last backup was made; absent before the first. */
+  backupAt?: string
+}
+
+async function look(stack: string, outputs: Outputs, pinned: string): Promise<Status> {
+  const { url, instanceId: instance, release: wanted } = outputs
+  const known = { stack, url, instance, wanted, pinned }
+  try {
+    const health = await readHealth(url)
+    const ok = isLive(health, outputs)
+    const problem = ok ? undefined : `it is ${standingOf(health, outputs)}; see npm run logs`
+    return { ...known, ok, problem, health, ...describe(health, await readMetrics(outputs)) }
+  } catch (error) {
+    const cure = 'try npm run ssh, or npm run up'
+    return { ...known, ok: false, problem: `no answer (${(error as Error).message}); ${cure}` }
+  }
+}
+
+async function readMetrics({ url, writeToken }: Outputs): Promise<Series[]> {
+  const headers = authorization({ token: writeToken || undefined })
+  const { status, text } = await request(`${url}/metrics`, { headers })
+  return status === 200 ? parseMetrics(text) : []
+}
+
+function describe(health: Health, series: Series[]) {
+  const backupSeconds = largest(series, 'onebox_backup_last_success_timestamp_seconds')
+  return {
+    warnings: problemsOf(health, series, [], Date.now()),
+    disk: {
+      bytes: largest(series, 'onebox_disk_bytes'),
+      freeBytes: largest(series, 'onebox_disk_free_bytes'),
+    },
+    backupAt: backupSeconds > 0 ? new Date(backupSeconds * 1000).toISOString() : undefined,
+  }
+}
+
+function print({ stack, url, instance, wanted, pinned, health, warnings, ...status }: Status) {
+  const sign = status.ok ? styleText('green', '✓') : styleText('red', '✗')
+  console.log(`${sign} ${styleText('bold', url)}`)
+  line('stack', `${stack}, ${instance}`)
+  const held = pinned === '' ? '' : `, held there by a rollback: npm run up -- --latest ends that`
+  line('wanted', `release ${shortId(wanted)}${held}`)
+  if (!health) return
+  for (const { worker, release, startedAt, draining } of health.workers) {
+    const since = `${ago(startedAt)} up${draining ? ', draining' : ''}`
+    line(`worker ${worker}`, `release ${shortId(release)}, ${since}`)
+  }
+  const { deploy } = health
+  if (deploy)
+    line(
+      'deploy',
+      [`${deploy.status} for ${ago(deploy.at)}`, deploy.reason].filter(Boolean).join(': '),
+    )
+  const { disk, backupAt } = status
+  if (disk?.bytes) line('disk', `${Math.round((100 * disk.freeBytes) / disk.bytes)} % free`)
+  line('backup', backupAt ? `${ago(backupAt)} ago` : 'none yet')
+  for (const warning of warnings ?? []) console.log(styleText('yellow', `! ${warning}`))
+}
+
+function line(name: string, text: string) {
+  console.log(`  ${name.padEnd(9)} ${text}`)
+}
+
+function ago(time: string): string {
+  return span((Date.now() - Date.parse(time)) / 1000)
+}

@@ -1,0 +1,200 @@
+import { hostname } from 'node:os'
+import { styleText } from 'node:util'
+import {
+  ConcurrentUpdateError,
+  type EngineEvent,
+  type OpType,
+  type Stack,
+} from '@pulumi/pulumi/automation/index.js'
+import { explainPulumi, readableReason } from './explain-pulumi.ts'
+import { duration } from './format.ts'
+import { createLive } from './live.ts'
+import { step } from './step.ts'
+
+/** Something that an update does or would do, such as `create` to `ec2.Instance server`. */
+export interface Change {
+  operation: OpType
+  what: string
+}
+
+/**
+ * Brings AWS in line with the program, or takes everything away, with a line for each thing done.
+ * @throws {Error} one line with what Pulumi or AWS says, and how to go on
+ */
+export async function apply(stack: Stack, operation: 'up' | 'destroy') {
+  try {
+    await applyOnce(stack, operation)
+  } catch (error) {
+    if (!(error instanceof ConcurrentUpdateError)) throw error
+    await releaseLock(stack, error.message)
+    await applyOnce(stack, operation)
+  }
+}
+
+async function applyOnce(stack: Stack, operation: 'up' | 'destroy') {
+  const progress = followResources()
+  const interruption = passInterruptionOn()
+  try {
+    await stack[operation]({ onEvent: progress.hear, signal: interruption.signal })
+  } catch (error) {
+    if (error instanceof ConcurrentUpdateError) throw error
+    const again = `npm run ${operation} -- --stack ${stack.name}`
+    if (interruption.isSeen()) throw new Error(`Interrupted: ${again} goes on from here`)
+    const [reason] = progress.errors
+    throw new Error(`${reason ?? explainPulumi(error).message}. Mend it, then ${again} goes on`)
+  } finally {
+    interruption.end()
+    progress.end()
+  }
+}
+
+/**
+ * Ctrl-C reaches Pulumi by itself, as it shares our terminal, and it then ends in good order. Other
+ * signals have to be passed on.
+ */
+function passInterruptionOn() {
+  const controller = new AbortController()
+  let interrupted = false
+  const note = () => {
+    interrupted = true
+  }
+  const passOn = () => {
+    interrupted = true
+    controller.abort()
+  }
+  process.on('SIGINT', note).on('SIGTERM', passOn).on('SIGHUP', passOn)
+  return {
+    signal: controller.signal,
+    isSeen: () => interrupted,
+    end: () => process.off('SIGINT', note).off('SIGTERM', passOn).off('SIGHUP', passOn),
+  }
+}
+
+const locker = /created by (\S+)@(\S+) \(pid (\d+)\) at (\S+)/g
+
+/**
+ * Goes on where an earlier run was cut off and could not unlock the stack.
+ * @throws {Error} unless whoever locked it was on this machine and is gone for sure
+ */
+async function releaseLock(stack: Stack, message: string) {
+  const locks = [...message.matchAll(locker)].map(([, user, host, pid, time]) => {
+    return { who: `${user}@${host}`, isGone: host === hostname() && !isRunning(Number(pid)), time }
+  })
+  const holder = locks.find(({ isGone }) => !isGone)
+  if (locks.length > 0 && holder === undefined) {
+    step(`The run of ${locks[0]?.time} was cut off: going on from there`)
+    return stack.cancel()
+  }
+  const who = holder ? `${holder.who} since ${holder.time}` : 'another run'
+  const cure = `wait for it, or npm run pulumi -- cancel --stack ${stack.name} if it is gone`
+  throw new Error(`Stack ${stack.name} is locked by ${who}: ${cure}`)
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}
+
+/** What an update would do. */
+export async function preview(stack: Stack): Promise<Change[]> {
+  const changes: Change[] = []
+  const errors: string[] = []
+  try {
+    await stack.preview({
+      onEvent(event) {
+        const { metadata } = event.resourcePreEvent ?? {}
+        if (metadata && isChange(metadata)) changes.push(changeOf(metadata))
+        errors.push(...errorsOf(event))
+      },
+    })
+  } catch (error) {
+    throw new Error(errors[0] ?? explainPulumi(error).message, { cause: error })
+  }
+  return changes
+}
+
+type Metadata = NonNullable<EngineEvent['resourcePreEvent']>['metadata']
+
+const verbs: Partial<Record<OpType, [doing: string, done: string]>> = {
+  create: ['creating', 'created'],
+  update: ['updating', 'updated'],
+  delete: ['deleting', 'deleted'],
+  'create-replacement': ['creating the next', 'created the next'],
+  'delete-replaced': ['deleting the old', 'deleted the old'],
+  read: ['reading', 'read'],
+}
+
+/** A replacement is told by its two halves. */
+function isChange({ op, type }: Metadata): boolean {
+  return Object.hasOwn(verbs, op) && !type.startsWith('pulumi:')
+}
+
+function changeOf({ op, urn, type }: Metadata): Change {
+  return { operation: op, what: `${shortType(type)} ${urn.split('::').at(-1)}` }
+}
+
+/** `ec2.Instance` for `aws:ec2/instance:Instance`. */
+function shortType(type: string): string {
+  const [, module = '', name = ''] = type.split(':')
+  return `${module.split('/')[0]}.${name}`.replace(/^index\./, '')
+}
+
+function errorsOf({ diagnosticEvent }: EngineEvent): string[] {
+  const { severity, message = '', urn = '' } = diagnosticEvent ?? {}
+  const reason = readableReason(message)
+  if (severity !== 'error' || /^(update|preview|destroy) failed/.test(reason)) return []
+  const [type = '', name] = urn.split('::').slice(2)
+  const isOfStack = type === '' || type.startsWith('pulumi:')
+  return [isOfStack ? reason : `${shortType(type)} ${name}: ${reason}`]
+}
+
+/** A line for each change that is done, and below them what is under way. */
+function followResources() {
+  const live = createLive()
+  const underWay = new Map<string, number>()
+  const errors: string[] = []
+  live.show('Pulumi is starting; the first time it fetches its AWS provider')
+
+  return { hear, errors, end: live.end }
+
+  function hear(event: EngineEvent) {
+    const { resourcePreEvent, resOutputsEvent, resOpFailedEvent } = event
+    if (resourcePreEvent && isChange(resourcePreEvent.metadata)) start(resourcePreEvent.metadata)
+    if (resOutputsEvent && isChange(resOutputsEvent.metadata))
+      finish(resOutputsEvent.metadata, true)
+    if (resOpFailedEvent) finish(resOpFailedEvent.metadata, false)
+    errors.push(...errorsOf(event))
+    const { severity, message = '', ephemeral } = event.diagnosticEvent ?? {}
+    const isNews = severity === 'info' || severity === 'warning'
+    if (isNews && !ephemeral) live.say(`  ${readableReason(message)}`)
+  }
+
+  function start(metadata: Metadata) {
+    underWay.set(describe(metadata, 0), performance.now())
+    showUnderWay()
+  }
+
+  function finish(metadata: Metadata, isDone: boolean) {
+    const startedAt = underWay.get(describe(metadata, 0)) ?? performance.now()
+    underWay.delete(describe(metadata, 0))
+    const took = styleText('dim', duration((performance.now() - startedAt) / 1000))
+    const sign = isDone ? styleText('green', '✓') : styleText('red', '✗')
+    live.say(`${sign} ${describe(metadata, isDone ? 1 : 0)} ${took}`)
+    showUnderWay()
+  }
+
+  function describe(metadata: Metadata, tense: 0 | 1): string {
+    const { operation, what } = changeOf(metadata)
+    if (operation.startsWith('delete') && metadata.old?.retainOnDelete) return `left there ${what}`
+    return `${verbs[operation]?.[tense] ?? operation} ${what}`
+  }
+
+  function showUnderWay() {
+    const [first = 'working', ...others] = underWay.keys()
+    live.show(others.length === 0 ? first : `${first}, and ${others.length} more`)
+  }
+}

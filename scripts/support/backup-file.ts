@@ -1,0 +1,30 @@
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { pipeline } from 'node:stream/promises'
+import { checkBackup } from '../../server/database/backup.ts'
+import { inspect } from '../../server/database/open.ts'
+import { type Counts, inWords, quote, tablesOf } from '../../server/database/tables.ts'
+
+/**
+ * Opens a backup, checks it from end to end, and tells what is in it, such as "3 movies".
+ * @throws {Error} where it is no whole and sound backup of this service
+ */
+export function describeBackup(path: string): string {
+  checkBackup(path)
+  return inspect(path, (database) => {
+    const counts: Counts = [...tablesOf(database, 'main').keys()].map((table) => {
+      const count = database
+        .prepare(`SELECT count(*) FROM ${quote(table)}`)
+        .pluck()
+        .get()
+      return [table, count as number]
+    })
+    return inWords(counts)
+  })
+}
+
+export async function sha256Of(path: string): Promise<string> {
+  const digest = createHash('sha256')
+  await pipeline(createReadStream(path), digest)
+  return digest.digest('hex')
+}

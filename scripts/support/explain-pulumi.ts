@@ -1,0 +1,29 @@
+/** What the Pulumi CLI, or AWS through it, says went wrong, as an error of one readable line. */
+export function explainPulumi(error: unknown): Error {
+  const { message } = error as Error
+  // The Automation API gives the whole output of the CLI.
+  const lines = message.split('\n').filter((line) => /^\s*error: /.test(line))
+  const reasons = lines.map(readableReason).filter((reason) => !isSummary(reason))
+  return new Error(reasons[0] ?? readableReason(message), { cause: error })
+}
+
+/** Takes away what only helps whoever works on Pulumi or its AWS provider. */
+export function readableReason(text: string): string {
+  return text
+    .replace(/<\{%.*?%\}>/g, '')
+    .replace(/^\s*(error|warning): /, '')
+    .replace(/\S*provider2\.go:\d+: sdk\.helper_schema: /g, '')
+    .replace(/https response error StatusCode: \d+, /g, '')
+    .replace(/(RequestID|HostID): [^,\s]*,? ?/g, '')
+    .replace(/operation error [^:]+: [^,]+, /g, '')
+    .replace(/\bapi error /g, '')
+    .replace(/: provider=\S+$/m, '')
+    .replace(/\d+ errors? occurred:\s*\*/, '')
+    .replace(/\bpulumi (config|stack|cancel|refresh)\b/g, 'npm run pulumi -- $1')
+    .replace(/\s+/g, ' ')
+    .trim()
+}
+
+function isSummary(reason: string): boolean {
+  return /^(update|preview|destroy) failed$|^(update|destroy|preview) canceled$/.test(reason)
+}

@@ -1,0 +1,56 @@
+import { duration } from './format.ts'
+
+/** What goes on during something long. */
+export interface Live {
+  /** A line that stays. */
+  say: (text: string) => void
+  /** What is going on, which is shown with the time since it all began. */
+  show: (text: string) => void
+  end: () => void
+}
+
+type Out = typeof process.stdout
+
+const redrawMs = 1000
+const reportMs = 30_000
+
+/** A last line that is kept up to date on a terminal, and elsewhere a line every half minute. */
+export function createLive(out: Out = process.stdout): Live {
+  const isTerminal = out.isTTY && process.env.TERM !== 'dumb'
+  const startedAt = performance.now()
+  let current = ''
+  const timer = setInterval(isTerminal ? draw : report, isTerminal ? redrawMs : reportMs)
+
+  return {
+    say(text) {
+      erase()
+      out.write(`${text}\n`)
+      if (isTerminal) draw()
+    },
+    show(text) {
+      current = text
+      if (isTerminal) draw()
+    },
+    end() {
+      clearInterval(timer)
+      erase()
+    },
+  }
+
+  function draw() {
+    // Nothing may wrap, as a terminal can only take back its last line.
+    if (current !== '') out.write(`\r${standing().slice(0, (out.columns || 80) - 1)}\x1b[K`)
+  }
+
+  function erase() {
+    if (isTerminal) out.write('\r\x1b[K')
+  }
+
+  function report() {
+    if (current !== '') out.write(`${standing()}\n`)
+  }
+
+  function standing(): string {
+    return `${duration((performance.now() - startedAt) / 1000)}  ${current}`
+  }
+}

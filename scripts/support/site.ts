@@ -1,0 +1,110 @@
+import type { Agent } from 'node:http'
+import { setTimeout } from 'node:timers/promises'
+import { parseJson } from './expect.ts'
+import { createConnection, type RequestOptions, type Response, request } from './request.ts'
+import { authorization, type Target } from './target.ts'
+
+/** A site under test: what is asked of it, and what has to be undone there afterwards. */
+export interface Site {
+  send: (method: string, path: string, options?: SendOptions) => Promise<Answer>
+  connect: () => Agent
+  /** Called before something is changed, with what takes it back, whether it was changed or not. */
+  undoLater: (undo: Undo) => void
+  /** @throws {Error} naming what could not be taken back */
+  undoAll: () => Promise<void>
+}
+
+export type SendOptions = Pick<RequestOptions, 'headers' | 'body' | 'agent'> & {
+  /** Another token than the site's own, or '' for none. */
+  token?: string
+}
+
+export interface Answer extends Response {
+  /** Such as `GET /`. */
+  what: string
+}
+
+type Undo = () => Promise<void>
+
+const totalMs = 120_000
+const longestWaitSeconds = 15
+
+/** Once `isInterrupted`, only what undoes something is sent. */
+export function createSite({ base, token }: Target, isInterrupted: () => boolean): Site {
+  const deadline = performance.now() + totalMs
+  const undos: Undo[] = []
+  let isUndoing = false
+
+  return {
+    send,
+    connect: () => createConnection(base),
+    undoLater: (undo) => undos.push(undo),
+    undoAll,
+  }
+
+  async function send(method: string, path: string, options: SendOptions = {}): Promise<Answer> {
+    for (let attempt = 1; ; attempt += 1) {
+      if (!isUndoing) assertTimeLeft()
+      const response = await sendOnce(method, path, options)
+      if (response.status !== 429 || attempt === 3)
+        return { ...response, what: `${method} ${path}` }
+      await setTimeout(1000 * Math.min(longestWaitSeconds, retryAfterSeconds(response)))
+    }
+  }
+
+  function sendOnce(method: string, path: string, { token: other, ...options }: SendOptions) {
+    const bearer = (other ?? token) || undefined
+    const headers = { ...authorization({ token: bearer }), ...options.headers }
+    return request(base + path, { ...options, method, headers })
+  }
+
+  function assertTimeLeft() {
+    if (isInterrupted()) throw new Error('interrupted')
+    if (performance.now() > deadline) throw new Error(`not done within ${totalMs / 1000} s`)
+  }
+
+  async function undoAll() {
+    isUndoing = true
+    const failures: unknown[] = []
+    for (const undo of undos.splice(0).reverse()) {
+      await undo().catch((error) => failures.push(error))
+    }
+    isUndoing = false
+    if (failures.length > 0) throw failures[0]
+  }
+}
+
+function retryAfterSeconds({ headers }: Response): number {
+  return Number(headers['retry-after']) || 1
+}
+
+const waves = [1, 8, 32, 64]
+
+/**
+ * A connection to each worker by its name. The workers share a port and each answers what comes
+ * over its own connections, so connections are made until all have been met.
+ */
+export async function connectWorkers({ send, connect }: Site): Promise<Map<string, Agent>> {
+  const agents: Agent[] = []
+  const met = new Map<string, Agent>()
+  let missing: string[] = []
+  try {
+    for (const size of waves) {
+      const wave = Array.from({ length: size }, connect)
+      agents.push(...wave)
+      const healths = await Promise.all(wave.map((agent) => send('GET', '/healthz', { agent })))
+      const states = healths.map(({ text }) => parseJson(text))
+      for (const [index, { worker }] of states.entries()) met.set(worker, wave[index] as Agent)
+      missing = workersOf(states[0]).filter((worker) => !met.has(worker))
+      if (missing.length === 0) return met
+    }
+    throw new Error(`no connection reaches worker ${missing.join(', ')}, though it is said to run`)
+  } finally {
+    const kept = missing.length === 0 ? [...met.values()] : []
+    for (const agent of agents) if (!kept.includes(agent)) agent.destroy()
+  }
+}
+
+function workersOf(health: Record<string, unknown> = {}): string[] {
+  return Array.isArray(health.workers) ? health.workers.map(({ worker }) => worker) : []
+}

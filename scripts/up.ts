@@ -1,0 +1,219 @@
+// Brings onebox up on AWS, or up to date: `npm run up`.
+import { styleText } from 'node:util'
+import type { Stack } from '@pulumi/pulumi/automation/index.js'
+import type { Config } from '../provisioning/config.ts'
+import { smoke } from './smoke.ts'
+import { apply, type Change, preview } from './support/apply.ts'
+import { integerOption, parseArguments } from './support/arguments.ts'
+import { defaultRegion, whoAmI } from './support/aws/account.ts'
+import { readConsole } from './support/aws/console.ts'
+import { assertConfirmed, isSomebodyThere } from './support/confirm.ts'
+import { runCommand } from './support/fail.ts'
+import { duration } from './support/format.ts'
+import { type Outputs, readOutputs, requireOutputs } from './support/outputs.ts'
+import { tellCost } from './support/prices.ts'
+import { openStack } from './support/pulumi.ts'
+import {
+  checkSettings,
+  placeOf,
+  readSettings,
+  removeSetting,
+  type Settings,
+  setSetting,
+  settingOf,
+} from './support/settings.ts'
+import { arrangeAccess } from './support/ssh-access.ts'
+import { step } from './support/step.ts'
+import { NotLive, shortId, untilLive } from './support/until-live.ts'
+
+const help = `npm run up -- [options]
+
+Makes the stack on AWS or brings it up to date, waits until the site itself says that it runs what
+it should, and then asks it for everything that it promises. Run again after an interruption, it
+goes on from there.
+
+  --stack NAME     (default dev)
+  --region NAME    where to build a new stack, such as eu-central-1
+  --ssh            opens SSH for the address of this machine
+  --latest         ends a rollback: the release in this folder again
+  --restore SNAP   makes a new stack's data volume from a snapshot
+  --wait SECONDS   how long the site may take to come up (default 900)
+  --install-cli    installs the Pulumi CLI where there is none
+  --yes            asks nothing
+  --help           this text`
+
+const changesShown = 12
+const consoleLines = 20
+
+await runCommand(main)
+
+async function main() {
+  const options = parseOptions()
+  if (options.help) return console.log(help)
+  const startedAt = performance.now()
+  const stack = await openStack(options.stack, options['install-cli'])
+  const before = await readOutputs(stack)
+  const config = await prepare(stack, before, options)
+  await agree(stack, config, options.yes)
+
+  step(`Applying stack ${stack.name}`)
+  await apply(stack, 'up')
+  const outputs = await requireOutputs(stack)
+  if (config.writeToken === '' && outputs.writeToken !== before.writeToken)
+    showToken(stack, outputs)
+
+  step(`Waiting for ${outputs.url} to run release ${shortId(outputs.release)}`)
+  await comeUp(stack, outputs, options.waitSeconds)
+  step('Asking the site for everything that it promises')
+  await checkSite(outputs)
+  tellNextSteps(stack, outputs, (performance.now() - startedAt) / 1000)
+}
+
+type Options = ReturnType<typeof parseOptions>
+
+function parseOptions() {
+  const { values } = parseArguments('up', {
+    options: {
+      stack: { type: 'string', default: 'dev' },
+      region: { type: 'string' },
+      ssh: { type: 'boolean', default: false },
+      latest: { type: 'boolean', default: false },
+      restore: { type: 'string' },
+      wait: { type: 'string', default: '900' },
+      'install-cli': { type: 'boolean', default: false },
+      yes: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  })
+  return { ...values, waitSeconds: integerOption('--wait', values.wait, [1, 86_400]) }
+}
+
+/** Settles everything that the program will need to know, and finds what is missing. */
+async function prepare(stack: Stack, before: Partial<Outputs>, options: Options): Promise<Config> {
+  const settings = await readSettings(stack)
+  const region = await chooseRegion(stack, settings, options.region)
+  const place = placeOf(settings)
+  const { account, arn } = await whoAmI({ ...place, region })
+  if (place.region === '') await stack.setConfig('aws:region', { value: region })
+  step(`AWS account ${account} in ${region}, as ${arn}`)
+  await settleRelease(stack, settings, options.latest)
+  await settleSnapshot(stack, settings, before, options.restore)
+  const hasInstance = before.instanceId !== undefined
+  await arrangeAccess(stack, settings, { ...options, hasInstance })
+  return checkSettings(stack, await readSettings(stack))
+}
+
+/** The stack's own, or else the one that is asked for, or the usual one of this machine. */
+async function chooseRegion({ name }: Stack, settings: Settings, wanted: string | undefined) {
+  const { region: known, profile } = placeOf(settings)
+  if (known !== '' && wanted !== undefined && wanted !== known) {
+    throw new Error(`Stack ${name} is in ${known}: for ${wanted}, make another one with --stack`)
+  }
+  const region = known || wanted || (await defaultRegion(profile))
+  if (region) return region
+  throw new Error('Where shall it run? Add --region eu-central-1, or another one near you')
+}
+
+async function settleRelease(stack: Stack, settings: Settings, isLatest: boolean) {
+  const pinned = settingOf(settings, 'release')
+  if (pinned === '') return
+  if (isLatest) {
+    await removeSetting(stack, 'release')
+    return step(`No longer held at release ${shortId(pinned)}`)
+  }
+  const text = `HELD AT RELEASE ${shortId(pinned)} by a rollback, whatever is in this folder`
+  step(`${styleText(['bold', 'yellow'], text)}: --latest ends that`)
+}
+
+/** Where the data will come from, if there is no volume that has it. */
+async function settleSnapshot(
+  stack: Stack,
+  settings: Settings,
+  { volumeId }: Partial<Outputs>,
+  wanted: string | undefined,
+) {
+  if (wanted && volumeId) {
+    const cure = `npm run up -- --stack another --restore ${wanted}, or npm run destroy first`
+    throw new Error(`Stack ${stack.name} has its data volume, ${volumeId}: ${cure}`)
+  }
+  if (wanted) await setSetting(stack, 'restoreSnapshotId', wanted)
+  const snapshot = wanted || settingOf(settings, 'restoreSnapshotId')
+  if (snapshot && !volumeId) step(`The data volume will be made from ${snapshot}`)
+}
+
+/** @throws {Error} unless a person has seen what it costs and what changes, or has said yes before */
+async function agree(stack: Stack, config: Config, yes: boolean) {
+  step(tellCost(config))
+  if (yes || !isSomebodyThere()) return assertConfirmed('Go on?', { yes })
+  step('Looking at what would change')
+  const changes = await preview(stack)
+  tellChanges(changes)
+  await assertConfirmed('Go on?', { yes })
+}
+
+function tellChanges(changes: Change[]) {
+  for (const { operation, what } of changes.slice(0, changesShown)) {
+    console.log(`  ${operation} ${what}`)
+  }
+  const more = changes.length - changesShown
+  if (more > 0) console.log(`  and ${more} more`)
+  if (changes.length === 0) console.log('  nothing')
+  const isMoving = changes.some(({ operation, what }) => {
+    return operation === 'create-replacement' && what.startsWith('ec2.Instance ')
+  })
+  if (isMoving) {
+    console.log('  The data and the address move to a new instance: a few minutes without the site')
+  }
+}
+
+/** Once, and into no log of a build server. */
+function showToken({ name }: Stack, { writeToken }: Outputs) {
+  if (writeToken === '') return
+  const again = `npm run pulumi -- stack output writeToken --show-secrets --stack ${name}`
+  if (process.env.CI) return step(`The token that writes need: ${again}`)
+  step(`The token that writes need, shown this once (later: ${again}):\n\n  ${writeToken}\n`)
+}
+
+/** @throws {Error} after what the instance has written to its console, where it never came up */
+async function comeUp(stack: Stack, outputs: Outputs, waitSeconds: number) {
+  try {
+    await untilLive(outputs, { waitSeconds })
+  } catch (error) {
+    if (error instanceof NotLive) await showConsole(stack, outputs)
+    throw error
+  }
+}
+
+async function showConsole(stack: Stack, { instanceId }: Outputs) {
+  step(`The last lines on the console of ${instanceId}`)
+  try {
+    const lines = await readConsole(placeOf(await readSettings(stack)), instanceId)
+    const shown = lines.length === 0 ? ['nothing: AWS can be minutes behind'] : lines
+    for (const line of shown.slice(-consoleLines)) console.log(styleText('dim', `  ${line}`))
+  } catch (error) {
+    console.log(`  ${(error as Error).message}`)
+  }
+}
+
+async function checkSite({ url, writeToken }: Outputs) {
+  const target = { base: url, token: writeToken || undefined }
+  const checks = await smoke(target)
+  const failed = checks.filter(({ ok }) => !ok)
+  for (const { name, problem } of failed)
+    console.log(`${styleText('red', '✗')} ${name}\n  ${problem}`)
+  if (failed.length === 0) return console.log(`  all ${checks.length} checks passed`)
+  const cure = 'npm run logs shows more, npm run rollback goes back'
+  throw new Error(`${failed.length} of ${checks.length} checks of ${url} failed: ${cure}`)
+}
+
+function tellNextSteps({ name }: Stack, { url, writeToken }: Outputs, seconds: number) {
+  const flag = name === 'dev' ? '' : ` -- --stack ${name}`
+  const auth = writeToken ? ` -H "Authorization: Bearer $WRITE_TOKEN"` : ''
+  console.log(`
+onebox is up at ${styleText('bold', url)} after ${duration(seconds)}
+
+  curl -X PUT${auth} -d 'hello, world' ${url}
+  npm run status${flag}      what runs, and whether all is well
+  npm run rollback${flag}    back to the release before
+  npm run destroy${flag}     takes it all away, but for snapshots of the data`)
+}

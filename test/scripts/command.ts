@@ -1,0 +1,101 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { resolve } from 'node:path'
+import { buffer } from 'node:stream/consumers'
+import type { TestContext } from 'node:test'
+
+export interface Ended {
+  code: number | null
+  out: string
+  error: string
+}
+
+/** Runs a script as a person does, in an environment of its own. */
+export async function run(
+  script: string,
+  args: string[],
+  { env = {}, signal }: { env?: Record<string, string>; signal?: Promise<NodeJS.Signals> } = {},
+): Promise<Ended> {
+  const file = resolve(import.meta.dirname, '../../scripts', script)
+  const { PATH = '' } = process.env
+  const child = spawn(process.execPath, [file, ...args], {
+    env: { PATH, ...env },
+    timeout: 120_000,
+  })
+  signal?.then((name) => child.kill(name))
+  const ended: Ended = { code: null, out: '', error: '' }
+  child.stdout.setEncoding('utf8').on('data', (text) => {
+    ended.out += text
+  })
+  child.stderr.setEncoding('utf8').on('data', (text) => {
+    ended.error += text
+  })
+  ended.code = (await once(child, 'close'))[0]
+  return ended
+}
+
+/** One line that says what is wrong, exit code 1, and no stack. */
+export function assertFailure({ code, error }: Ended, expected: RegExp) {
+  assert.match(error, expected)
+  assert.equal(error.trimEnd().split('\n').length, 1, error)
+  assert.equal(code, 1)
+}
+
+type Listener = (request: IncomingMessage, response: ServerResponse) => void
+
+export async function serve(t: TestContext, listener: Listener): Promise<string> {
+  const server = createServer(listener).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+/** An answer on its way through a proxy. */
+export interface Passing {
+  /** Such as `GET /`. */
+  what: string
+  /** The server it comes from. */
+  origin: string
+  sent: Buffer
+  status: number
+  headers: Record<string, string | string[] | undefined>
+  body: string
+}
+
+export interface ProxyOptions {
+  /** Which server each connection ends at. */
+  choose?: (port: number) => string
+  /** Changes a request before it is sent on, as by taking headers away. */
+  spoilRequest?: (request: IncomingMessage) => void
+  spoil?: (passing: Passing) => void | Promise<void>
+}
+
+/** Stands before a server and answers as it does, but for what `spoil` makes wrong. */
+export function startProxy(t: TestContext, url: string, options: ProxyOptions): Promise<string> {
+  const { choose = () => url, spoilRequest = () => {}, spoil = () => {} } = options
+  return serve(t, async (incoming, response) => {
+    const sent = await buffer(incoming)
+    spoilRequest(incoming)
+    const { method, url: path, headers } = incoming
+    const origin = choose(incoming.socket.remotePort as number)
+    const onward = request(origin + path, { method, headers }).end(sent)
+    const [answer] = (await once(onward, 'response')) as [IncomingMessage]
+    const passing: Passing = {
+      what: `${method} ${path}`,
+      origin,
+      sent,
+      status: answer.statusCode as number,
+      headers: answer.headers,
+      body: (await buffer(answer)).toString(),
+    }
+    await spoil(passing)
+    const { 'content-length': _, ...rest } = passing.headers
+    response.writeHead(passing.status, rest as Record<string, string>).end(passing.body)
+  })
+}

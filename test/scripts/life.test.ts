@@ -1,0 +1,394 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import test, { before } from 'node:test'
+import SQLite from 'better-sqlite3'
+import { buildRuntime } from '../../scripts/build/runtime.ts'
+import type { State } from '../support/pulumi-cli/state.ts'
+import { assertFailure } from './command.ts'
+import { inTerminal, type Laptop, makeLaptop, start } from './stack/laptop.ts'
+import { line } from './stack/line.ts'
+
+// With the npm of whoever runs the tests, as the laptop of these tests has none that is set up.
+before(() => buildRuntime({ platform: 'linux-arm64' }))
+
+const earlier = 'b'.repeat(64)
+const up = ['up.ts', '--region', 'eu-central-1', '--ssh', '--yes'] as const
+
+// One stack from its first minute to its last, as each start takes several seconds.
+test('the life of a stack', async (t) => {
+  const laptop = await makeLaptop(t)
+  const { aws, cloud, instance, home } = laptop
+  const { url } = instance
+  let token = ''
+  const tell = (title: string, { out, error }: { out: string; error: string }) => {
+    if (process.env.SHOW) t.diagnostic(`${title}\n${out}${error}`)
+  }
+
+  await t.test('up tells what AWS refuses in one line, and how to go on', async () => {
+    cloud.refusals['aws:s3/bucket:Bucket'] =
+      'creating S3 Bucket (onebox-dev-releases-1a2b3c4): operation error S3: CreateBucket, https response error StatusCode: 409, RequestID: 4B5C, HostID: x/y=, BucketAlreadyExists: The requested bucket name is not available'
+    const ended = await laptop.run(...up)
+    tell('up, refused', ended)
+    assertFailure(
+      ended,
+      line(
+        's3.Bucket releases: creating S3 Bucket (onebox-dev-releases-1a2b3c4): BucketAlreadyExists: The requested bucket name is not available. Mend it, then npm run up -- --stack dev goes on',
+      ),
+    )
+    cloud.refusals = {}
+  })
+
+  await t.test('up goes on where a terminal was closed half-way', async () => {
+    const reached = Promise.withResolvers<void>()
+    const changes: string[] = []
+    cloud.onChange = (operation, { name, type }) => {
+      changes.push(`${operation} ${type.split(':').at(-1)} ${name}`)
+      if (!type.includes('instance:Instance')) return
+      reached.resolve()
+      return new Promise(() => {})
+    }
+    const child = start(laptop, ...up)
+    await reached.promise
+    process.kill(-(child.pid as number), 'SIGKILL')
+    await once(child, 'exit')
+    const made = changes.splice(0)
+    cloud.onChange = (operation, { name, type }) => {
+      changes.push(`${operation} ${type.split(':').at(-1)} ${name}`)
+    }
+    const ended = await laptop.run(...up)
+    tell('up, again', ended)
+    assert.equal(ended.error, '')
+    assert.match(ended.out, /^→ The run of \S+ was cut off: going on from there$/m)
+    assert.match(ended.out, /^onebox is up at http:\/\/127\.0\.0\.1:\d+ after /m)
+    token = /^→ The token that writes need, .*:\n\n {2}([\da-f]{40})$/m.exec(ended.out)?.[1] ?? ''
+    assert.equal(token, outputsOf(laptop).writeToken)
+    assert.ok(made.includes('create Bucket releases'))
+    assert.deepEqual(
+      changes.filter((change) => made.includes(change)),
+      ['create Instance server-arm64'],
+    )
+  })
+
+  await t.test(
+    'up shows what would change to whoever it asks, and takes no for an answer',
+    async () => {
+      const ended = await inTerminal(laptop, 'n\n', 'up.ts')
+      tell('up, in a terminal', ended)
+      assert.match(ended.out, /costs about .*Looking at what would change\n {2}nothing\nGo on\?/s)
+      assert.match(ended.out, /Nothing was changed/)
+    },
+  )
+
+  await t.test('status tells what runs, to people and to programs', async () => {
+    const ended = await laptop.run('status.ts')
+    tell('status', ended)
+    assert.equal(ended.code, 0)
+    assert.match(ended.out, /^✓ http:.*\n {2}stack {5}dev, i-0\w+\n {2}wanted {4}release \w{12}\n/)
+    assert.match(ended.out, /^ {2}deploy {4}live for \d+ s$/m)
+    const status = JSON.parse((await laptop.run('status.ts', '--json')).out)
+    assert.deepEqual([status.ok, status.url, status.pinned], [true, url, ''])
+    assert.equal(status.health.workers[0].release, status.wanted)
+  })
+
+  await t.test('a rejected release is told with its reason, and the old one goes on', async () => {
+    instance.mood = 'rejecting'
+    await laptop.run('pulumi.ts', 'config', 'set', 'timeZone', 'Europe/Berlin')
+    const ended = await laptop.run('up.ts', '--yes')
+    tell('up, rejected', ended)
+    const release = outputsOf(laptop).release?.slice(0, 12)
+    assertFailure(
+      ended,
+      line(
+        `The deploy of release ${release} was rejected: The canary does not answer: mend it and npm run up again; release ${release}, which served before, serves on`,
+      ),
+    )
+    assertFailure(await laptop.run('status.ts'), /is not well: it is rejected, runs release/)
+    instance.mood = 'good'
+    await instance.retry()
+  })
+
+  await t.test('a site with another token than the stack fails the checks', async () => {
+    await instance.restart({ WRITE_TOKEN_SHA256: '0'.repeat(64) })
+    const ended = await laptop.run('up.ts', '--yes')
+    assert.doesNotMatch(ended.out, /^✓ (created|updated|deleted)/m)
+    assert.equal(ended.out.includes(token), false, 'the token is shown once')
+    assert.match(ended.out, /^✗ a new string shows on every worker, then the old one\n.*401/m)
+    assertFailure(
+      ended,
+      /^\d of 13 checks of http:\S+ failed: npm run logs shows more, npm run rollback goes back\n$/,
+    )
+    await instance.restart()
+  })
+
+  await t.test('an instance that never comes up ends with what its console says', async () => {
+    await instance.stop()
+    aws.console = `${'cloud-init: starting\r\n'.repeat(50)}\u001b[31mdata-volume.sh: no such disk\u001b[0m\n`
+    const ended = await laptop.run('up.ts', '--yes', '--wait', '3')
+    tell('up, never', ended)
+    assert.match(
+      ended.out,
+      /→ The last lines on the console of i-0\w+\n( {2}cloud.*\n){19} {2}data-volume\.sh: no such disk\n$/,
+    )
+    assertFailure(
+      ended,
+      /^http:\S+ does not run release \w{12} after 3\.0 s; the last thing seen: no answer yet \(ECONNREFUSED\)\n$/,
+    )
+    assertFailure(await laptop.run('status.ts'), /is not well: no answer \(ECONNREFUSED\); try/)
+    await instance.restart()
+  })
+
+  await t.test('releases lists what can be gone back to', async () => {
+    addEarlierRelease(laptop)
+    const ended = await laptop.run('releases.ts')
+    tell('releases', ended)
+    assert.match(
+      ended.out,
+      /^[\da-f]{12} {2}\S+ \S+ UTC {4}0\.8 MB {2}live\nbbbbbbbbbbbb {2}2026-01-02 03:04 UTC {4}0\.7 MB\n$/,
+    )
+  })
+
+  await t.test('rollback does not do more than it says', async () => {
+    await laptop.run('pulumi.ts', 'config', 'set', 'instanceType', 't4g.small')
+    assertFailure(
+      await laptop.run('rollback.ts', '--yes'),
+      line(
+        'More would change than the release (update ec2.Instance server-arm64): take that back, or bring it about first with npm run up',
+      ),
+    )
+    await laptop.run('pulumi.ts', 'config', 'rm', 'onebox:instanceType')
+    assert.equal(stateOf(laptop).config['onebox:release']?.value, '')
+    assertFailure(
+      await laptop.run('rollback.ts', 'cccc', '--yes'),
+      line('There is no release cccc: npm run releases lists what there is'),
+    )
+  })
+
+  await t.test('rollback goes to the release before, and stays there until told', async () => {
+    const { release } = outputsOf(laptop)
+    const ended = await laptop.run('rollback.ts', '--yes')
+    tell('rollback', ended)
+    assert.equal(ended.error, '')
+    assert.equal(await servingRelease(url), earlier)
+    assert.match(ended.out, /^✓ left there s3\.BucketObjectv2 release /m)
+    assert.match(ended.out, /went from release \w{12} to bbbbbbbbbbbb in \d/)
+    assert.match(ended.out, /--latest goes forward again$/m)
+    assert.match((await laptop.run('releases.ts')).out, /^b{12} .* live, held by a rollback$/m)
+    assert.match((await laptop.run('status.ts')).out, /^ {2}wanted .* held there by a rollback/m)
+    const held = await laptop.run('up.ts')
+    assert.match(
+      held.out,
+      /^→ HELD AT RELEASE bbbbbbbbbbbb by a rollback, .*: --latest ends that$/m,
+    )
+    assert.equal((await laptop.run('up.ts', '--latest', '--yes')).code, 0)
+    assert.equal(await servingRelease(url), release)
+  })
+
+  await t.test('logs and ssh run on the instance', async () => {
+    const logs = await laptop.run('logs.ts', '--since', "1 hour ago; it's", '--follow')
+    assert.match(
+      logs.out,
+      /^onebox logs --no-pager --lines=all --follow --since=1 hour ago; it's$/m,
+    )
+    assert.equal((await laptop.run('ssh.ts', '--', 'sh', '-c', 'exit 7')).code, 7)
+    assert.match(laptop.ssh.at(-1) as string, /^admin@127\.0\.0\.1:\d+ sh -c 'exit 7'$/)
+  })
+
+  await t.test('backup brings a checked copy of everything', async () => {
+    await put(url, token, 'kept')
+    const ended = await laptop.run('backup.ts', 'kept.db')
+    tell('backup', ended)
+    assert.equal(ended.error, '')
+    assert.match(
+      ended.out,
+      /^→ Saved .*\/kept\.db\n {2}\d+ \w+.* and the saved string\n {2}[\d,]+ bytes, SHA-256 [\da-f]{64}$/m,
+    )
+    const copy = new SQLite(join(home, 'kept.db'), { readonly: true })
+    assert.equal(copy.prepare('SELECT value FROM saved_string').pluck().get(), 'kept')
+    copy.close()
+    assertFailure(
+      await laptop.run('backup.ts', 'kept.db'),
+      line('kept.db exists already: name another file'),
+    )
+  })
+
+  await t.test(
+    'backup leaves nothing where it does not arrive whole or SSH is closed',
+    async () => {
+      laptop.env.FAKE_SSH_CUT = '5000'
+      assertFailure(
+        await laptop.run('backup.ts', 'cut.db'),
+        line('The backup did not arrive whole: try again'),
+      )
+      delete laptop.env.FAKE_SSH_CUT
+      laptop.env.FAKE_SSH_CLOSED = 'yes'
+      const closed = await laptop.run('backup.ts', 'cut.db')
+      tell('backup, closed', closed)
+      assertFailure(
+        closed,
+        /^SSH to \S+ failed \(ssh: connect to host \S+ port 22: Connection timed out\): npm run up -- --ssh opens it for the address that this machine has now\n$/,
+      )
+      delete laptop.env.FAKE_SSH_CLOSED
+      assert.deepEqual(
+        readdirSync(home).filter((name) => name.startsWith('cut')),
+        [],
+      )
+    },
+  )
+
+  await t.test(
+    'restore refuses files that are cut short or foreign before it sends any',
+    async () => {
+      const count = laptop.ssh.length
+      writeFileSync(join(home, 'short.db'), readFileSync(join(home, 'kept.db')).subarray(0, 9000))
+      writeFileSync(
+        join(home, 'text.db'),
+        'no database at all, but long enough to look like one'.repeat(9),
+      )
+      new SQLite(join(home, 'foreign.db')).exec('CREATE TABLE recipes (name TEXT)').close()
+      assertFailure(await laptop.run('restore.ts', 'short.db', '--yes'), /^short\.db is damaged: /)
+      assertFailure(await laptop.run('restore.ts', 'text.db', '--yes'), /^text\.db is damaged: /)
+      assertFailure(
+        await laptop.run('restore.ts', 'foreign.db', '--yes'),
+        /^foreign\.db is no.* onebox/,
+      )
+      assert.equal(laptop.ssh.length, count)
+    },
+  )
+
+  await t.test('restore puts a backup back, over newer data only when told', async () => {
+    await put(url, token, 'newer')
+    const refused = await laptop.run('restore.ts', 'kept.db', '--yes')
+    tell('restore, refused', refused)
+    assertFailure(
+      refused,
+      /^The database holds the saved string that kept\.db lacks .*: add --overwrite/,
+    )
+    assert.match(await page(url), /is newer</)
+    laptop.env.FAKE_SSH_CUT = '5000'
+    assertFailure(
+      await laptop.run('restore.ts', 'kept.db', '--overwrite', '--yes'),
+      line('The file did not arrive whole: try again'),
+    )
+    delete laptop.env.FAKE_SSH_CUT
+    const ended = await laptop.run('restore.ts', 'kept.db', '--overwrite', '--yes')
+    tell('restore', ended)
+    assert.equal(ended.error, '')
+    assert.match(
+      ended.out,
+      /^Restored .* the saved string from kept\.db; the state before is kept in /m,
+    )
+    assert.match(await page(url), /is kept</)
+    const left = readdirSync(instance.dataDir).filter((name) => name.startsWith('restore-'))
+    assert.deepEqual(left, [])
+  })
+
+  await t.test('destroy asks for the name of the stack', async () => {
+    assertFailure(
+      await laptop.run('destroy.ts'),
+      line('Nobody is there to answer "Type dev to go on:": add --yes to do it unasked'),
+    )
+    const typed = await inTerminal(laptop, 'production\n', 'destroy.ts')
+    assert.match(typed.out, /Type dev to go on: .*Nothing was changed/s)
+    assert.equal(typed.code, 1)
+    assert.match(await page(url), /is kept</)
+  })
+
+  await t.test('up --restore is for a stack that has no data', async () => {
+    const id = 'snap-0fedcba9876543210'
+    assertFailure(
+      await laptop.run('up.ts', '--restore', id, '--yes'),
+      /^Stack dev has its data volume, vol-\w+: npm run up -- --stack another --restore snap-0fed\w+,/,
+    )
+    await laptop.run('pulumi.ts', 'config', 'set', 'restoreSnapshotId', id)
+  })
+
+  await t.test('destroy fetches a last backup and tells what stays and what it costs', async () => {
+    const ended = await laptop.run('destroy.ts', '--yes')
+    tell('destroy', ended)
+    assert.equal(ended.error, '')
+    assert.match(ended.out, /^→ Saved .*\/backups\/dev-onebox-\d{8}T\d{6}Z\.db$/m)
+    assert.match(ended.out, /^✓ deleted ebs\.Volume data /m)
+    assert.match(
+      ended.out,
+      /^snap-0123456789abcdef0 .* final {2}8 GiB {2}at most \$0\.\d\d a month$/m,
+    )
+    assert.match(ended.out, /up -- --stack dev --restore snap-0123456789abcdef0$/m)
+    assert.deepEqual(stateOf(laptop).resources, [])
+    assert.equal('onebox:restoreSnapshotId' in stateOf(laptop).config, false)
+  })
+
+  await t.test('up --restore says where the data will come from', async () => {
+    const { out } = await laptop.run('up.ts', '--restore', 'snap-0123456789abcdef0')
+    assert.match(out, /^→ The data volume will be made from snap-0123456789abcdef0$/m)
+  })
+
+  await t.test('snapshots lists what stays, and deletes it when told', async () => {
+    const listed = JSON.parse((await laptop.run('snapshots.ts', '--json')).out)
+    assert.deepEqual([listed.length, listed[0].isDaily, listed[0].volumeGiB], [1, false, 8])
+    assertFailure(
+      await laptop.run('snapshots.ts', '--delete', 'snap-0', '--yes'),
+      line('Stack dev has no snap-0: npm run snapshots'),
+    )
+    const id = 'snap-0123456789abcdef0'
+    assert.equal((await laptop.run('snapshots.ts', '--delete', id, '--yes')).code, 0)
+    assert.deepEqual(aws.snapshots, [])
+    assert.match(
+      (await laptop.run('snapshots.ts')).out,
+      /^Stack dev has no snapshots in eu-central-1$/m,
+    )
+  })
+
+  await t.test('the commands have asked AWS for this and nothing else', () => {
+    const asked = aws.requests.map((request) =>
+      request.replace(/^(\w+) (\S+) .*?(Action=\w+|GET).*$/s, '$1 $2 $3'),
+    )
+    tell('AWS', { out: [...new Set(aws.requests)].join('\n'), error: '' })
+    assert.deepEqual([...new Set(asked)].sort(), [
+      'ec2 eu-central-1 Action=DeleteSnapshot',
+      'ec2 eu-central-1 Action=DescribeSnapshots',
+      'ec2 eu-central-1 Action=GetConsoleOutput',
+      'ec2 us-east-1 Action=DescribeRegions',
+      's3 eu-central-1 GET',
+      'sts us-east-1 Action=GetCallerIdentity',
+    ])
+  })
+})
+
+function stateFile({ home }: Laptop): string {
+  return join(home, '.pulumi/stacks/onebox/dev.json')
+}
+
+function stateOf(laptop: Laptop): State {
+  return JSON.parse(readFileSync(stateFile(laptop), 'utf8'))
+}
+
+function outputsOf(laptop: Laptop): Record<string, string> {
+  const outputs = Object.entries(stateOf(laptop).outputs)
+  return Object.fromEntries(outputs.map(([name, { value }]) => [name, String(value)]))
+}
+
+/** As if it had been uploaded before everything else. */
+function addEarlierRelease(laptop: Laptop) {
+  const key = `releases/${earlier}.tar.zst`
+  const state = stateOf(laptop)
+  writeFileSync(stateFile(laptop), JSON.stringify({ ...state, objects: [...state.objects, key] }))
+  const name = `${outputsOf(laptop).bucket}/${key}`
+  laptop.aws.objects.set(name, { at: new Date('2026-01-02T03:04:05Z'), bytes: 700_000 })
+}
+
+async function servingRelease(url: string): Promise<string> {
+  const { release } = (await (await fetch(`${url}/healthz`)).json()) as { release: string }
+  return release
+}
+
+async function put(url: string, token: string, text: string) {
+  const headers = { authorization: `Bearer ${token}` }
+  const { status } = await fetch(url, { method: 'PUT', headers, body: text })
+  assert.equal(status, 204)
+}
+
+async function page(url: string): Promise<string> {
+  return (await fetch(url)).text()
+}

@@ -1,0 +1,139 @@
+import assert from 'node:assert/strict'
+import { readFileSync, rmSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import test from 'node:test'
+import { assertFailure } from './command.ts'
+import { makeLaptop } from './stack/laptop.ts'
+import { line } from './stack/line.ts'
+
+const region = ['--region', 'eu-central-1']
+
+test('up without the Pulumi CLI says how to get it', async (t) => {
+  const laptop = await makeLaptop(t)
+  rmSync(join(laptop.home, 'bin/pulumi'))
+  const cure =
+    'npm run up -- --install-cli installs it, as does https://www.pulumi.com/docs/install'
+  assertFailure(
+    await laptop.run('up.ts', ...region, '--yes'),
+    line(`The Pulumi CLI (3.146.0 or later) is not on this machine: ${cure}`),
+  )
+})
+
+test('up without AWS credentials says where they may come from', async (t) => {
+  const laptop = await makeLaptop(t)
+  delete laptop.env.AWS_ACCESS_KEY_ID
+  assertFailure(
+    await laptop.run('up.ts', ...region, '--yes'),
+    line(
+      'There are no AWS credentials here: aws configure, or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY',
+    ),
+  )
+})
+
+test('up with credentials that AWS does not accept says which to check', async (t) => {
+  const laptop = await makeLaptop(t)
+  laptop.aws.refusal = 'InvalidClientTokenId'
+  assertFailure(
+    await laptop.run('up.ts', ...region, '--yes'),
+    line(
+      'AWS does not accept the credentials here: check AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY',
+    ),
+  )
+})
+
+test('up with expired credentials says so', async (t) => {
+  const laptop = await makeLaptop(t)
+  laptop.aws.refusal = 'ExpiredToken'
+  assertFailure(
+    await laptop.run('up.ts', ...region, '--yes'),
+    line('The AWS credentials have expired: aws sso login, or renew them as you got them'),
+  )
+})
+
+test('up needs a region that there is and that is enabled, and writes no other down', async (t) => {
+  const laptop = await makeLaptop(t)
+  laptop.aws.regions['ap-east-1'] = 'not-opted-in'
+  assertFailure(
+    await laptop.run('up.ts', '--yes'),
+    line('Where shall it run? Add --region eu-central-1, or another one near you'),
+  )
+  assertFailure(
+    await laptop.run('up.ts', '--region', 'eu-centrl-1', '--yes'),
+    line(
+      'AWS has no region eu-centrl-1: choose with --region among ap-east-1, eu-central-1, us-east-1',
+    ),
+  )
+  assertFailure(
+    await laptop.run('up.ts', '--region', 'ap-east-1', '--yes'),
+    line(
+      'The region ap-east-1 is not enabled for this account: enable it in the AWS console under Account, or choose another with --region',
+    ),
+  )
+  assert.doesNotMatch((await laptop.run('pulumi.ts', 'config')).out, /aws:region/)
+})
+
+test('up takes the region of the environment; then the stack stays there', async (t) => {
+  const laptop = await makeLaptop(t)
+  laptop.env.AWS_REGION = 'us-east-1'
+  const { out } = await laptop.run('up.ts')
+  assert.match(
+    out,
+    /^→ AWS account 123456789012 in us-east-1, as arn:aws:iam::123456789012:user\/anna$/m,
+  )
+  assertFailure(
+    await laptop.run('up.ts', ...region),
+    line('Stack dev is in us-east-1: for eu-central-1, make another one with --stack'),
+  )
+})
+
+test('up --ssh without a key says how to make one', async (t) => {
+  const laptop = await makeLaptop(t)
+  rmSync(join(laptop.home, '.ssh'), { recursive: true })
+  assertFailure(
+    await laptop.run('up.ts', ...region, '--ssh', '--yes'),
+    line('There is no SSH key in ~/.ssh: ssh-keygen -t ed25519 makes one, then try again'),
+  )
+})
+
+test('up names a setting that makes no sense, and a cure that works as it stands', async (t) => {
+  const laptop = await makeLaptop(t)
+  laptop.env.AWS_REGION = 'eu-central-1'
+  await laptop.run('up.ts')
+  await laptop.run('pulumi.ts', 'config', 'set', 'timeZone', 'Berlin')
+  assertFailure(
+    await laptop.run('up.ts', '--yes'),
+    line(
+      'onebox:timeZone must be an IANA time zone, got "Berlin": npm run pulumi -- config set onebox:timeZone Europe/Berlin',
+    ),
+  )
+})
+
+test('up does nothing where nobody can be asked, and says first what it would cost', async (t) => {
+  const laptop = await makeLaptop(t)
+  const changes: string[] = []
+  laptop.cloud.onChange = (operation, { name }) => void changes.push(`${operation} ${name}`)
+  const ended = await laptop.run('up.ts', ...region)
+  assert.match(ended.out, /^→ t4g\.nano in eu-central-1 costs about \$\d+\.\d\d a month/m)
+  assertFailure(ended, line('Nobody is there to answer "Go on? [y/N]": add --yes to do it unasked'))
+  assert.deepEqual(changes, [])
+})
+
+test('nobody has to log in: the passphrase is made once, and only its owner can read it', async (t) => {
+  const laptop = await makeLaptop(t)
+  const { out } = await laptop.run('up.ts', ...region)
+  assert.match(out, /^→ Pulumi keeps its state on this machine, in ~\/\.pulumi, its secrets under/)
+  const file = join(laptop.home, '.pulumi/onebox-passphrase')
+  const passphrase = readFileSync(file, 'utf8')
+  assert.match(passphrase, /^[\w-]{32}\n$/)
+  assert.equal(statSync(file).mode & 0o777, 0o600)
+  await laptop.run('up.ts')
+  assert.equal(readFileSync(file, 'utf8'), passphrase)
+})
+
+test('commands for a stack that is not there say how to make it', async (t) => {
+  const laptop = await makeLaptop(t)
+  for (const name of ['status', 'backup', 'destroy']) {
+    const ended = await laptop.run(`${name}.ts`, '--stack', 'prod')
+    assertFailure(ended, line('There is no stack prod yet: npm run up -- --stack prod makes it'))
+  }
+})

@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import test from 'node:test'
+import dashboard from '../../docs/observability/grafana-dashboard.json' with { type: 'json' }
+import { send } from '../support/http.ts'
+import { makeDataDir, startServer } from '../support/server.ts'
+
+const folder = resolve(import.meta.dirname, '../../docs/observability')
+const alerts = readFileSync(join(folder, 'alerts.yml'), 'utf8')
+const queries = dashboard.panels.flatMap(({ targets }) => targets.map(({ expr }) => expr))
+const skip = spawnSync('promtool', ['--version']).status !== 0 && 'needs promtool'
+
+// What Prometheus adds to each series by itself.
+const addedLabels = ['instance', 'job']
+
+test('every metric and label of the alerts and the dashboard is one that a server tells', async (t) => {
+  const metrics = await scrape(await startServer(t))
+  const series = [...metrics.matchAll(/^([a-z0-9_]+)\{(.*)\} /gm)]
+  const told = new Set(series.map(([, name]) => name))
+  const labels = new Set(series.flatMap(([, , text = '']) => labelsOf(text)))
+  const texts = [...queries, alerts]
+  const names = texts.flatMap((text) => text.match(/\b(onebox|process)_[a-z0-9_]+/g) ?? [])
+  const used = texts.flatMap((text) => labelsOf(text.replace(/labels: \{.*?\}/g, '')))
+  const grouped = texts.flatMap((text) =>
+    [...text.matchAll(/by \((.*?)\)/g)].flatMap(([, list = '']) => list.split(', ')),
+  )
+  assert.ok(queries.length >= 20 && names.length >= 30 && used.length >= 5 && grouped.length >= 5)
+  assert.deepEqual(
+    [...new Set(names)].filter((name) => !told.has(name)),
+    [],
+  )
+  const known = [...labels, ...addedLabels]
+  assert.deepEqual(
+    [...used, ...grouped].filter((label) => !known.includes(label)),
+    [],
+  )
+})
+
+test('the alerts and the example of a scrape are what Prometheus understands', { skip }, () => {
+  promtool('check', 'rules', join(folder, 'alerts.yml'))
+  promtool('check', 'config', '--syntax-only', join(folder, 'prometheus.yml'))
+})
+
+test('each alert fires for its trouble, and none for a good server', { skip }, () => {
+  promtool('test', 'rules', join(import.meta.dirname, 'alerts.test.yml'))
+})
+
+test('each query of the dashboard is PromQL', { skip }, () => {
+  const rules = queries.map((query, index) => {
+    const expr = JSON.stringify(query.replaceAll('$__rate_interval', '5m'))
+    return `      - { record: 'panel:${index}', expr: ${expr} }`
+  })
+  const file = join(makeDataDir(), 'rules.yml')
+  writeFileSync(file, `groups:\n  - name: dashboard\n    rules:\n${rules.join('\n')}\n`)
+  promtool('check', 'rules', file)
+})
+
+test('the metrics themselves please promtool', { skip }, async (t) => {
+  const input = await scrape(await startServer(t))
+  const { status, stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], { input })
+  assert.equal(`${stdout}${stderr}`, '')
+  assert.equal(status, 0)
+})
+
+/** The metrics of a server that has answered something. */
+async function scrape(url: string): Promise<string> {
+  await send('PUT', url, 'hello')
+  await (await fetch(`${url}/nothing`)).text()
+  return (await fetch(`${url}/metrics`)).text()
+}
+
+/** The names before `="…"` and `=~"…"`. */
+function labelsOf(text: string): string[] {
+  return [...text.matchAll(/([a-z_]+)(?:=|=~|!=)"/g)].map(([, name]) => name as string)
+}
+
+function promtool(...args: string[]) {
+  const { status, stdout, stderr } = spawnSync('promtool', args, { timeout: 60_000 })
+  assert.equal(status, 0, `${stdout}${stderr}`)
+}

@@ -1,0 +1,89 @@
+import { hash } from 'node:crypto'
+import { renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+import { type Program, startProgram } from '../../support/program.ts'
+import { freePort } from '../../support/release.ts'
+import { makeDataDir } from '../../support/server.ts'
+
+/** The instance: a real server on this machine, with the least of an agent that deploys to it. */
+export interface FakeInstance {
+  url: string
+  /** In place of an IP address. */
+  address: string
+  dataDir: string
+  /** What becomes of a new desired.json; with `off`, nothing ever answers. */
+  mood: 'good' | 'rejecting' | 'waiting' | 'off'
+  deploy: (desired: string) => Promise<void>
+  /** Deploys once more what was wanted last, as a better mood may let it. */
+  retry: () => Promise<void>
+  stop: () => Promise<void>
+  /** Starts what was last deployed, by these settings besides its own. */
+  restart: (settings?: Record<string, string>) => Promise<void>
+}
+
+interface Desired {
+  release: string
+  runtime: string
+  environment: Record<string, string>
+}
+
+export async function createInstance(t: TestContext): Promise<FakeInstance> {
+  const dataDir = makeDataDir()
+  const port = await freePort()
+  const stateFile = join(dataDir, 'converge.json')
+  let serving: Program | undefined
+  let last: Desired | undefined
+  let wantedText = ''
+  const instance: FakeInstance = {
+    url: `http://127.0.0.1:${port}`,
+    address: `127.0.0.1:${port}`,
+    dataDir,
+    mood: 'good',
+    deploy,
+    retry: () => deploy(wantedText),
+    stop,
+    restart,
+  }
+  return instance
+
+  async function deploy(text: string) {
+    const { mood } = instance
+    if (mood === 'off') return
+    wantedText = text
+    const wanted: Desired = JSON.parse(text)
+    const { release, runtime } = wanted
+    const known = { desired: hash('sha256', text), release, runtime }
+    if (mood !== 'good') {
+      const reasons = { waiting: 'No space left on /data', rejecting: 'The canary does not answer' }
+      const status = mood === 'waiting' ? 'waiting' : 'rejected'
+      return tell({ status, ...known, reason: reasons[mood] })
+    }
+    tell({ status: 'deploying', ...known })
+    last = wanted
+    await restart()
+    tell({ status: 'live', ...known })
+  }
+
+  async function restart(settings: Record<string, string> = {}) {
+    await stop()
+    serving = await startProgram(t, {
+      ...last?.environment,
+      PORT: String(port),
+      DATA_DIR: dataDir,
+      RELEASE_ID: last?.release ?? '',
+      DEPLOY_STATE_FILE: stateFile,
+      ...settings,
+    })
+  }
+
+  async function stop() {
+    serving?.child.kill('SIGKILL')
+    await serving?.exited
+  }
+
+  function tell(state: object) {
+    writeFileSync(`${stateFile}.new`, JSON.stringify({ ...state, at: new Date().toISOString() }))
+    renameSync(`${stateFile}.new`, stateFile)
+  }
+}

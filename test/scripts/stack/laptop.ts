@@ -1,0 +1,212 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
+import { text } from 'node:stream/consumers'
+import type { TestContext } from 'node:test'
+import { stripVTControlCharacters } from 'node:util'
+import { type FakeAws, startAws } from '../../support/aws-api.ts'
+import { installPulumi } from '../../support/pulumi-cli/install.ts'
+import type { StoredResource } from '../../support/pulumi-cli/state.ts'
+import { mainFile } from '../../support/server.ts'
+import { type Ended, serve } from '../command.ts'
+import { createInstance, type FakeInstance } from './instance.ts'
+
+/** The machine of somebody who has cloned the repository, and the AWS account that is theirs. */
+export interface Laptop {
+  home: string
+  env: Record<string, string>
+  aws: FakeAws
+  instance: FakeInstance
+  cloud: Cloud
+  /** Runs a script in the home folder. */
+  run: (script: string, ...args: string[]) => Promise<Ended>
+  /** The commands that were run over SSH. */
+  readonly ssh: string[]
+}
+
+export interface Cloud {
+  /** What AWS refuses, by type: the error. */
+  refusals: Record<string, string>
+  /** Called before each change. */
+  onChange: (operation: string, resource: StoredResource) => void | Promise<void>
+}
+
+const timeoutMs = 300_000
+const repository = resolve(import.meta.dirname, '../../..')
+
+export async function makeLaptop(t: TestContext): Promise<Laptop> {
+  const home = mkdtempSync(join(tmpdir(), 'onebox-home-'))
+  t.after(() => rmSync(home, { recursive: true, force: true }))
+  const aws = await startAws(t)
+  const instance = await createInstance(t)
+  const cloud: Cloud = { refusals: {}, onChange() {} }
+  const bin = join(home, 'bin')
+  installPulumi(bin)
+  installSsh(bin)
+  linkTools(bin)
+  makeKey(home)
+  const env = {
+    HOME: home,
+    PATH: `${bin}:/usr/bin:/bin`,
+    NODE_COMPILE_CACHE: join(repository, 'dist/compile-cache'),
+    AWS_ENDPOINT_URL: aws.url,
+    AWS_ACCESS_KEY_ID: 'AKIAIOSFODNN7EXAMPLE',
+    AWS_SECRET_ACCESS_KEY: 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY',
+    AWS_EC2_METADATA_DISABLED: 'true',
+    CHECK_IP_URL: await serve(t, (_, response) => response.end('198.51.100.7\n')),
+    FAKE_CLOUD_URL: await startCloud(t, cloud, aws, instance),
+    FAKE_DATA: instance.dataDir,
+  }
+  const sshLog = join(home, 'ssh.log')
+  return {
+    home,
+    env,
+    aws,
+    instance,
+    cloud,
+    run: (script, ...args) => runIn(home, env, script, args),
+    get ssh() {
+      return existsSync(sshLog) ? readFileSync(sshLog, 'utf8').trim().split('\n') : []
+    },
+  }
+}
+
+function runIn(cwd: string, env: NodeJS.ProcessEnv, script: string, args: string[]) {
+  const file = join(repository, 'scripts', script)
+  return new Promise<Ended>((resolve) => {
+    const options = { cwd, env, timeout: timeoutMs }
+    execFile(process.execPath, [file, ...args], options, (failure, out, error) => {
+      resolve({ code: failure ? Number(failure.code ?? -1) : 0, out, error })
+    })
+  })
+}
+
+/** As `run`, but in a terminal, at which somebody types. */
+export async function inTerminal(
+  { home, env }: Laptop,
+  typed: string,
+  script: string,
+  ...args: string[]
+): Promise<Ended> {
+  const command = [process.execPath, join(repository, 'scripts', script), ...args].join(' ')
+  const child = spawn('script', ['--quiet', '--return', '--command', command, '/dev/null'], {
+    cwd: home,
+    env: { ...env, TERM: 'xterm' },
+    stdio: ['pipe', 'pipe', 'inherit'],
+    timeout: timeoutMs,
+  })
+  let out = ''
+  child.stdout.setEncoding('utf8').on('data', (text) => {
+    out += text
+    // Whatever is typed before a question is asked might be lost.
+    if (/( \[y\/N\]|go on:) $/.test(stripVTControlCharacters(out))) child.stdin.write(typed)
+  })
+  const [code] = await once(child, 'close')
+  return { code, out: stripVTControlCharacters(out).replaceAll('\r', ''), error: '' }
+}
+
+/** As `run`, but gives the process itself, to be killed half-way. */
+export function start({ env }: Laptop, script: string, ...args: string[]): ChildProcess {
+  const file = join(repository, 'scripts', script)
+  return spawn(process.execPath, [file, ...args], { env, stdio: 'ignore', detached: true })
+}
+
+/** What the program needs to build a release: Node and npm, as `npm run` has them in PATH. */
+function linkTools(bin: string) {
+  symlinkSync(process.execPath, join(bin, 'node'))
+  const npm = process.env.PATH?.split(':').map((folder) => join(folder, 'npm'))
+  for (const file of npm ?? []) {
+    try {
+      return symlinkSync(realpathSync(file), join(bin, 'npm'))
+    } catch {}
+  }
+}
+
+function makeKey(home: string) {
+  mkdirSync(join(home, '.ssh'))
+  const key = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGJ5IHRlc3Rz anna@laptop\n'
+  writeFileSync(join(home, '.ssh/id_ed25519.pub'), key)
+}
+
+/**
+ * An `ssh` that runs the command right here, with stand-ins for what the instance has, and with the
+ * instance's folder in place of /data. FAKE_SSH_CLOSED closes it, FAKE_SSH_CUT lets only so many
+ * bytes through.
+ */
+function installSsh(bin: string) {
+  const remote = join(dirname(bin), 'remote-bin')
+  mkdirSync(remote)
+  const ssh = `#!/bin/sh
+while [ "\${1#-}" != "$1" ]; do shift 2; done
+echo "$@" >>"$HOME/ssh.log"
+host=$1 && shift
+if [ -n "$FAKE_SSH_CLOSED" ]; then
+  echo "ssh: connect to host $host port 22: Connection timed out" >&2
+  exit 255
+fi
+PATH=${remote}:$PATH exec sh -c "$(echo "$*" | sed "s,/data/,$FAKE_DATA/,g")"
+`
+  const sudo = `#!/bin/sh
+if [ "$1" = -u ]; then shift 2; fi
+exec "$@"
+`
+  const onebox = `#!/bin/sh
+case $1 in
+  backup | restore) DATA_DIR=$FAKE_DATA exec "${process.execPath}" "${mainFile}" "$@" ;;
+  *) echo "onebox $*" ;;
+esac
+`
+  writeFileSync(join(bin, 'ssh'), ssh, { mode: 0o755 })
+  const cat = `#!/bin/sh
+exec head -c "\${FAKE_SSH_CUT:-1000000000}" "$@"
+`
+  const tee = `#!/bin/sh
+exec head -c "\${FAKE_SSH_CUT:-1000000000}" >"$1"
+`
+  const tools = { sudo, onebox, cat, tee }
+  for (const [name, text] of Object.entries(tools)) {
+    writeFileSync(join(remote, name), text, { mode: 0o755 })
+  }
+}
+
+/** What happens on AWS when the Pulumi CLI changes something there. */
+function startCloud(t: TestContext, cloud: Cloud, aws: FakeAws, instance: FakeInstance) {
+  const outputs = { 'aws:ec2/eip:Eip': { publicIp: instance.address } }
+  return serve(t, async (request, response) => {
+    if (request.method === 'GET') return response.end(JSON.stringify(outputs))
+    const { operation, resource } = JSON.parse(await text(request))
+    await cloud.onChange(operation, resource)
+    const refusal = cloud.refusals[resource.type]
+    if (refusal) return response.writeHead(400).end(refusal)
+    await follow(operation, resource, aws, instance)
+    response.end()
+  })
+}
+
+async function follow(
+  operation: string,
+  { type, name, inputs }: StoredResource,
+  aws: FakeAws,
+  instance: FakeInstance,
+) {
+  const isGone = operation.startsWith('delete')
+  if (type === 'aws:ebs/volume:Volume' && isGone) {
+    const { size, tags } = inputs
+    const snapshot = { id: 'snap-0123456789abcdef0', volumeGiB: size, bytes: 2 ** 30 }
+    aws.snapshots.push({ ...snapshot, at: new Date(), tags })
+  }
+  if (type !== 'aws:s3/bucketObjectv2:BucketObjectv2' || isGone) return
+  aws.objects.set(`${inputs.bucket}/${inputs.key}`, { at: new Date(), bytes: 812_345 })
+  if (name === 'desired') await instance.deploy(inputs.content)
+}

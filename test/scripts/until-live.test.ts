@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import test, { type TestContext } from 'node:test'
+import { NotLive, Rejected, untilLive } from '../../scripts/support/until-live.ts'
+import { serve } from './command.ts'
+
+const release = 'a'.repeat(64)
+const before = 'b'.repeat(64)
+const desired = 'd'.repeat(64)
+
+/** A site that answers each time the next of these, and the last for ever. */
+async function startSite(t: TestContext, ...healths: object[]) {
+  const url = await serve(t, (_: IncomingMessage, response: ServerResponse) => {
+    const health = healths.length > 1 ? healths.shift() : healths[0]
+    response.end(JSON.stringify(health))
+  })
+  return { url, release, desired }
+}
+
+function healthOf(deploy: object, ...releases: string[]) {
+  const workers = releases.map((id, worker) => ({
+    worker: `${worker}`,
+    release: id,
+    draining: false,
+  }))
+  return { status: 'ok', workers, deploy }
+}
+
+function collect() {
+  const lines: string[] = []
+  const live = { say: (text: string) => void lines.push(text.trim()), show() {}, end() {} }
+  return { lines, live }
+}
+
+test('every change on the way to live is a line, and all workers have to get there', async (t) => {
+  const wanted = await startSite(
+    t,
+    { ...healthOf({ status: 'live', desired: 'c'.repeat(64) }, before, before) },
+    healthOf({ status: 'waiting', desired, reason: 'S3 cannot be reached' }, before, before),
+    healthOf({ status: 'deploying', desired }, before, before),
+    healthOf({ status: 'live', desired }, release, before),
+    healthOf({ status: 'live', desired }, release, release),
+  )
+  const { lines, live } = collect()
+  await untilLive(wanted, { waitSeconds: 60, live })
+  assert.deepEqual(
+    lines.map((line) => line.replace(/^.*? s {2}/, '')),
+    [
+      'runs release bbbbbbbbbbbb, has not seen the new one',
+      'waiting, runs release bbbbbbbbbbbb: S3 cannot be reached',
+      'deploying, runs release bbbbbbbbbbbb',
+      'live, runs release aaaaaaaaaaaa, bbbbbbbbbbbb',
+      'live, runs release aaaaaaaaaaaa',
+    ],
+  )
+})
+
+test('what was rejected before does not count', async (t) => {
+  const wanted = await startSite(
+    t,
+    healthOf({ status: 'rejected', desired: 'c'.repeat(64), reason: 'long ago' }, before),
+    healthOf({ status: 'rejected', desired, reason: 'The canary does not answer' }, before),
+  )
+  const { lines, live } = collect()
+  await assert.rejects(untilLive(wanted, { waitSeconds: 60, live }), Rejected)
+  assert.match(lines.join(), /bbbbbbbbbbbb, has not seen the new one: long ago$/)
+})
+
+test('a draining worker, a failing one and another site are not live', async (t) => {
+  const drains = healthOf({ status: 'live', desired }, release)
+  for (const health of [
+    { ...drains, workers: drains.workers.map((worker) => ({ ...worker, draining: true })) },
+    { ...drains, status: 'failing', problem: 'The database cannot be used' },
+    { message: 'Welcome to nginx' },
+  ]) {
+    const { live } = collect()
+    const wanted = await startSite(t, health)
+    await assert.rejects(untilLive(wanted, { waitSeconds: 1, live }), NotLive)
+  }
+})
