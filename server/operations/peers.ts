@@ -1,4 +1,4 @@
-import { readdirSync, rmSync } from 'node:fs'
+import { readdirSync, renameSync, rmSync } from 'node:fs'
 import net from 'node:net'
 import { join } from 'node:path'
 import { json } from 'node:stream/consumers'
@@ -29,8 +29,10 @@ export function createPeers<State extends { worker: string; startedAt: number }>
     socket.on('error', () => {})
     socket.end(JSON.stringify(ownState()))
   })
-  rmSync(path, { force: true })
-  server.listen({ path, exclusive: true })
+  const unheard = `${path}.new`
+  for (const old of [path, unheard]) rmSync(old, { force: true })
+  // Whoever finds a socket that refuses takes its worker for dead, so it gets its name once it listens.
+  server.listen({ path: unheard, exclusive: true }, () => renameSync(unheard, path))
 
   let asking: Promise<State[]> | undefined
 
@@ -41,7 +43,10 @@ export function createPeers<State extends { worker: string; startedAt: number }>
       })
       return asking
     },
-    close: () => server.close(),
+    close() {
+      rmSync(path, { force: true })
+      server.close()
+    },
   }
 
   async function collect(): Promise<State[]> {
