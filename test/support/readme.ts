@@ -5,14 +5,14 @@ import { resolve } from 'node:path'
 const readmeFile = resolve(import.meta.dirname, '../../README.md')
 
 export interface Session {
-  /** The block as it stands in the README. */
+  /** The block as it stands on the page. */
   text: string
   commands: string[]
 }
 
 /** The console blocks of a chapter, each a session of commands and what they print. */
-export function sessionsOf(chapter: string): Session[] {
-  const [, rest = ''] = readFileSync(readmeFile, 'utf8').split(`\n## ${chapter}\n`)
+export function sessionsOf(chapter: string, file = readmeFile): Session[] {
+  const [, rest = ''] = readFileSync(file, 'utf8').split(`\n## ${chapter}\n`)
   const [text = ''] = rest.split('\n## ')
   return [...text.matchAll(/```console\n(.*?)```/gs)].map(([, block = '']) => ({
     text: block,
@@ -20,7 +20,7 @@ export function sessionsOf(chapter: string): Session[] {
   }))
 }
 
-/** Runs a session in one shell against a server, and gives it as the README would show it. */
+/** Runs a session in one shell against a server, and gives it as the page would show it. */
 export function replay({ commands }: Session, url: string): string {
   const script = commands.map((command) => `printf '%s\\n' ${quote(`$ ${command}`)}\n${command}\n`)
   const { host } = new URL(url)
