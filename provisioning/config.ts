@@ -27,6 +27,14 @@ export interface Config {
   alarmEmail: string
   /** 0 is no budget. */
   monthlyBudgetUsd: number
+  /** The workflow runs that may take each role of the pipeline; empty is no such role. */
+  previewSubject: string
+  releaseSubject: string
+  infrastructureSubject: string
+  /** Empty has one made. */
+  githubProviderArn: string
+  /** Where Pulumi keeps its state; empty is elsewhere than in S3. */
+  stateBucket: string
 }
 
 export type Architecture = keyof typeof smallestTypes
@@ -93,6 +101,21 @@ export const settings = {
   logLevel: choice('info', ['info', 'error']),
   alarmEmail: text('', /^[^\s@,]+@[^\s@,]+\.[^\s@,]+$/, 'be one e-mail address', 'you@example.com'),
   monthlyBudgetUsd: integer(0, 0, 1_000_000),
+  previewSubject: subject('pull_request'),
+  releaseSubject: subject('environment:dev'),
+  infrastructureSubject: subject('environment:dev'),
+  githubProviderArn: text(
+    '',
+    /^arn:aws:iam::\d{12}:oidc-provider\/token\.actions\.githubusercontent\.com$/,
+    "be the ARN of GitHub's identity provider in the account",
+    'arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com',
+  ),
+  stateBucket: text(
+    '',
+    /^[a-z\d][a-z\d.-]{1,61}[a-z\d]$/,
+    'be the name of an S3 bucket',
+    'my-state',
+  ),
   domain: {
     byDefault: '',
     rule: 'stay empty: HTTPS on a domain is not there yet',
@@ -127,6 +150,11 @@ export function readConfig({ project, stack, values, secrets }: Stack): Config {
     logLevel: read('logLevel'),
     alarmEmail: read('alarmEmail'),
     monthlyBudgetUsd: read('monthlyBudgetUsd'),
+    previewSubject: read('previewSubject'),
+    releaseSubject: read('releaseSubject'),
+    infrastructureSubject: read('infrastructureSubject'),
+    githubProviderArn: read('githubProviderArn'),
+    stateBucket: read('stateBucket'),
   }
   read('domain')
   assertSound(config, secrets)
@@ -197,6 +225,15 @@ function assertSound(config: Config, secrets: string[]) {
 function text(byDefault: string, pattern: RegExp, rule: string, example: string): Setting<string> {
   const parse = (text: string) => (text === '' ? text : matching(text, pattern))
   return { byDefault, rule, example, parse }
+}
+
+/**
+ * Whole, as GitHub builds it with or without ids, and compared whole: a pattern lets strangers in.
+ * https://docs.github.com/en/actions/concepts/security/openid-connect
+ */
+function subject(run: string): Setting<string> {
+  const rule = 'be the whole subject of a kind of workflow run, with no * or ? in it'
+  return text('', /^[^\s:*?]+:[^\s*?]+$/, rule, `repo:you@1234/onebox@5678:${run}`)
 }
 
 function choice<Choice extends string>(byDefault: Choice, choices: Choice[]): Setting<Choice> {

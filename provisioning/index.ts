@@ -7,6 +7,7 @@ import { createInstance } from './instance.ts'
 import { describeMachine } from './machine.ts'
 import { createNetwork } from './network.ts'
 import { createPermissions } from './permissions.ts'
+import { createPipeline } from './pipeline.ts'
 import { createReleases } from './releases.ts'
 import { readStack } from './stack.ts'
 import { tagEverything } from './tags.ts'
@@ -23,6 +24,7 @@ const releases = createReleases(config, archives, environment)
 const permissions = createPermissions(releases, network)
 const server = createInstance(config, { machine, network, dataVolume, releases, permissions })
 createAlarms(config, machine, server)
+const roles = createPipeline(config, releases)
 
 export const ip = server.ip
 export const url = pulumi.interpolate`http://${ip}`
@@ -35,3 +37,4 @@ export const region = config.region
 export const bucket = releases.bucket.bucket
 export const instanceId = server.instance.id
 export const volumeId = dataVolume.id
+export const pipelineRoles = roles

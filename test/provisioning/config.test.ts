@@ -38,6 +38,11 @@ test('nothing but the region needs to be set', () => {
     logLevel: 'info',
     alarmEmail: '',
     monthlyBudgetUsd: 0,
+    previewSubject: '',
+    releaseSubject: '',
+    infrastructureSubject: '',
+    githubProviderArn: '',
+    stateBucket: '',
   })
 })
 
@@ -91,6 +96,27 @@ const refused: [name: string, value: string, message: RegExp][] = [
   ['alarmEmail', 'anna', /must be one e-mail address, got "anna"/],
   ['alarmEmail', 'a@b.example,c@d.example', /must be one e-mail address/],
   ['monthlyBudgetUsd', '9.99', /must be an integer/],
+  [
+    'previewSubject',
+    '*',
+    /must be the whole subject of .* run, with no \* or \? in it, got "\*": .* repo:you@.*:pull_request$/,
+  ],
+  ['releaseSubject', 'repo:you@1234/onebox@5678:*', /must be the whole subject/],
+  [
+    'infrastructureSubject',
+    'you/onebox',
+    /must be the whole subject .* repo:you@\S+:environment:dev$/,
+  ],
+  [
+    'githubProviderArn',
+    'arn:aws:iam::123456789012:oidc-provider/example.com',
+    /must be the ARN of GitHub's identity provider/,
+  ],
+  [
+    'stateBucket',
+    's3://my-state',
+    /must be the name of an S3 bucket, got "s3:\/\/my-state": .* my-state$/,
+  ],
   [
     'domain',
     'example.com',

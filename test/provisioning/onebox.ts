@@ -5,6 +5,13 @@ import { type Properties, type Resource, type Run, runProgram } from '../support
 export const publicKey = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGJ5IHRlc3Rz'
 export const madeToken = 'MadeAtFirstMadeAtFirstMadeAtFirstMadeAtF'
 
+/** As GitHub writes them for a repository with ids, by the role that is for them. */
+export const pipelineSubjects = {
+  preview: 'repo:you@1234/onebox@5678:pull_request',
+  release: 'repo:you@1234/onebox@5678:environment:dev',
+  infrastructure: 'repo:you@1234/onebox@5678:environment:dev-infrastructure',
+}
+
 export interface Wish {
   stack?: string
   /** By short name; each as text, as Pulumi has it. */
@@ -93,6 +100,11 @@ function answer(question: string, wish: Wish): Properties {
 /** The text that the instance is to do as told by. */
 export function desiredOf({ one }: Onebox): string {
   return one('s3.BucketObjectv2', 'desired').inputs.content
+}
+
+/** What a role may do. */
+export function statementsOf({ one }: Onebox, role: string): Properties[] {
+  return one('iam.RolePolicy', role).inputs.policy.Statement
 }
 
 /** The gzipped user data. */

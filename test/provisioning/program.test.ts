@@ -9,6 +9,7 @@ import { readDocument } from './documents.ts'
 import {
   desiredOf,
   madeToken,
+  pipelineSubjects,
   publicKey,
   runOnebox,
   shortType,
@@ -24,6 +25,10 @@ const everything = {
   sshFrom: '198.51.100.7, 10.0.0.0/8',
   alarmEmail: 'anna@example.com',
   monthlyBudgetUsd: '10',
+  previewSubject: pipelineSubjects.preview,
+  releaseSubject: pipelineSubjects.release,
+  infrastructureSubject: pipelineSubjects.infrastructure,
+  stateBucket: 'my-state',
 }
 const plain = await runOnebox()
 const full = await runOnebox({ settings: everything })
@@ -199,6 +204,7 @@ test('the outputs are all that whoever comes next needs', () => {
     desired: hash('sha256', desired),
     instanceId: 'i-0123456789abcdef0',
     ip: '203.0.113.10',
+    pipelineRoles: {},
     region: 'eu-central-1',
     release,
     runtime,

@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict'
 import { gunzipSync } from 'node:zlib'
 import type { Resource } from '../support/engine.ts'
-import { desiredOf, madeToken, type Onebox, userDataOf } from './onebox.ts'
+import {
+  desiredOf,
+  madeToken,
+  type Onebox,
+  pipelineSubjects,
+  statementsOf,
+  userDataOf,
+} from './onebox.ts'
 
 interface SecurityPromise {
   sentence: string
@@ -119,7 +126,7 @@ export const promises: SecurityPromise[] = [
     rules: ['CKV_AWS_62', 'CKV_AWS_63', 'CKV_AWS_355', 'CKV2_AWS_41'],
     check: ({ one, all }) => {
       const bucket = 'arn:aws:s3:::onebox-dev-releases-1a2b3c4'
-      const { policy, role } = one('iam.RolePolicy').inputs
+      const { policy, role } = one('iam.RolePolicy', 'server').inputs
       assert.deepEqual(policy, {
         Version: '2012-10-17',
         Statement: [
@@ -142,7 +149,8 @@ export const promises: SecurityPromise[] = [
     sentence: 'Each role can be taken by the one service that it is for',
     rules: ['CKV_AWS_60', 'CKV_AWS_61'],
     check: ({ all }) => {
-      const takers = all('iam.Role').map(({ name, inputs }) => {
+      const roles = all('iam.Role').filter(({ name }) => !name.startsWith('pipeline-'))
+      const takers = roles.map(({ name, inputs }) => {
         const [{ Principal, Action }, ...more] = inputs.assumeRolePolicy.Statement
         assert.deepEqual([more, Action], [[], 'sts:AssumeRole'])
         return [name, Principal]
@@ -150,6 +158,46 @@ export const promises: SecurityPromise[] = [
       assert.deepEqual(Object.fromEntries(takers), {
         server: { Service: 'ec2.amazonaws.com' },
         snapshots: { Service: 'dlm.amazonaws.com' },
+      })
+    },
+  },
+  {
+    sentence: 'A role of the pipeline can be taken by the workflow runs of one subject alone',
+    rules: ['CKV_AWS_358'],
+    check: ({ one }) => {
+      const { inputs } = one('iam.OpenIdConnectProvider')
+      assert.equal(inputs.url, 'https://token.actions.githubusercontent.com')
+      assert.deepEqual(inputs.clientIdLists, ['sts.amazonaws.com'])
+      for (const [name, subject] of Object.entries(pipelineSubjects)) {
+        const { assumeRolePolicy } = one('iam.Role', `pipeline-${name}`).inputs
+        const [{ Principal, Action, Condition }, ...others] = assumeRolePolicy.Statement
+        assert.deepEqual([others, Action], [[], 'sts:AssumeRoleWithWebIdentity'])
+        assert.match(Principal.Federated, /openIdConnectProvider:OpenIdConnectProvider:github$/)
+        assert.deepEqual(Condition, {
+          StringEquals: {
+            'token.actions.githubusercontent.com:aud': 'sts.amazonaws.com',
+            'token.actions.githubusercontent.com:sub': subject,
+          },
+        })
+      }
+    },
+  },
+  {
+    sentence: 'No role of the pipeline can change who may do what',
+    rules: ['CKV_AWS_286', 'CKV_AWS_289'],
+    check: (stack) => {
+      for (const name of Object.keys(pipelineSubjects)) {
+        const statements = statementsOf(stack, `pipeline-${name}`)
+        const actions = statements.flatMap(({ Action }) => Action as string[])
+        const iam = actions.filter((action) => /^(iam|sts|organizations):|^\*/.test(action))
+        assert.deepEqual(iam, name === 'infrastructure' ? ['iam:PassRole'] : [], name)
+      }
+      const pass = statementsOf(stack, 'pipeline-infrastructure').find(({ Action }) =>
+        Action.includes('iam:PassRole'),
+      )
+      assert.equal(pass?.Resource, 'arn:aws:iam::*:role/onebox-dev-*')
+      assert.deepEqual(pass?.Condition, {
+        StringEquals: { 'iam:PassedToService': ['ec2.amazonaws.com', 'dlm.amazonaws.com'] },
       })
     },
   },
@@ -250,6 +298,12 @@ export const waivers: { rules: string[]; wanted: string; reason: string }[] = [
     rules: ['CKV2_AWS_9'],
     wanted: 'the data volume in a plan of AWS Backup',
     reason: 'Data Lifecycle Manager makes its daily snapshots, for less.',
+  },
+  {
+    rules: ['CKV_AWS_290'],
+    wanted: 'names for everything that the pipeline’s infrastructure role may write',
+    reason:
+      'EC2 has no names to go by. The role is held to its region, and to its stack’s tags where machines and disks are changed or deleted.',
   },
 ]
 

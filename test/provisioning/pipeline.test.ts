@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import { pipelineSubjects, runOnebox, statementsOf } from './onebox.ts'
+
+const { preview, release, infrastructure } = pipelineSubjects
+const providerArn = 'arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com'
+const bucket = 'arn:aws:s3:::onebox-dev-releases-1a2b3c4'
+const stateFiles = [
+  'arn:aws:s3:::my-state/.pulumi/*/onebox/dev.*',
+  'arn:aws:s3:::my-state/.pulumi/*/onebox/dev/*',
+]
+
+const plain = await runOnebox()
+const stack = await runOnebox({
+  settings: {
+    previewSubject: preview,
+    releaseSubject: release,
+    infrastructureSubject: infrastructure,
+    stateBucket: 'my-state',
+  },
+})
+const sharing = await runOnebox({
+  settings: { previewSubject: preview, githubProviderArn: providerArn },
+})
+
+test('without a subject there is nothing of the pipeline', () => {
+  assert.deepEqual(plain.all('iam.OpenIdConnectProvider'), [])
+  assert.deepEqual(plain.all('iam.Role').filter(isOfPipeline), [])
+  assert.deepEqual(plain.outputs.pipelineRoles, {})
+})
+
+test('the pipeline adds its roles, and changes nothing else', () => {
+  const added = stack.resources.filter(({ urn }) => !plain.resources.some((one) => one.urn === urn))
+  assert.deepEqual(new Set(added.map(({ name }) => name)), new Set(['github', ...roleNames()]))
+  for (const resource of plain.resources) {
+    assert.deepEqual(
+      stack.resources.find(({ urn }) => urn === resource.urn),
+      resource,
+    )
+  }
+})
+
+test('the roles are told by name', () => {
+  assert.deepEqual(stack.outputs.pipelineRoles, {
+    preview: 'arn:aws:aws:iam/role:Role:pipeline-preview',
+    release: 'arn:aws:aws:iam/role:Role:pipeline-release',
+    infrastructure: 'arn:aws:aws:iam/role:Role:pipeline-infrastructure',
+  })
+})
+
+test('one subject makes one role, and the account’s own provider is used where it is named', () => {
+  const roles = sharing.all('iam.Role').filter(isOfPipeline)
+  const trusted = roles.map(({ name, inputs }) => [name, inputs.assumeRolePolicy.Statement])
+  assert.equal(trusted.length, 1)
+  assert.match(
+    JSON.stringify(trusted),
+    new RegExp(`pipeline-preview.*"Federated":"${providerArn}"`),
+  )
+  assert.deepEqual(sharing.all('iam.OpenIdConnectProvider'), [])
+  assert.doesNotMatch(JSON.stringify(statementsOf(sharing, 'pipeline-preview')), /\.pulumi/)
+})
+
+test('the preview role reads, and nothing else', () => {
+  assert.deepEqual(granted('preview'), {
+    'ec2:DescribeInstanceTypeOfferings': ['*'],
+    'ec2:DescribeInstanceTypes': ['*'],
+    's3:GetObject': [`${bucket}/*`, 'arn:aws:s3:::my-state/.pulumi/meta.yaml', ...stateFiles],
+    's3:GetObjectTagging': [`${bucket}/*`],
+    's3:ListBucket': [bucket, 'arn:aws:s3:::my-state'],
+    'ssm:GetParameter': ['arn:aws:ssm:eu-central-1::parameter/aws/service/debian/*'],
+  })
+})
+
+test('the release role also writes archives, desired.json and the stack’s state', () => {
+  const { 'ec2:GetConsoleOutput': _, ...more } = without(granted('release'), granted('preview'))
+  const objects = [`${bucket}/desired.json`, `${bucket}/releases/*`, `${bucket}/runtimes/*`]
+  assert.deepEqual(more, {
+    's3:PutObject': [...objects, ...stateFiles],
+    's3:PutObjectTagging': objects,
+    's3:DeleteObject': stateFiles,
+  })
+})
+
+test('the infrastructure role changes machines and disks of its own stack alone', () => {
+  const dangerous = /^ec2:(\*|Terminate|Stop|Detach|Delete|Modify|\*Instance|\*Volume)/
+  const statements = statementsOf(stack, 'pipeline-infrastructure').filter(({ Action }) =>
+    Action.some((action: string) => /Instance|Volume/.test(action) && dangerous.test(action)),
+  )
+  assert.equal(statements.length, 1)
+  assert.deepEqual(statements[0]?.Condition, {
+    StringEquals: { 'aws:ResourceTag/Project': 'onebox', 'aws:ResourceTag/Stack': 'dev' },
+  })
+})
+
+test('what the infrastructure role may do everywhere is held to the region, or cannot be', () => {
+  const unbounded = statementsOf(stack, 'pipeline-infrastructure')
+    .filter(({ Resource, Condition }) => Resource === '*' && Condition === undefined)
+    .flatMap(({ Action }) => Action)
+    .filter((action) => !/^ec2:Describe/.test(action))
+  assert.deepEqual(unbounded, ['route53:*HealthCheck*', 'route53:*TagsForResource'])
+})
+
+function isOfPipeline({ name }: { name: string }): boolean {
+  return name.startsWith('pipeline-')
+}
+
+function roleNames(): string[] {
+  return Object.keys(pipelineSubjects).map((name) => `pipeline-${name}`)
+}
+
+/** What a role may do, action by action. */
+function granted(role: string): Record<string, string[]> {
+  const grants: Record<string, string[]> = {}
+  for (const { Action, Resource } of statementsOf(stack, `pipeline-${role}`)) {
+    for (const action of Action) grants[action] = [...(grants[action] ?? []), Resource].flat()
+  }
+  return grants
+}
+
+function without(grants: Record<string, string[]>, others: Record<string, string[]>) {
+  return Object.fromEntries(Object.entries(grants).filter(([action]) => !(action in others)))
+}
