@@ -18,7 +18,7 @@ p { margin: 0; }
 .silent #verdict { color: var(--bad); }
 .silent #verdict::before { content: '✕ '; }
 .silent main { opacity: .6; }
-[role=status] { display: flex; flex-wrap: wrap; gap: 0 1rem; }
+[role=status] { flex: 1 20rem; display: flex; flex-wrap: wrap; gap: 0 1rem; }
 main { display: grid; gap: 1.25rem; }
 form, figure, section { margin: 0; padding: .875rem 1rem; border: 1px solid var(--line); border-radius: .75rem; background: var(--card); min-width: 0; }
 .charts, .panels { display: grid; gap: 1.25rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 21rem), 1fr)); }
