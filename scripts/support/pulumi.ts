@@ -33,7 +33,7 @@ export async function selectStack(name: string): Promise<Stack> {
 
 /** The stack of that name, made where there is none, as is the CLI where `installCli` says so. */
 export async function openStack(name: string, installCli: boolean): Promise<Stack> {
-  const pulumiCommand = (await findCli()) ?? (await installPulumi(installCli))
+  const pulumiCommand = await ensureCli(installCli)
   const envVars = backendEnvironment(name)
   if (envVars.PULUMI_BACKEND_URL) sayWhereStateIs(envVars)
   try {
@@ -42,6 +42,11 @@ export async function openStack(name: string, installCli: boolean): Promise<Stac
   } catch (error) {
     throw explainPulumi(error)
   }
+}
+
+/** @throws {Error} where there is none, and nobody wants it installed */
+export async function ensureCli(installCli: boolean): Promise<PulumiCommand> {
+  return (await findCli()) ?? installPulumi(installCli)
 }
 
 /** @throws {Error} where there is none */
