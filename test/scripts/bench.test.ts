@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { parseCoreList } from '../../scripts/bench/cores.ts'
 import { movieAt, shuffled } from '../../scripts/bench/movies.ts'
 import { isWholeRun, parseOptions } from '../../scripts/bench/options.ts'
 import { goals } from '../../scripts/bench/report/goals.ts'
+import { drawHistory, entryOf } from '../../scripts/bench/report/history.ts'
 import { drawPlot } from '../../scripts/bench/report/plot.ts'
-import { rateOf } from '../../scripts/bench/report/results.ts'
+import { type Report, rateOf } from '../../scripts/bench/report/results.ts'
 import { median, percentile } from '../../scripts/bench/report/statistics.ts'
 import { table } from '../../scripts/bench/report/table.ts'
 import { alternate } from '../../scripts/bench/rounds.ts'
@@ -80,4 +82,18 @@ test('the plot is drawn from what there is, light and dark, with names escaped',
   assert.match(svg, /prefers-color-scheme: dark/)
   assert.match(svg, /&lt;peer&gt;/)
   assert.doesNotMatch(svg, /NaN|Infinity|undefined|A & B/)
+})
+
+test('the history has a line for each figure, and takes whole benchmarks only', () => {
+  const file = new URL('../../docs/benchmark.json', import.meta.url)
+  const report: Report = JSON.parse(readFileSync(file, 'utf8'))
+  const first = entryOf(report)
+  const last = { ...first, date: '2027-01-01T00:00:00Z' }
+  for (const entries of [[first], [first, last]]) {
+    const svg = drawHistory(entries)
+    for (const title of Object.keys(first.figures)) assert.ok(svg.includes(title), title)
+    assert.doesNotMatch(svg, /NaN|Infinity|undefined|null/)
+  }
+  assert.equal(first.figures['GET /, requests/s']?.length, 2)
+  assert.throws(() => entryOf({ ...report, results: {} }), /takes whole benchmarks only: npm run/)
 })

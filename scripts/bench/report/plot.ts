@@ -3,10 +3,10 @@ import type { Report } from './results.ts'
 import { circle, line, rectangle, text } from './svg.ts'
 
 const width = 1000
-const margin = 28
+export const margin = 28
 const gap = 40
-const panelWidth = (width - 2 * margin - gap) / 2
-const headHeight = 84
+export const panelWidth = (width - 2 * margin - gap) / 2
+export const headHeight = 84
 const titleHeight = 58
 const rowHeight = 26
 const labelWidth = 108
@@ -37,13 +37,13 @@ export function drawPlot(report: Report): string {
     top += Math.max(...row.map(panelHeight)) + margin
     return content.join('\n')
   })
-  return [opening(top), drawHead(report), ...body, '</svg>', ''].join('\n')
+  const label = 'onebox and its peers: the benchmark'
+  return [opening(top, label), drawHead(report), ...body, '</svg>', ''].join('\n')
 }
 
-function opening(height: number): string {
+export function opening(height: number, label: string): string {
   const size = `width="${width}" height="${height}" viewBox="0 0 ${width} ${height}"`
-  const label = 'role="img" aria-label="onebox and its peers: the benchmark"'
-  const start = `<svg xmlns="http://www.w3.org/2000/svg" ${size} ${label}>`
+  const start = `<svg xmlns="http://www.w3.org/2000/svg" ${size} role="img" aria-label="${label}">`
   return [start, `<style>${style}\n</style>`, rectangle('paper', 0, 0, width, height)].join('\n')
 }
 
@@ -114,6 +114,6 @@ function panelHeight(panel: Panel): number {
   return titleHeight + rows * rowHeight
 }
 
-function columnLeft(column: number): number {
+export function columnLeft(column: number): number {
   return margin + column * (panelWidth + gap)
 }

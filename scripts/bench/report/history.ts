@@ -1,0 +1,108 @@
+import { columnLeft, headHeight, margin, opening, panelWidth } from './plot.ts'
+import { type Rate, type Report, rateNamed } from './results.ts'
+import { circle, line, text } from './svg.ts'
+
+/** What is kept of a benchmark. */
+export interface Entry {
+  date: string
+  /** The id of the release. */
+  release: string
+  cpu: string
+  /** Of onebox, and of bare node:http beside it where that tells how fast the machine was that day. */
+  figures: Record<string, [onebox: number, nodeHttp?: number]>
+}
+
+const height = 200
+const titleHeight = 58
+const axisHeight = 24
+
+/** @throws {Error} where the benchmark has left something out */
+export function entryOf({ date, machine, versions, results }: Report): Entry {
+  const { get, put, putSlow, latency, memory } = results
+  if (!get || !put || !putSlow || !latency || !memory) {
+    throw new Error('The history takes whole benchmarks only: npm run bench, without --only')
+  }
+  return {
+    date,
+    release: versions.find(isOnebox)?.version ?? '',
+    cpu: machine.cpu,
+    figures: {
+      'GET /, requests/s': both(get),
+      'Durable PUT /, requests/s': both(put),
+      'The same with 2 ms added to each fsync': both(putSlow),
+      'p99 of GET / while PUTs saturate, ms': [latency.find(isOnebox)?.loadedP99 ?? Number.NaN],
+      'Memory of a worker at its peak, MB': [memory.find(isOnebox)?.peakMb ?? Number.NaN],
+    },
+  }
+}
+
+function both(rates: Rate[]): [number, number] {
+  return [rateNamed(rates, 'onebox'), rateNamed(rates, 'node:http')]
+}
+
+function isOnebox({ name }: { name: string }): boolean {
+  return name === 'onebox'
+}
+
+/** A panel for each figure, from the first benchmark at its left edge to the last at its right. */
+export function drawHistory(entries: Entry[]): string {
+  const titles = Object.keys(entries.at(-1)?.figures ?? {})
+  const rows = Math.ceil(titles.length / 2)
+  const panels = titles.map((title, index) => {
+    return drawPanel(
+      title,
+      entries,
+      columnLeft(index % 2),
+      headHeight + Math.floor(index / 2) * height,
+    )
+  })
+  const head = [
+    text('head', margin, 38, 'onebox over time'),
+    text('muted', margin, 60, `${entries.length} benchmarks · onebox in blue, node:http in grey`),
+  ]
+  const label = 'onebox over time: every benchmark'
+  return [opening(headHeight + rows * height, label), ...head, ...panels, '</svg>', ''].join('\n')
+}
+
+function drawPanel(title: string, entries: Entry[], left: number, top: number): string {
+  const bottom = top + height - margin - axisHeight
+  const times = entries.map(({ date }) => Date.parse(date))
+  const [first = 0, last = 0] = [times[0], times.at(-1)]
+  const most = Math.max(...entries.flatMap(({ figures }) => figures[title] ?? []))
+  const space = bottom - top - titleHeight
+  return [
+    text('title', left, top + 18, title),
+    text('muted', left, top + 38, describe(entries.at(-1)?.figures[title])),
+    line('grid', left, bottom, left + panelWidth, bottom),
+    text('muted', left, bottom + 18, dayOf(entries[0])),
+    text('muted', left + panelWidth, bottom + 18, dayOf(entries.at(-1)), 'end'),
+    ...drawLine(1, ''),
+    ...drawLine(0, ' ours'),
+  ].join('\n')
+
+  function drawLine(of: 0 | 1, mark: string): string[] {
+    const points = entries.flatMap(({ figures }, index) => {
+      const value = figures[title]?.[of]
+      return value === undefined ? [] : [placeOf(times[index] as number, value)]
+    })
+    return points.flatMap(({ x, y }, index) => {
+      const before = points[index - 1]
+      const dot = circle(`bar${mark}`, x, y, 3)
+      return before ? [line(`link${mark}`, before.x, before.y, x, y), dot] : [dot]
+    })
+  }
+
+  function placeOf(time: number, value: number) {
+    const share = last > first ? (time - first) / (last - first) : 1
+    return { x: left + share * panelWidth, y: bottom - (value / most) * space }
+  }
+}
+
+function describe([onebox, nodeHttp]: (number | undefined)[] = []): string {
+  const beside = nodeHttp === undefined ? '' : `, node:http ${nodeHttp.toLocaleString('en-US')}`
+  return `Last: ${onebox?.toLocaleString('en-US')}${beside}`
+}
+
+function dayOf(entry: Entry | undefined): string {
+  return entry?.date.slice(0, 10) ?? ''
+}
