@@ -81,6 +81,35 @@ test('the life of a stack', async (t) => {
     },
   )
 
+  await t.test(
+    'preview tells people and workflows what would change, and changes nothing',
+    async () => {
+      const files = {
+        GITHUB_OUTPUT: join(home, 'output'),
+        GITHUB_STEP_SUMMARY: join(home, 'summary'),
+      }
+      Object.assign(laptop.env, files)
+      const quiet = await laptop.run('preview.ts', '--github')
+      tell('preview', quiet)
+      assert.match(quiet.out, /^→ Looking at what would change in stack dev\n {2}nothing\n$/)
+      await laptop.run('pulumi.ts', 'config', 'set', 'instanceType', 't4g.small')
+      const before = stateOf(laptop)
+      const ended = await laptop.run('preview.ts', '--github')
+      assert.equal(ended.error, '')
+      assert.match(ended.out, /^ {2}update ec2\.Instance server-arm64$/m)
+      assert.deepEqual(stateOf(laptop), before)
+      await laptop.run('pulumi.ts', 'config', 'rm', 'onebox:instanceType')
+      const output = readFileSync(files.GITHUB_OUTPUT, 'utf8')
+      assert.deepEqual(output.match(/^role=.*$/gm), ['role=release', 'role=infrastructure'])
+      const summary = readFileSync(files.GITHUB_STEP_SUMMARY, 'utf8')
+      assert.match(summary, /^Nothing would change.*\| update \| ec2\.Instance server-arm64 \|$/ms)
+      assertFailure(
+        await laptop.run('preview.ts', '--stack', 'prod'),
+        line('There is no stack prod yet: npm run up -- --stack prod makes it'),
+      )
+    },
+  )
+
   await t.test('status tells what runs, to people and to programs', async () => {
     const ended = await laptop.run('status.ts')
     tell('status', ended)
