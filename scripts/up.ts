@@ -37,6 +37,7 @@ goes on from there.
   --ssh            opens SSH for the address of this machine
   --latest         ends a rollback: the release in this folder again
   --restore SNAP   makes a new stack's data volume from a snapshot
+  --new-instance   another instance in place of this one, to which data and address move
   --wait SECONDS   how long the site may take to come up (default 900)
   --install-cli    installs the Pulumi CLI where there is none
   --yes            asks nothing
@@ -54,10 +55,11 @@ async function main() {
   const stack = await openStack(options.stack, options['install-cli'])
   const before = await readOutputs(stack)
   const config = await prepare(stack, before, options)
-  await agree(stack, config, options.yes)
+  const replace = options['new-instance'] && before.instanceId ? [instanceUrn(stack, config)] : []
+  await agree(stack, config, { ...options, replace })
 
   step(`Applying stack ${stack.name}`)
-  await apply(stack, 'up')
+  await apply(stack, 'up', { replace })
   const outputs = await requireOutputs(stack)
   if (config.writeToken === '' && outputs.writeToken !== before.writeToken)
     showToken(stack, outputs)
@@ -80,6 +82,7 @@ function parseOptions() {
       latest: { type: 'boolean', default: false },
       restore: { type: 'string' },
       wait: { type: 'string', default: '900' },
+      'new-instance': { type: 'boolean', default: false },
       'install-cli': { type: 'boolean', default: false },
       yes: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
@@ -141,12 +144,20 @@ async function settleSnapshot(
   if (snapshot && !volumeId) step(`The data volume will be made from ${snapshot}`)
 }
 
+function instanceUrn({ name }: Stack, { project, architecture }: Config): string {
+  return `urn:pulumi:${name}::${project}::aws:ec2/instance:Instance::server-${architecture}`
+}
+
 /** @throws {Error} unless a person has seen what it costs and what changes, or has said yes before */
-async function agree(stack: Stack, config: Config, yes: boolean) {
+async function agree(
+  stack: Stack,
+  config: Config,
+  { yes, replace }: { yes: boolean; replace: string[] },
+) {
   step(tellCost(config))
   if (yes || !isSomebodyThere()) return assertConfirmed('Go on?', { yes })
   step('Looking at what would change')
-  const changes = await preview(stack)
+  const changes = await preview(stack, { replace })
   tellChanges(changes)
   await assertConfirmed('Go on?', { yes })
 }

@@ -17,25 +17,30 @@ export interface Change {
   what: string
 }
 
+export interface Scope {
+  /** URNs of what is to be made anew even if nothing about it has changed. */
+  replace?: string[]
+}
+
 /**
  * Brings AWS in line with the program, or takes everything away, with a line for each thing done.
  * @throws {Error} one line with what Pulumi or AWS says, and how to go on
  */
-export async function apply(stack: Stack, operation: 'up' | 'destroy') {
+export async function apply(stack: Stack, operation: 'up' | 'destroy', scope: Scope = {}) {
   try {
-    await applyOnce(stack, operation)
+    await applyOnce(stack, operation, scope)
   } catch (error) {
     if (!(error instanceof ConcurrentUpdateError)) throw error
     await releaseLock(stack, error.message)
-    await applyOnce(stack, operation)
+    await applyOnce(stack, operation, scope)
   }
 }
 
-async function applyOnce(stack: Stack, operation: 'up' | 'destroy') {
+async function applyOnce(stack: Stack, operation: 'up' | 'destroy', scope: Scope) {
   const progress = followResources()
   const interruption = passInterruptionOn()
   try {
-    await stack[operation]({ onEvent: progress.hear, signal: interruption.signal })
+    await stack[operation]({ ...scope, onEvent: progress.hear, signal: interruption.signal })
   } catch (error) {
     if (error instanceof ConcurrentUpdateError) throw error
     const again = `npm run ${operation} -- --stack ${stack.name}`
@@ -100,11 +105,12 @@ function isRunning(pid: number): boolean {
 }
 
 /** What an update would do. */
-export async function preview(stack: Stack): Promise<Change[]> {
+export async function preview(stack: Stack, scope: Scope = {}): Promise<Change[]> {
   const changes: Change[] = []
   const errors: string[] = []
   try {
     await stack.preview({
+      ...scope,
       onEvent(event) {
         const { metadata } = event.resourcePreEvent ?? {}
         if (metadata && isChange(metadata)) changes.push(changeOf(metadata))

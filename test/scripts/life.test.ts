@@ -168,6 +168,15 @@ test('the life of a stack', async (t) => {
     await instance.restart()
   })
 
+  await t.test('up --new-instance replaces the instance and nothing else', async () => {
+    const ended = await laptop.run('up.ts', '--new-instance', '--yes')
+    tell('up, new instance', ended)
+    assert.equal(ended.error, '')
+    assert.match(ended.out, /^✓ created the next ec2\.Instance server-arm64 /m)
+    assert.match(ended.out, /^✓ deleted the old ec2\.Instance server-arm64 /m)
+    assert.doesNotMatch(ended.out, /ebs\.Volume|ec2\.Eip /)
+  })
+
   await t.test('releases lists what can be gone back to', async () => {
     addEarlierRelease(laptop)
     const ended = await laptop.run('releases.ts')

@@ -1,4 +1,5 @@
 // Stands in for the Pulumi CLI, see install.ts.
+import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import type { OpType } from '@pulumi/pulumi/automation/index.js'
 import type { EventLog } from './event-log.ts'
@@ -16,6 +17,7 @@ const { positionals, values } = parseArgs({
     color: { type: 'string' },
     'page-size': { type: 'string' },
     page: { type: 'string' },
+    replace: { type: 'string', multiple: true },
   },
 })
 
@@ -89,7 +91,8 @@ function showConfig(backend: Backend) {
   return readState(backend).config
 }
 
-function setConfig(backend: Backend, [name = '', value = '']: string[]) {
+function setConfig(backend: Backend, [name = '', given]: string[]) {
+  const value = given ?? readFileSync(0, 'utf8').trim()
   const key = name.includes(':') ? name : `onebox:${name}`
   const secret = values.secret === true
   change(backend, (state) => Object.assign(state.config, { [key]: { value, secret } }))
@@ -132,7 +135,8 @@ async function update(backend: Backend, kind: 'preview' | 'up' | 'destroy') {
 async function planFor(kind: string, state: State): Promise<Plan> {
   if (kind !== 'destroy') {
     const { makePlan } = await import('./plan.ts')
-    return makePlan(process.cwd(), stackName(), state, await cloudOutputs())
+    const replace = (values.replace ?? []) as string[]
+    return makePlan(process.cwd(), stackName(), state, { cloud: await cloudOutputs(), replace })
   }
   const steps = state.resources
     .toReversed()

@@ -27,12 +27,18 @@ const replacing: Record<string, string[]> = {
   'aws:s3/bucketObjectv2:BucketObjectv2': ['key', 'bucket'],
 }
 
+interface Given {
+  cloud: CloudOutputs
+  /** URNs of what is to be made anew in any case. */
+  replace: string[]
+}
+
 /** Runs the program of a folder and compares what it wants with what there is. */
 export async function makePlan(
   dir: string,
   stack: string,
   state: State,
-  cloud: CloudOutputs,
+  given: Given,
 ): Promise<Plan> {
   const steps: Step[] = []
   const settings = Object.entries(state.config)
@@ -50,17 +56,23 @@ export async function makePlan(
   return { ...run, steps: [...steps, ...deletions] }
 
   function add(resource: Resource): Properties {
-    const step = planStep(resource, stack, state, cloud)
+    const step = planStep(resource, stack, state, given)
     steps.push(step)
     return { ...step.resource.outputs, id: step.resource.id }
   }
 }
 
-function planStep(resource: Resource, stack: string, state: State, cloud: CloudOutputs): Step {
+function planStep(
+  resource: Resource,
+  stack: string,
+  state: State,
+  { cloud, replace }: Given,
+): Step {
   const { type, name, urn, options } = resource
   const known = state.resources.find((each) => each.urn === urn)
   const inputs = withIgnored(resource, known)
-  const operation = operationFor(type, inputs, known)
+  const isForced = known !== undefined && replace.includes(urn)
+  const operation = isForced ? 'replace' : operationFor(type, inputs, known)
   const isNew = operation === 'create' || operation === 'replace'
   const made = isNew || !known ? make(resource, stack) : known
   const outputs = { ...made.outputs, ...cloud[type] }
