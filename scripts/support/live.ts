@@ -51,6 +51,6 @@ export function createLive(out: Out = process.stdout): Live {
   }
 
   function standing(): string {
-    return `${duration((performance.now() - startedAt) / 1000)}  ${current}`
+    return `  ${duration((performance.now() - startedAt) / 1000).padStart(10)}  ${current}`
   }
 }

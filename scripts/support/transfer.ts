@@ -1,22 +1,22 @@
 import { Transform } from 'node:stream'
 import { createProgress } from './progress.ts'
 
-/** Lets bytes through, shows how many, and of how many. */
+/** Lets bytes through, and where they are many shows how many of them. */
 export function createMeter(totalBytes: number): Transform {
-  const progress = createProgress('MB')
+  const progress = totalBytes < 1e6 ? undefined : createProgress('MB')
   let bytes = 0
   return new Transform({
     transform(chunk, _, done) {
       bytes += chunk.length
-      progress.update(bytes / 1e6, totalBytes === 0 ? 1 : bytes / totalBytes)
+      progress?.update(bytes / 1e6, bytes / totalBytes)
       done(null, chunk)
     },
     flush(done) {
-      progress.end()
+      progress?.end()
       done()
     },
     destroy(error, done) {
-      progress.end()
+      progress?.end()
       done(error)
     },
   })

@@ -92,7 +92,8 @@ export function isLive({ status, deploy, workers }: Health, { release, desired }
 export function standingOf(health: Health, { desired }: Wanted): string {
   const { problem, deploy, workers } = health
   const running = [...new Set(workers.map(({ release }) => shortId(release)))].join(', ')
-  if (problem) return `failing: ${problem}`
+  // A worker that drains in a reload says so to whoever is still connected to it.
+  if (problem && problem !== 'draining') return `failing: ${problem}`
   if (deploy === undefined) return `runs release ${running}, but nothing deploys to it`
   const reason = deploy.reason ? `: ${deploy.reason}` : ''
   if (deploy.desired !== desired)

@@ -38,6 +38,11 @@ test('every change on the way to live is a line, and all workers have to get the
     { ...healthOf({ status: 'live', desired: 'c'.repeat(64) }, before, before) },
     healthOf({ status: 'waiting', desired, reason: 'S3 cannot be reached' }, before, before),
     healthOf({ status: 'deploying', desired }, before, before),
+    {
+      ...healthOf({ status: 'deploying', desired }, before),
+      status: 'failing',
+      problem: 'draining',
+    },
     healthOf({ status: 'live', desired }, release, before),
     healthOf({ status: 'live', desired }, release, release),
   )
