@@ -234,7 +234,10 @@ export function problemsOf(
     [releases.size > 1, `The workers run ${releases.size} releases.`],
     [freeDisk < 0.1, 'The disk is nearly full.'],
     [freeMemory < 0.1, 'The memory is nearly used up.'],
-    [needsBackup, 'There is no backup of the last 26 hours.'],
+    [
+      needsBackup,
+      backupAt > 0 ? 'There is no backup of the last 26 hours.' : 'There is no backup yet.',
+    ],
   ]
   return all.filter(([holds]) => holds).map(([, text]) => text.replace('..', '.'))
 }
