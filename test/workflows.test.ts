@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict'
+import { globSync, readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import test from 'node:test'
+import manifest from '../package.json' with { type: 'json' }
+
+interface Job {
+  /** Such as `deploy.yml: check`. */
+  name: string
+  text: string
+}
+
+const root = resolve(import.meta.dirname, '..')
+const workflows = readAll('.github/workflows/*.yml')
+const everything = new Map([...workflows, ...readAll('.github/actions/*/action.yml')])
+const jobs = [...workflows].flatMap(([name, text]) => jobsOf(name, text))
+
+test('every action is pinned by its commit, with its version beside it, and everywhere the same', () => {
+  const pins = new Map<string, string>()
+  for (const [name, text] of everything) {
+    for (const [, use = ''] of text.matchAll(/\buses: (.+)/g)) {
+      if (use.startsWith('./')) continue
+      assert.match(use, /^[\w-]+\/[\w-]+@[\da-f]{40} # v\d+\.\d+\.\d+$/, name)
+      const [action = '', pin = ''] = use.split('@')
+      assert.equal(pins.get(action) ?? pin, pin, name)
+      pins.set(action, pin)
+    }
+    const images = [...text.matchAll(/\bimage: (.+)/g)]
+    for (const [, image] of images) assert.match(image ?? '', /@sha256:[\da-f]{64}$/, name)
+  }
+  assert.ok(pins.size >= 4)
+})
+
+test('a workflow may nothing, and each of its jobs what it names', () => {
+  for (const [name, text] of workflows) assert.match(text, /^permissions: \{\}$/m, name)
+  for (const { name, text } of jobs) assert.match(text, /^ {4}permissions:\n( {6}\S.*\n)+/m, name)
+  const writing = jobs.flatMap(({ name, text }) => {
+    return [...text.matchAll(/^ {6}([\w-]+): write$/gm)].map(([, scope]) => `${name}, ${scope}`)
+  })
+  assert.deepEqual(writing, [
+    'deploy.yml: deploy, id-token',
+    'nightly.yml: history, contents',
+    'pull-request.yml: preview, id-token',
+    'pull-request.yml: comment, pull-requests',
+  ])
+})
+
+test('no job runs for ever, and none leaves a token on disk', () => {
+  for (const { name, text } of jobs) {
+    if (text.includes('uses: ./.github/workflows/')) continue
+    assert.match(text, /^ {4}timeout-minutes: \d+$/m, name)
+    const checkouts = text.split('actions/checkout@').length
+    assert.equal(text.split('persist-credentials: false').length, checkouts, name)
+  }
+})
+
+test('nothing that others can write is pasted into a command', () => {
+  for (const [name, text] of everything) {
+    assert.doesNotMatch(text, /pull_request_target|workflow_run/, name)
+    for (const command of commandsOf(text)) assert.doesNotMatch(command, /\$\{\{/, name)
+  }
+})
+
+test('no code of a pull request runs where its comments are written', () => {
+  const { text = '' } = jobs.find(({ name }) => name === 'pull-request.yml: comment') ?? {}
+  assert.match(text, /gh pr comment/)
+  assert.doesNotMatch(text, /uses:|npm/)
+})
+
+test('every command is one that a person can type', () => {
+  const commands = [...everything.values()].flatMap(commandsOf)
+  const scripts = commands.flatMap((command) =>
+    [...command.matchAll(/npm run ([\w:]+)/g)].map(([, script = '']) => script),
+  )
+  for (const script of scripts) assert.ok(script in manifest.scripts, script)
+  const wanted = ['preview', 'up', 'smoke', 'load', 'bench', 'bench:history', 'test:boot']
+  for (const script of wanted) assert.ok(scripts.includes(script), script)
+  for (const command of commands) assert.ok(command.trim().split('\n').length <= 2, command)
+})
+
+test('what is pinned is looked after', () => {
+  const text = readFileSync(join(root, '.github/dependabot.yml'), 'utf8')
+  for (const kind of ['npm', 'github-actions'])
+    assert.match(text, new RegExp(`ecosystem: ${kind}$`, 'm'))
+  const folders = [...text.matchAll(/directories: \[(.*)\]/g)].flatMap(([, list]) =>
+    list?.split(', '),
+  )
+  for (const folder of folders) assert.ok(globSync(join(root, `${folder}/*`)).length > 0, folder)
+})
+
+function readAll(pattern: string): Map<string, string> {
+  const paths = globSync(pattern, { cwd: root }).sort()
+  return new Map(
+    paths.map((path) => {
+      const name = path.replace('.github/workflows/', '')
+      return [name, readFileSync(join(root, path), 'utf8')]
+    }),
+  )
+}
+
+/** They are ours, so they all look the same and take no parser. */
+function jobsOf(file: string, workflow: string): Job[] {
+  const [, text = ''] = workflow.split('\njobs:\n')
+  return text.split(/^(?= {2}[\w-]+:$)/m).flatMap((part) => {
+    const [, name] = /^ {2}([\w-]+):$/m.exec(part) ?? []
+    return name === undefined ? [] : [{ name: `${file}: ${name}`, text: part }]
+  })
+}
+
+function commandsOf(text: string): string[] {
+  const commands = text.matchAll(/\brun: (?:\|\n( +)(.*\n(?:\1.*\n)*)|([^|].*))/g)
+  return [...commands].map(([, , block, line]) => block ?? line ?? '')
+}
