@@ -40,25 +40,29 @@ function packagesOf(text: string): Package[] {
   )
 }
 
+interface Component {
+  'bom-ref': string
+  licenses: { license: { id?: string; name: string } }[]
+}
+
 /** What the SBOM of an archive names, with the size that it has there. */
 function packagesIn(dir: string): Package[] {
   const { components } = JSON.parse(readFileSync(join(dir, 'sbom.json'), 'utf8'))
-  return components.map((component: Record<string, never>) => {
-    const folder: string = component['bom-ref']
-    const licenses: { license: { id?: string; name: string } }[] = component.licenses
-    return {
-      name: folder.replace('node_modules/', '').replaceAll('/node_modules/', ' › '),
-      license:
-        licenses.map(({ license }) => license.id ?? license.name).join(' or ') || 'none named',
-      kB: Math.round(bytesOf(dir, folder) / 1000),
-    }
-  })
+  return components.map(({ 'bom-ref': folder, licenses }: Component) => ({
+    name: folder.replace('node_modules/', '').replaceAll('/node_modules/', ' › '),
+    license: licenses.map(({ license }) => license.id ?? license.name).join(' or ') || 'none named',
+    kB: Math.round(bytesOf(dir, folder) / 1000),
+  }))
 }
 
+// Of these two only a program goes along, in a place of its own.
+const programs = new Map([
+  [`node_modules/node-${platform}`, 'bin/node'],
+  ['node_modules/better-sqlite3', 'better_sqlite3.node'],
+])
+
 function bytesOf(dir: string, folder: string): number {
-  // Of these two only a program goes along, in a place of its own.
-  const programs = { [`node-${platform}`]: 'bin/node', 'better-sqlite3': 'better_sqlite3.node' }
-  const program = programs[folder.replace('node_modules/', '')]
+  const program = programs.get(folder)
   const files = program ? [join(dir, program)] : filesOf(join(dir, folder))
   return files.reduce((sum, file) => sum + statSync(file).size, 0)
 }
