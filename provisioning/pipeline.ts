@@ -114,8 +114,8 @@ function mayBuild(config: Config, { bucket }: Releases): Statement[] {
   const services = ['ec2.amazonaws.com', 'dlm.amazonaws.com']
   return [
     allow(['ec2:Describe*'], '*'),
-    allow([...ec2Actions.network, ...ec2Actions.make], '*', here),
-    allow(ec2Actions.change, '*', isOurs(config)),
+    allow(ec2Actions(buildable), '*', here),
+    allow(ec2Actions(precious), '*', isOurs(config)),
     allow(['iam:PassRole'], `arn:aws:iam::*:role/${name}-*`, {
       StringEquals: { 'iam:PassedToService': services },
     }),
@@ -123,32 +123,48 @@ function mayBuild(config: Config, { bucket }: Releases): Statement[] {
     allow(['dlm:*'], '*', here),
     allow(['cloudwatch:*'], `arn:aws:cloudwatch:*:*:alarm:${name}-*`),
     allow(['sns:*'], `arn:aws:sns:*:*:${name}-*`),
-    allow(['route53:*HealthCheck*', 'route53:*TagsForResource'], '*'),
+    allow(['route53:CreateHealthCheck'], '*'),
+    allow(['route53:*'], 'arn:aws:route53:::healthcheck/*'),
     allow(['budgets:*'], `arn:aws:budgets::*:budget/${name}-*`),
   ]
 }
 
-const ec2Actions = {
-  network: [
-    'ec2:*Address',
-    'ec2:*InternetGateway',
-    'ec2:*Route',
-    'ec2:*RouteTable*',
-    'ec2:*SecurityGroup*',
-    'ec2:*Subnet*',
-    'ec2:*Vpc*',
-  ],
-  make: ['ec2:RunInstances', 'ec2:CreateVolume', 'ec2:CreateSnapshot', 'ec2:*KeyPair', 'ec2:*Tags'],
-  change: [
-    'ec2:AttachVolume',
-    'ec2:DeleteVolume',
-    'ec2:DetachVolume',
-    'ec2:ModifyInstance*',
-    'ec2:ModifyVolume',
-    'ec2:StartInstances',
-    'ec2:StopInstances',
-    'ec2:TerminateInstances',
-  ],
+/** What EC2 calls what is done to network and keys, and how machines and disks come about. */
+const buildable = {
+  Address: ['Allocate', 'Associate', 'Disassociate', 'Release'],
+  Instances: ['Run'],
+  InternetGateway: ['Attach', 'Create', 'Delete', 'Detach'],
+  KeyPair: ['Delete', 'Import'],
+  Route: ['Create', 'Delete', 'Replace'],
+  RouteTable: ['Associate', 'Create', 'Delete', 'Disassociate'],
+  RouteTableAssociation: ['Replace'],
+  SecurityGroup: ['Create', 'Delete'],
+  SecurityGroupEgress: ['Authorize', 'Revoke'],
+  SecurityGroupIngress: ['Authorize', 'Revoke'],
+  SecurityGroupRules: ['Modify'],
+  Snapshot: ['Create'],
+  Subnet: ['Create', 'Delete'],
+  SubnetAttribute: ['Modify'],
+  Tags: ['Create', 'Delete'],
+  Volume: ['Create'],
+  Vpc: ['Create', 'Delete'],
+  VpcAttribute: ['Modify'],
+  VpcEndpoint: ['Create', 'Modify'],
+  VpcEndpoints: ['Delete'],
+}
+
+const precious = {
+  InstanceAttribute: ['Modify'],
+  InstanceCreditSpecification: ['Modify'],
+  InstanceMetadataOptions: ['Modify'],
+  Instances: ['Start', 'Stop', 'Terminate'],
+  Volume: ['Attach', 'Delete', 'Detach', 'Modify'],
+}
+
+function ec2Actions(verbsByNoun: Record<string, string[]>): string[] {
+  return Object.entries(verbsByNoun).flatMap(([noun, verbs]) =>
+    verbs.map((verb) => `ec2:${verb}${noun}`),
+  )
 }
 
 function isOurs({ project, stack }: Config) {

@@ -66,25 +66,22 @@ export function drawHistory(entries: Entry[]): string {
 
 function drawPanel(title: string, entries: Entry[], left: number, top: number): string {
   const bottom = top + height - margin - axisHeight
-  const times = entries.map(({ date }) => Date.parse(date))
-  const [first = 0, last = 0] = [times[0], times.at(-1)]
-  const most = Math.max(...entries.flatMap(({ figures }) => figures[title] ?? []))
   const space = bottom - top - titleHeight
+  const [ours, nodeHttp] = [valuesOf(entries, title, 0), valuesOf(entries, title, 1)]
+  const [first = 0, last = 0] = [ours[0]?.time, ours.at(-1)?.time]
+  const most = Math.max(...[...ours, ...nodeHttp].map(({ value }) => value))
   return [
     text('title', left, top + 18, title),
-    text('muted', left, top + 38, describe(entries.at(-1)?.figures[title])),
+    text('muted', left, top + 38, describe(ours.at(-1)?.value, nodeHttp.at(-1)?.value)),
     line('grid', left, bottom, left + panelWidth, bottom),
-    text('muted', left, bottom + 18, dayOf(entries[0])),
-    text('muted', left + panelWidth, bottom + 18, dayOf(entries.at(-1)), 'end'),
-    ...drawLine(1, ''),
-    ...drawLine(0, ' ours'),
+    text('muted', left, bottom + 18, dayOf(first)),
+    text('muted', left + panelWidth, bottom + 18, dayOf(last), 'end'),
+    ...drawLine(nodeHttp, ''),
+    ...drawLine(ours, ' ours'),
   ].join('\n')
 
-  function drawLine(of: 0 | 1, mark: string): string[] {
-    const points = entries.flatMap(({ figures }, index) => {
-      const value = figures[title]?.[of]
-      return value === undefined ? [] : [placeOf(times[index] as number, value)]
-    })
+  function drawLine(values: Value[], mark: string): string[] {
+    const points = values.map(place)
     return points.flatMap(({ x, y }, index) => {
       const before = points[index - 1]
       const dot = circle(`bar${mark}`, x, y, 3)
@@ -92,17 +89,29 @@ function drawPanel(title: string, entries: Entry[], left: number, top: number): 
     })
   }
 
-  function placeOf(time: number, value: number) {
+  function place({ time, value }: Value) {
     const share = last > first ? (time - first) / (last - first) : 1
     return { x: left + share * panelWidth, y: bottom - (value / most) * space }
   }
 }
 
-function describe([onebox, nodeHttp]: (number | undefined)[] = []): string {
-  const beside = nodeHttp === undefined ? '' : `, node:http ${nodeHttp.toLocaleString('en-US')}`
-  return `Last: ${onebox?.toLocaleString('en-US')}${beside}`
+interface Value {
+  time: number
+  value: number
 }
 
-function dayOf(entry: Entry | undefined): string {
-  return entry?.date.slice(0, 10) ?? ''
+function valuesOf(entries: Entry[], title: string, of: 0 | 1): Value[] {
+  return entries.flatMap(({ date, figures }) => {
+    const value = figures[title]?.[of]
+    return value === undefined ? [] : [{ time: Date.parse(date), value }]
+  })
+}
+
+function describe(ours: number | undefined, nodeHttp: number | undefined): string {
+  const beside = nodeHttp === undefined ? '' : `, node:http ${nodeHttp.toLocaleString('en-US')}`
+  return `Last: ${ours?.toLocaleString('en-US')}${beside}`
+}
+
+function dayOf(time: number): string {
+  return new Date(time).toISOString().slice(0, 10)
 }
