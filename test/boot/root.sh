@@ -62,7 +62,9 @@ YAML
   write /etc/fstab <<<"PARTUUID=$partition / ext4 rw,discard,errors=remount-ro,x-systemd.growfs 0 1"
   sed -i 's/^#\?PasswordAuthentication .*/PasswordAuthentication no/' "$root/etc/ssh/sshd_config"
   echo 'ClientAliveInterval 120' >>"$root/etc/ssh/sshd_config"
-  chroot "$root" systemctl --quiet enable systemd-networkd systemd-resolved
+  chroot "$root" systemctl --quiet enable systemd-networkd systemd-resolved 2>"$dir/systemctl.log"
+  # At the full hour, it would take an emulated CPU for more than a minute.
+  rm "$root/etc/systemd/system/timers.target.wants/apt-listchanges.timer"
   ln -sfn ../run/systemd/resolve/stub-resolv.conf "$root/etc/resolv.conf"
 }
 
