@@ -1,4 +1,5 @@
 import { Agent, type IncomingMessage, request } from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
 
 export interface Load {
   /** Answered and failed requests so far. */
@@ -11,11 +12,12 @@ export interface Load {
 
 /**
  * Clients that ask one after the other until they are told to stop, none of them trying again:
- * `keepAlive` ones stay on their connection, `oneShot` ones make a new one for each request.
+ * `keepAlive` ones stay on their connection, `oneShot` ones make a new one for each request; all
+ * of them rest for `pauseMs` in between.
  */
 export function startLoad(
   url: string,
-  { keepAlive = 16, oneShot = 8, writeShare = 0.1 } = {},
+  { keepAlive = 16, oneShot = 8, writeShare = 0.1, pauseMs = 0 } = {},
 ): Load {
   const saved = new Set<string>()
   const failures: string[] = []
@@ -39,6 +41,7 @@ export function startLoad(
         failed += 1
         failures.push(String(error))
       }
+      if (pauseMs > 0) await sleep(pauseMs)
     }
     agent.destroy()
   }

@@ -34,7 +34,7 @@ export async function newSettings(story: Story) {
 export async function byHand({ machine, say }: Story) {
   const { ssh } = machine
   assert.match(await ssh('onebox status'), /serving +release [\da-f]{12} on 2 workers/)
-  assert.match(await ssh('sudo onebox logs -n 200'), /"message":"listening"/)
+  assert.match(await ssh('onebox logs -n 200'), /converge\.sh\[\d+\]: live, release/)
   assert.match(await ssh(`onebox db 'SELECT count(*) FROM movies'`), /4609/)
   const before = await ssh('onebox releases')
   assert.match(before, / current/)

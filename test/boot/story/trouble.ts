@@ -5,9 +5,9 @@ import { bootLimitMs, deployLimitMs, type Story } from '../story.ts'
 import { watch } from '../watch.ts'
 import { expectStored } from './blank-instance.ts'
 
-/** A file over all that is left of a disk. */
+/** A file over all that is left of a disk; what does not fit in is left out. */
 const fill = (path: string) =>
-  `sudo fallocate --length $(df --block-size=1 --output=avail ${path} | tail -n 1) ${path}/filler`
+  `sudo fallocate --length $(df --block-size=1 --output=avail ${path} | tail -n 1) ${path}/filler || true`
 const free = (path: string) => `sudo rm ${path}/filler`
 
 /** What is around it may fail for as long as it likes: it serves on, and makes up for it later. */
