@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { closeSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, readSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 
 /**
@@ -12,8 +12,13 @@ import { join } from 'node:path'
  */
 export interface DataDisk {
   file: string
+  /**
+   * It is NVMe on AWS Nitro. But qemu's NVMe tells Linux that it knows forced writes and then takes
+   * them as any other, so a power cut would lose what a disk must not; nor can it grow while in use.
+   */
+  bus: 'virtio-blk-pci' | 'nvme'
   /** What qemu needs to attach it. */
-  args: string[]
+  args: () => string[]
   /** Brings the file to where the power went off. Gives how many writes were lost. */
   settle: () => number
 }
@@ -25,26 +30,38 @@ export interface DataDiskOptions {
   sizeBytes?: number
 }
 
+/** What qemu calls it. */
+export const nodeName = 'data'
+
+export const defaultSizeBytes = 2 ** 30
+
 const sectorBytes = 512
 
-export function createDataDisk({ dir, volumeId, sizeBytes = 2 ** 30 }: DataDiskOptions): DataDisk {
+export function createDataDisk({
+  dir,
+  volumeId,
+  sizeBytes = defaultSizeBytes,
+}: DataDiskOptions): DataDisk {
   const file = join(dir, 'data.raw')
   const copy = join(dir, 'data.qcow2')
   const log = join(dir, 'data.log')
-  const fd = openSync(file, 'a')
-  ftruncateSync(fd, sizeBytes)
-  closeSync(fd)
+  mkdirSync(dir, { recursive: true })
+  execFileSync('truncate', ['--size', String(sizeBytes), file])
   makeCopy()
   const nodes = [
     { driver: 'file', filename: copy, 'node-name': 'data-file' },
     { driver: 'qcow2', file: 'data-file', 'node-name': 'data-copy' },
     { driver: 'file', filename: log, 'node-name': 'data-log' },
-    { driver: 'blklogwrites', file: 'data-copy', log: 'data-log', 'node-name': 'data' },
+    { driver: 'blklogwrites', file: 'data-copy', log: 'data-log', 'node-name': nodeName },
   ]
-  // The serial is the volume's id without its dash, as on AWS Nitro.
-  const device = `nvme,drive=data,serial=${volumeId.replace('-', '')}`
-  const args = [...nodes.flatMap((node) => ['-blockdev', JSON.stringify(node)]), '-device', device]
-  return { file, args, settle }
+  const disk: DataDisk = { file, bus: 'virtio-blk-pci', args, settle }
+  return disk
+
+  function args(): string[] {
+    // The serial is the volume's id without its dash, as on AWS Nitro.
+    const device = `${disk.bus},drive=${nodeName},serial=${volumeId.replace('-', '')}`
+    return [...nodes.flatMap((node) => ['-blockdev', JSON.stringify(node)]), '-device', device]
+  }
 
   function makeCopy() {
     execFileSync('qemu-img', ['create', '-q', '-f', 'qcow2', '-F', 'raw', '-b', file, copy])
@@ -60,8 +77,6 @@ export function createDataDisk({ dir, volumeId, sizeBytes = 2 ** 30 }: DataDiskO
 
 interface Entry {
   isFlush: boolean
-  /** Must be on the disk once it is answered, like a flush of its own. */
-  isForced: boolean
   diskOffset: number
   logOffset: number
   bytes: number
@@ -74,18 +89,17 @@ function replay(logFile: string, diskFile: string): number {
   try {
     const entries = readEntries(log)
     const lastFlush = entries.findLastIndex(({ isFlush }) => isFlush)
-    const kept = entries.filter(({ isForced }, index) => index <= lastFlush || isForced)
-    for (const { logOffset, diskOffset, bytes } of kept) {
+    for (const { logOffset, diskOffset, bytes } of entries.slice(0, lastFlush + 1)) {
       writeSync(disk, read(log, logOffset, bytes), 0, bytes, diskOffset)
     }
-    return entries.length - kept.length
+    return entries.length - (lastFlush + 1)
   } finally {
     closeSync(log)
     closeSync(disk)
   }
 }
 
-const flags = { flush: 1, forced: 2, discard: 4 }
+const flags = { flush: 1, discard: 4 }
 
 /** All that have come to the log: its head counts no further than the last flush. */
 function readEntries(log: number): Entry[] {
@@ -98,7 +112,6 @@ function readEntries(log: number): Entry[] {
     const bytes = Number(flag) & flags.discard ? 0 : Number(sectors) * sectorBytes
     entries.push({
       isFlush: (Number(flag) & flags.flush) !== 0,
-      isForced: (Number(flag) & flags.forced) !== 0,
       diskOffset: Number(sector) * sectorBytes,
       logOffset: offset + sectorBytes,
       bytes,

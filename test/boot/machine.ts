@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { openSync, readFileSync, writeFileSync } from 'node:fs'
+import { openSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
@@ -8,7 +8,7 @@ import { eventually } from '../support/eventually.ts'
 import type { FakeMetadata } from '../support/metadata.ts'
 import { freePort } from '../support/release.ts'
 import type { FakeS3 } from '../support/s3.ts'
-import type { DataDisk } from './data-disk.ts'
+import { type DataDisk, nodeName } from './data-disk.ts'
 import type { Image } from './image.ts'
 import { qemuArguments } from './qemu.ts'
 
@@ -24,6 +24,8 @@ export interface Machine {
   reboot: () => Promise<void>
   /** The power button: an orderly way down. */
   shutDown: () => Promise<void>
+  /** Makes its data disk larger, whatever it does with it. */
+  growDataDisk: (bytes: number) => void
   /** Runs a shell command as admin and gives what it prints. @throws when it fails */
   ssh: (command: string, timeoutMs?: number) => Promise<string>
   /** Waits for an answer of 200. @throws when none comes in time, or the machine has gone */
@@ -71,6 +73,7 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
     powerCut,
     reboot,
     shutDown,
+    growDataDisk,
     ssh,
     until200,
     console: () => readConsole().slice(-consoleEndLength),
@@ -91,9 +94,15 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
     })
     const log = openSync(join(dir, 'qemu.log'), 'a')
     // However the test ends, qemu ends with it.
-    const command = ['--pdeathsig', 'KILL', 'qemu-system-x86_64', ...args, ...dataDisk.args]
+    const command = ['--pdeathsig', 'KILL', 'qemu-system-x86_64', ...args, ...dataDisk.args()]
     qemu = spawn('setpriv', command, { stdio: ['pipe', log, log] })
     poweredOnAt = performance.now()
+    tellQemu('qmp_capabilities')
+  }
+
+  /** https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html; its replies go to the log. */
+  function tellQemu(execute: string, args: object = {}) {
+    qemu?.stdin?.write(JSON.stringify({ execute, arguments: args }))
   }
 
   async function powerCut(): Promise<number> {
@@ -122,10 +131,15 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
   async function shutDown() {
     if (!isOn()) return
     const ended = once(qemu as ChildProcess, 'exit').then(() => true)
-    qemu?.stdin?.write('system_powerdown\n')
+    tellQemu('system_powerdown')
     const inTime = await Promise.race([ended, sleep(shutDownLimitMs, false, { ref: false })])
     if (!inTime) throw new Error(`Not off ${shutDownLimitMs / 1000} s after the power button`)
     dataDisk.settle()
+  }
+
+  function growDataDisk(bytes: number) {
+    truncateSync(dataDisk.file, bytes)
+    tellQemu('block_resize', { 'node-name': nodeName, size: bytes })
   }
 
   function isOn(): boolean {

@@ -14,6 +14,8 @@ import { createDataDisk } from './data-disk.ts'
 import { badReleases } from './story/bad-releases.ts'
 import { blankInstance } from './story/blank-instance.ts'
 import { byHand, newSettings } from './story/by-hand.ts'
+import { cutFirstBoot } from './story/cut-first-boot.ts'
+import { grownVolume } from './story/grown-volume.ts'
 import { newRelease } from './story/new-release.ts'
 import { newRuntime } from './story/new-runtime.ts'
 import { powerCuts } from './story/power-cuts.ts'
@@ -40,9 +42,11 @@ const chapters: Record<string, Chapter> = {
   'power-cuts': powerCuts,
   trouble,
   'small-box': smallBox,
+  'grown-volume': grownVolume,
   'new-settings': newSettings,
   'by-hand': byHand,
   'replaced-instance': replacedInstance,
+  'cut-first-boot': cutFirstBoot,
   'foreign-volume': foreignVolume,
 }
 

@@ -30,7 +30,7 @@ export function qemuArguments(wiring: Wiring): string[] {
     ['-nodefaults'],
     ['-no-user-config'],
     ['-display', 'none'],
-    ['-monitor', 'stdio'],
+    ['-qmp', 'stdio'],
     ['-chardev', `file,id=console,path=${consoleFile},append=on`],
     ['-serial', 'chardev:console'],
     ['-kernel', image.kernel],

@@ -41,6 +41,6 @@ async function cutPower({ machine, say }: Story, saved: Set<string>) {
   await machine.until200(bootLimitMs)
   await expectSaved(machine, saved)
   const seconds = machine.seconds().toFixed(1)
-  say(`back ${seconds} s after a power cut, all ${saved.size} writes there`)
-  say(`(the disk had ${unflushed} blocks of writes in its cache, which it lost)`)
+  const cache = `${unflushed} blocks in the disk's cache`
+  say(`back ${seconds} s after a power cut that took ${cache}, all ${saved.size} writes there`)
 }

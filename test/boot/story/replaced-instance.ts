@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs'
+import { closeSync, openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { eventually } from '../../support/eventually.ts'
 import { volumeId } from '../aws.ts'
@@ -8,9 +8,10 @@ import { createDataDisk } from '../data-disk.ts'
 import { bootLimitMs, type Story } from '../story.ts'
 import { expectStored } from './blank-instance.ts'
 
-/** Only the data volume matters: any instance with it goes on, and none ever formats a used one. */
+/** Only the data volume matters: any instance with it goes on, under whatever name it has there. */
 export async function replacedInstance(story: Story) {
   await story.machine.shutDown()
+  story.dataDisk.bus = 'nvme'
   story.machine = await story.aws.launch(story.dataDisk)
   story.machine.powerOn()
   await story.machine.until200(bootLimitMs)
@@ -22,14 +23,15 @@ export async function replacedInstance(story: Story) {
 const refusals = 'sudo journalctl --unit onebox-data-volume --grep "neither blank nor ext4"'
 
 /** Data whose form no tool knows is still somebody's data. */
-export async function foreignVolume({ aws, dir, say }: Story) {
-  const ownDir = join(dir, 'foreign')
-  mkdirSync(ownDir)
-  const disk = createDataDisk({ dir: ownDir, volumeId })
+export async function foreignVolume(story: Story) {
+  const { aws, dir, say } = story
+  const disk = createDataDisk({ dir: join(dir, 'foreign'), volumeId })
   writeAt(disk.file, 64 * 1024, 'somebody wrote this')
   const before = hashFile(disk.file)
 
+  await story.machine.shutDown()
   const machine = await aws.launch(disk)
+  story.machine = machine
   machine.powerOn()
   await eventually(() => succeeds(machine.ssh(refusals)), bootLimitMs)
   await assert.rejects(machine.ssh('mountpoint /data'))

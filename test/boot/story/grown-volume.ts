@@ -1,0 +1,23 @@
+import { eventually } from '../../support/eventually.ts'
+import { defaultSizeBytes } from '../data-disk.ts'
+import { underLoad } from '../steps.ts'
+import { deployLimitMs, type Story } from '../story.ts'
+
+const sizeMiB = 'df --block-size=1M --output=size /data | tail -n 1'
+
+/** Room is made for the data while it is in use. */
+export async function grownVolume(story: Story) {
+  const { machine, say } = story
+  const before = Number(await machine.ssh(sizeMiB))
+  await underLoad(story, async () => {
+    machine.growDataDisk(2 * defaultSizeBytes)
+    const startedAt = performance.now()
+    let after = before
+    await eventually(async () => {
+      after = Number(await machine.ssh(sizeMiB))
+      return after >= 2 * before
+    }, deployLimitMs)
+    const seconds = ((performance.now() - startedAt) / 1000).toFixed(1)
+    say(`${seconds} s after its volume grew, /data had ${after} MiB in place of ${before}`)
+  })
+}
