@@ -10,7 +10,7 @@ import { type FakeS3, startS3 } from '../support/s3.ts'
 import { makeCredentials } from '../support/sigv4.ts'
 import type { DataDisk } from './data-disk.ts'
 import { bucket, prepareImage, region } from './image.ts'
-import { createMachine, type Machine } from './machine.ts'
+import { createMachine, type Machine, type Ports } from './machine.ts'
 
 /** All that an instance has around it. */
 export interface Aws {
@@ -19,7 +19,9 @@ export interface Aws {
   /** Does to the bucket what `pulumi up` does; gives the id of what is wanted now. */
   publish: (deployment: Deployment) => string
   /** Makes a new instance, with this volume attached. */
-  launch: (dataDisk: DataDisk) => Promise<Machine>
+  launch: (dataDisk: DataDisk, ports?: Ports) => Promise<Machine>
+  /** The private key of admin; the public one is beside it. */
+  keyFile: string
 }
 
 export interface Deployment {
@@ -42,7 +44,7 @@ export async function startAws(dir: string, say: (text: string) => void): Promis
     publicKey: readFileSync(`${keyFile}.pub`, 'utf8').trim(),
   })
   let launched = 0
-  return { s3, metadata, publish, launch }
+  return { s3, metadata, publish, launch, keyFile }
 
   function publish({ runtime, release, environment }: Deployment): string {
     const text = desired({ runtime: runtime.id, release: release.id, environment })
@@ -56,7 +58,7 @@ export async function startAws(dir: string, say: (text: string) => void): Promis
     s3.objects.set(`${bucket}/${key}`, content)
   }
 
-  function launch(dataDisk: DataDisk): Promise<Machine> {
+  function launch(dataDisk: DataDisk, ports?: Ports): Promise<Machine> {
     launched += 1
     const ownDir = join(dir, `instance-${launched}`)
     mkdirSync(ownDir)
@@ -71,6 +73,7 @@ export async function startAws(dir: string, say: (text: string) => void): Promis
       s3,
       s3Address: address,
       keyFile,
+      ports,
     })
   }
 }

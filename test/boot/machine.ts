@@ -46,6 +46,17 @@ export interface MachineOptions {
   /** The file with the private key of admin. */
   keyFile: string
   memoryMiB?: number
+  /** Where this machine has its ports. */
+  ports?: Ports
+}
+
+export interface Ports {
+  http: number
+  ssh: number
+}
+
+export async function freePorts(): Promise<Ports> {
+  return { http: await freePort(), ssh: await freePort() }
 }
 
 const shutDownLimitMs = 180_000
@@ -58,9 +69,8 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
   const { image, dir, dataDisk, metadata, s3, s3Address, keyFile, memoryMiB = 512 } = options
   const rootFile = join(dir, 'root.qcow2')
   const consoleFile = join(dir, 'console.log')
-  const httpPort = await freePort()
-  const sshPort = await freePort()
-  const url = `http://127.0.0.1:${httpPort}`
+  const { ports = await freePorts() } = options
+  const url = `http://127.0.0.1:${ports.http}`
   let qemu: ChildProcess | undefined
   let poweredOnAt = 0
   execFileSync('qemu-img', ['create', '-qf', 'qcow2', '-F', 'raw', '-b', image.disk, rootFile])
@@ -86,8 +96,8 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
       rootFile,
       consoleFile,
       memoryMiB,
-      httpPort,
-      sshPort,
+      httpPort: ports.http,
+      sshPort: ports.ssh,
       metadataPort: metadata.port,
       s3Port: s3.port,
       s3Address,
@@ -159,7 +169,7 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
       ControlPath: join(dir, 'ssh-%C'),
     }
     const options = Object.entries(settings).flatMap(([name, value]) => ['-o', `${name}=${value}`])
-    const args = [...options, '-p', String(sshPort), 'admin@127.0.0.1', command]
+    const args = [...options, '-p', String(ports.ssh), 'admin@127.0.0.1', command]
     try {
       const { stdout } = await promisify(execFile)('ssh', args, { timeout: timeoutMs })
       return stdout.trimEnd()

@@ -15,6 +15,7 @@ import { badReleases } from './story/bad-releases.ts'
 import { blankInstance } from './story/blank-instance.ts'
 import { byHand, newSettings } from './story/by-hand.ts'
 import { cutFirstBoot } from './story/cut-first-boot.ts'
+import { fromALaptop } from './story/from-a-laptop.ts'
 import { grownVolume } from './story/grown-volume.ts'
 import { newRelease } from './story/new-release.ts'
 import { newRuntime } from './story/new-runtime.ts'
@@ -48,7 +49,11 @@ const chapters: Record<string, Chapter> = {
   'replaced-instance': replacedInstance,
   'cut-first-boot': cutFirstBoot,
   'foreign-volume': foreignVolume,
+  'from-a-laptop': fromALaptop,
 }
+
+// They begin with a machine of their own; all others go on with what the first one leaves.
+const independent = new Set(['foreign-volume', 'from-a-laptop'])
 
 const short: Record<string, Chapter> = {
   'blank-instance': blankInstance,
@@ -66,15 +71,19 @@ await runCommand(async () => {
 // What played AWS would listen on.
 process.exit()
 
-/** The chapters named, after the first one, without which there is none. */
+/** The chapters named, after the first one where they need it. */
 function choose(names: string[]): Record<string, Chapter> {
   const unknown = names.find((name) => !Object.hasOwn(chapters, name))
   if (unknown !== undefined) {
     throw new Error(`There is no chapter ${unknown}: choose among ${Object.keys(chapters)}`)
   }
   if (names.length === 0) return chapters
-  const entries = Object.entries(chapters)
-  return Object.fromEntries(entries.filter(([name], index) => index === 0 || names.includes(name)))
+  const needsFirst = names.some((name) => !independent.has(name))
+  const isChosen = (name: string, index: number) =>
+    names.includes(name) || (index === 0 && needsFirst)
+  return Object.fromEntries(
+    Object.entries(chapters).filter(([name], index) => isChosen(name, index)),
+  )
 }
 
 async function tell(chosen: Record<string, Chapter>) {

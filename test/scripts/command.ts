@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { resolve } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import type { TestContext } from 'node:test'
+import type { Lifetime } from '../support/lifetime.ts'
 
 export interface Ended {
   code: number | null
@@ -46,7 +47,7 @@ export function assertFailure({ code, error }: Ended, expected: RegExp) {
 
 type Listener = (request: IncomingMessage, response: ServerResponse) => void
 
-export async function serve(t: TestContext, listener: Listener): Promise<string> {
+export async function serve(t: Lifetime, listener: Listener): Promise<string> {
   const server = createServer(listener).listen(0, '127.0.0.1')
   await once(server, 'listening')
   t.after(() => {

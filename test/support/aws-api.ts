@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
-import type { TestContext } from 'node:test'
+import type { Lifetime } from './lifetime.ts'
 
 /** What AWS knows; tests change it as they like. */
 export interface FakeAws {
@@ -34,7 +34,7 @@ interface Reply {
 }
 
 /** The few actions of AWS's API that our commands use, in the shapes that AWS gives them. */
-export async function startAws(t: TestContext): Promise<FakeAws> {
+export async function startAws(t: Lifetime): Promise<FakeAws> {
   const aws: FakeAws = {
     url: '',
     regions: { 'eu-central-1': 'opt-in-not-required', 'us-east-1': 'opt-in-not-required' },

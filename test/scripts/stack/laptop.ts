@@ -16,6 +16,7 @@ import { text } from 'node:stream/consumers'
 import type { TestContext } from 'node:test'
 import { stripVTControlCharacters } from 'node:util'
 import { type FakeAws, startAws } from '../../support/aws-api.ts'
+import type { Lifetime } from '../../support/lifetime.ts'
 import { installPulumi } from '../../support/pulumi-cli/install.ts'
 import type { StoredResource } from '../../support/pulumi-cli/state.ts'
 import { mainFile } from '../../support/server.ts'
@@ -42,21 +43,42 @@ export interface Cloud {
   onChange: (operation: string, resource: StoredResource) => void | Promise<void>
 }
 
-const timeoutMs = 300_000
 const repository = resolve(import.meta.dirname, '../../..')
 
 export async function makeLaptop(t: TestContext): Promise<Laptop> {
-  const home = mkdtempSync(join(tmpdir(), 'onebox-home-'))
-  t.after(() => rmSync(home, { recursive: true, force: true }))
   const aws = await startAws(t)
   const instance = await createInstance(t)
   const cloud: Cloud = { refusals: {}, onChange() {} }
+  const { home, env } = await makeHome(t, aws, await startCloud(t, cloud, aws, instance))
+  env.FAKE_DATA = instance.dataDir
+  installSsh(join(home, 'bin'))
+  makeKey(home)
+  const sshLog = join(home, 'ssh.log')
+  return {
+    home,
+    env,
+    aws,
+    instance,
+    cloud,
+    run(script, ...args) {
+      const file = join(repository, 'scripts', script)
+      return execute(process.execPath, [file, ...args], { cwd: home, env })
+    },
+    get ssh() {
+      return existsSync(sshLog) ? readFileSync(sshLog, 'utf8').trim().split('\n') : []
+    },
+  }
+}
+
+/** A home folder with what our commands need besides ssh, in front of a cloud as install.ts has it. */
+export async function makeHome(t: Lifetime, aws: FakeAws, cloudUrl: string) {
+  const home = mkdtempSync(join(tmpdir(), 'onebox-home-'))
+  t.after(() => rmSync(home, { recursive: true, force: true }))
   const bin = join(home, 'bin')
   installPulumi(bin)
-  installSsh(bin)
   linkTools(bin)
-  makeKey(home)
-  const env = {
+  mkdirSync(join(home, '.ssh'))
+  const env: Record<string, string> = {
     HOME: home,
     PATH: `${bin}:/usr/bin:/bin`,
     NODE_COMPILE_CACHE: join(repository, 'dist/compile-cache'),
@@ -65,28 +87,19 @@ export async function makeLaptop(t: TestContext): Promise<Laptop> {
     AWS_SECRET_ACCESS_KEY: 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY',
     AWS_EC2_METADATA_DISABLED: 'true',
     CHECK_IP_URL: await serve(t, (_, response) => response.end('198.51.100.7\n')),
-    FAKE_CLOUD_URL: await startCloud(t, cloud, aws, instance),
-    FAKE_DATA: instance.dataDir,
+    FAKE_CLOUD_URL: cloudUrl,
   }
-  const sshLog = join(home, 'ssh.log')
-  return {
-    home,
-    env,
-    aws,
-    instance,
-    cloud,
-    run: (script, ...args) => runIn(home, env, script, args),
-    get ssh() {
-      return existsSync(sshLog) ? readFileSync(sshLog, 'utf8').trim().split('\n') : []
-    },
-  }
+  return { home, env }
 }
 
-function runIn(cwd: string, env: NodeJS.ProcessEnv, script: string, args: string[]) {
-  const file = join(repository, 'scripts', script)
-  return new Promise<Ended>((resolve) => {
-    const options = { cwd, env, timeout: timeoutMs }
-    execFile(process.execPath, [file, ...args], options, (failure, out, error) => {
+/** Runs a program to its end, however that is. */
+export function execute(
+  program: string,
+  args: string[],
+  options: { cwd: string; env: Record<string, string>; timeout?: number },
+): Promise<Ended> {
+  return new Promise((resolve) => {
+    execFile(program, args, { timeout: 300_000, ...options }, (failure, out, error) => {
       resolve({ code: failure ? Number(failure.code ?? -1) : 0, out, error })
     })
   })
@@ -104,7 +117,7 @@ export async function inTerminal(
     cwd: home,
     env: { ...env, TERM: 'xterm' },
     stdio: ['pipe', 'pipe', 'inherit'],
-    timeout: timeoutMs,
+    timeout: 300_000,
   })
   let out = ''
   child.stdout.setEncoding('utf8').on('data', (text) => {
@@ -134,7 +147,6 @@ function linkTools(bin: string) {
 }
 
 function makeKey(home: string) {
-  mkdirSync(join(home, '.ssh'))
   const key = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGJ5IHRlc3Rz anna@laptop\n'
   writeFileSync(join(home, '.ssh/id_ed25519.pub'), key)
 }

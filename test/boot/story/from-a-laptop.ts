@@ -1,0 +1,267 @@
+import assert from 'node:assert/strict'
+import { copyFileSync, cpSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { join, relative, resolve } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { type Ended, serve } from '../../scripts/command.ts'
+import { execute, makeHome } from '../../scripts/stack/laptop.ts'
+import { type FakeAws, startAws } from '../../support/aws-api.ts'
+import type { Lifetime } from '../../support/lifetime.ts'
+import type { StoredResource } from '../../support/pulumi-cli/state.ts'
+import { createDataDisk } from '../data-disk.ts'
+import { bucket, region } from '../image.ts'
+import { freePorts, type Ports } from '../machine.ts'
+import { put, underLoad } from '../steps.ts'
+import { bootLimitMs, deployLimitMs, type Story } from '../story.ts'
+import { expectShown, followRunbook } from './runbook.ts'
+
+/** A checkout in somebody's home, from which they type `npm run`. */
+interface Laptop {
+  checkout: string
+  /** Runs a command, shows what it prints, and gives that. */
+  type: (command: string, ...args: string[]) => Promise<Ended>
+  /** Runs a line of shell in the checkout, shows what it prints, and gives that. */
+  shell: (line: string) => Promise<Ended>
+  /** All that was printed. */
+  printed: () => string
+}
+
+const repository = resolve(import.meta.dirname, '../../..')
+const patience = ['--wait', String(bootLimitMs / 1000)]
+
+/** From nothing to a verified site, through its days, back to nothing, and back again. */
+export async function fromALaptop(story: Story) {
+  const cleanups: (() => unknown)[] = []
+  try {
+    await live(story, await openLaptop(story, { after: (cleanup) => void cleanups.push(cleanup) }))
+  } finally {
+    for (const cleanup of cleanups.reverse()) await cleanup()
+  }
+}
+
+async function live(story: Story, laptop: Laptop) {
+  const { say } = story
+  const token = await comeUp(laptop)
+  const { url } = story.machine
+  say('up: from nothing to a site that keeps all its promises')
+  await succeed(laptop, 'status', /^ {2}deploy {4}live for/m)
+  await write(url, token, 'kept')
+  await saveBirthday(url, token)
+
+  await underLoad(story, () => changeAndDeploy(laptop), { writeShare: 0 })
+  say('a change is deployed')
+  await underLoad(story, () => breakAndDeploy(laptop), { writeShare: 0 })
+  say('a release that breaks at its start is refused, and the site goes on')
+  await underLoad(story, () => goBack(laptop), { writeShare: 0 })
+  say('rollback: the release before, and forward again')
+
+  await keepAndRestore(laptop, url, token)
+  say('backup and restore')
+  await followRunbook(laptop.shell)
+  await expectString(url, 'kept')
+  say('the runbook, from top to bottom')
+  await goAndReturn(story, laptop)
+  say('destroy, and up again with the data')
+  expectShown(laptop.printed())
+}
+
+async function comeUp(laptop: Laptop): Promise<string> {
+  await laptop.type('pulumi', 'stack', 'init', 'dev')
+  // The emulator has no arm64 that is fast enough.
+  await laptop.type('pulumi', 'config', 'set', 'architecture', 'x64')
+  const up = ['--region', region, '--ssh', '--yes', ...patience]
+  const out = await succeed(laptop, 'up', /^onebox is up at/m, ...up)
+  return /^→ The token that writes need, .*:\n\n {2}(\w{40})$/m.exec(out)?.[1] ?? ''
+}
+
+async function changeAndDeploy(laptop: Laptop) {
+  edit(laptop, 'server/saved-string/page-style.ts', (code) => code.replace('#2b50c8', '#0a7a4b'))
+  await succeed(laptop, 'up', /^onebox is up at/m, '--yes', ...patience)
+}
+
+async function breakAndDeploy(laptop: Laptop) {
+  const file = 'server/main.ts'
+  const good = edit(laptop, file, (code) => `${code}\nthrow new Error('Broken at start')\n`)
+  await fail(laptop, 'up', /was rejected: .*Broken at start.* serves on$/m, '--yes', ...patience)
+  await fail(laptop, 'status', /is not well: it is rejected/)
+  edit(laptop, file, () => good)
+}
+
+async function goBack(laptop: Laptop) {
+  await succeed(laptop, 'releases', / live$/m)
+  await succeed(laptop, 'rollback', / went from release \w+ to \w+ in /, '--yes')
+  await succeed(laptop, 'up', /^onebox is up at/m, '--latest', '--yes', ...patience)
+}
+
+async function keepAndRestore(laptop: Laptop, url: string, token: string) {
+  await succeed(laptop, 'backup', /Saved .*kept\.db/, 'kept.db')
+  await write(url, token, 'newer')
+  await fail(laptop, 'restore', /holds the saved string that kept\.db lacks/, 'kept.db', '--yes')
+  const overwrite = ['kept.db', '--overwrite', '--yes']
+  await succeed(laptop, 'restore', /^Restored .* from kept\.db/m, ...overwrite)
+  await expectString(url, 'kept')
+}
+
+async function goAndReturn(story: Story, laptop: Laptop) {
+  await succeed(laptop, 'logs', /"route":"\/"/, '--lines', '200')
+  const gone = await succeed(laptop, 'destroy', /^→ Saved .*\/backups\//m, '--yes')
+  await assert.rejects(fetch(story.machine.url, { signal: AbortSignal.timeout(10_000) }))
+  await laptop.type('snapshots')
+  const [, snapshot = ''] = /--restore (snap-\w+)/.exec(gone) ?? []
+  const up = ['--region', region, '--ssh', '--restore', snapshot, '--yes', ...patience]
+  await succeed(laptop, 'up', /^onebox is up at/m, ...up)
+  await expectString(story.machine.url, 'kept')
+}
+
+async function succeed(laptop: Laptop, command: string, expected: RegExp, ...args: string[]) {
+  const { code, out, error } = await laptop.type(command, ...args)
+  assert.deepEqual([code, error], [0, ''])
+  assert.match(out, expected)
+  return out
+}
+
+async function fail(laptop: Laptop, command: string, expected: RegExp, ...args: string[]) {
+  const { code, error } = await laptop.type(command, ...args)
+  assert.equal(code, 1)
+  assert.match(error, expected)
+}
+
+async function write(url: string, token: string, value: string) {
+  assert.equal((await put(url, value)).status, 401)
+  assert.equal((await put(url, value, { authorization: `Bearer ${token}` })).status, 204)
+  await expectString(url, value)
+}
+
+async function saveBirthday(url: string, token: string) {
+  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
+  const saved = await put(`${url}/hello/anna`, '{"dateOfBirth":"1990-04-23"}', headers)
+  assert.equal(saved.status, 204)
+}
+
+async function expectString(url: string, value: string) {
+  const page = await fetch(url, { signal: AbortSignal.timeout(60_000) })
+  assert.match(await page.text(), new RegExp(`<h1>The saved string is ${value}</h1>`))
+}
+
+/** Gives what was in the file. */
+function edit({ checkout }: Laptop, name: string, change: (code: string) => string): string {
+  const file = join(checkout, name)
+  const before = readFileSync(file, 'utf8')
+  const after = change(before)
+  assert.notEqual(after, before)
+  writeFileSync(file, after)
+  return before
+}
+
+async function openLaptop(story: Story, t: Lifetime): Promise<Laptop> {
+  const aws = await startAws(t)
+  aws.regions[region] = 'opt-in-not-required'
+  const ports = await freePorts()
+  const { home, env } = await makeHome(t, aws, await startCloud(t, story, aws, ports))
+  copyFileSync(`${story.aws.keyFile}.pub`, join(home, '.ssh/id_ed25519.pub'))
+  installSsh(join(home, 'bin'), story.aws.keyFile, ports)
+  const checkout = join(story.dir, 'onebox')
+  checkOut(checkout)
+  const timeout = bootLimitMs + deployLimitMs
+  let printed = ''
+  return { checkout, type, shell, printed: () => printed }
+
+  async function type(command: string, ...args: string[]): Promise<Ended> {
+    const dashes = args.length > 0 && command !== 'pulumi' ? ['--'] : []
+    console.log(['$ npm run', command, ...dashes, ...args].join(' '))
+    const file = join(checkout, 'scripts', `${command}.ts`)
+    return show(await execute(process.execPath, [file, ...args], { cwd: home, env, timeout }))
+  }
+
+  async function shell(line: string): Promise<Ended> {
+    console.log(`$ ${line}`)
+    return show(await execute('bash', ['-c', line], { cwd: checkout, env, timeout }))
+  }
+
+  function show({ code, out, error }: Ended): Ended {
+    const names = {
+      [checkout]: '/home/anna/onebox',
+      [home]: '/home/anna',
+      [`127.0.0.1:${ports.http}`]: '203.0.113.10',
+    }
+    const rename = (text: string) =>
+      Object.entries(names).reduce((renamed, [from, to]) => renamed.replaceAll(from, to), text)
+    console.log(rename(out + error).trimEnd())
+    printed += `${rename(out + error)}\n`
+    return { code, out: rename(out), error: rename(error) }
+  }
+}
+
+/** The working copy with what it has installed and built. */
+function checkOut(checkout: string) {
+  const isOwn = (name: string) => /^(?!dist|data|\.git$)/.test(name)
+  const filter = (path: string) => path === repository || isOwn(relative(repository, path))
+  cpSync(repository, checkout, { recursive: true, filter, verbatimSymlinks: true })
+  cpSync(join(repository, 'dist/runtimes'), join(checkout, 'dist/runtimes'), { recursive: true })
+}
+
+/** The real one, which finds the instance's port and the key that a person would have. */
+function installSsh(bin: string, keyFile: string, ports: Ports) {
+  const ssh = `#!/bin/sh
+for argument; do
+  case $argument in admin@127.0.0.1:*) argument=admin@127.0.0.1 ;; esac
+  set -- "$@" "$argument"
+  shift
+done
+exec /usr/bin/ssh -i ${keyFile} -p ${ports.ssh} "$@"
+`
+  writeFileSync(join(bin, 'ssh'), ssh, { mode: 0o755 })
+}
+
+/** AWS as Pulumi's provider sees it: what is asked of it happens to the machine. */
+function startCloud(t: Lifetime, story: Story, aws: FakeAws, ports: Ports): Promise<string> {
+  const outputs = {
+    'aws:ec2/eip:Eip': { publicIp: `127.0.0.1:${ports.http}` },
+    'aws:s3/bucket:Bucket': { bucket, arn: `arn:aws:s3:::${bucket}` },
+  }
+  const volumes = createVolumes(story, aws)
+  return serve(t, async (request, response) => {
+    if (request.method === 'GET') return response.end(JSON.stringify(outputs))
+    const { operation, resource } = JSON.parse(await text(request))
+    await apply(resource, operation)
+    response.end()
+  })
+
+  async function apply({ type, id, inputs }: StoredResource, operation: string) {
+    const isGone = operation === 'delete'
+    if (operation === 'delete-replaced') return
+    if (type.endsWith(':BucketObjectv2') && !isGone) return upload(inputs)
+    if (type.endsWith(':Volume')) return isGone ? volumes.keep(inputs) : volumes.make(id, inputs)
+    if (type.endsWith(':Instance') && !isGone) {
+      story.aws.metadata.userData = Buffer.from(inputs.userDataBase64, 'base64')
+    }
+    // Its disk has to be there when the emulator starts.
+    if (!type.endsWith(':VolumeAttachment')) return
+    await story.machine.shutDown()
+    if (isGone) return
+    story.machine = await story.aws.launch(story.dataDisk, ports)
+    story.machine.powerOn()
+  }
+
+  function upload({ key, source, content }: StoredResource['inputs']) {
+    const bytes = source ? readFileSync(source.path) : Buffer.from(content)
+    story.aws.s3.objects.set(`${bucket}/${key}`, bytes)
+    aws.objects.set(`${bucket}/${key}`, { at: new Date(), bytes: bytes.length })
+  }
+}
+
+function createVolumes(story: Story, aws: FakeAws) {
+  const snapshot = { id: 'snap-0123456789abcdef0', file: join(story.dir, 'snapshot.raw') }
+  return { make, keep }
+
+  function make(volumeId: string, { snapshotId }: StoredResource['inputs']) {
+    story.dataDisk = createDataDisk({ dir: mkdtempSync(join(story.dir, 'volume-')), volumeId })
+    if (snapshotId === snapshot.id) copyFileSync(snapshot.file, story.dataDisk.file)
+  }
+
+  /** The final snapshot, as the program has asked for one. */
+  function keep({ size, tags, finalSnapshot }: StoredResource['inputs']) {
+    assert.equal(finalSnapshot, true)
+    copyFileSync(story.dataDisk.file, snapshot.file)
+    aws.snapshots.push({ id: snapshot.id, volumeGiB: size, bytes: 2 ** 30, at: new Date(), tags })
+  }
+}
