@@ -40,14 +40,14 @@ async function main() {
   const outputs = await requireOutputs(stack)
   const target = choose(await findReleases(stack, outputs), positionals)
   const from = await describeServing(outputs)
-  await assertConfirmed(`Go back from ${from} to ${shortId(target.id)}?`, values)
+  await assertConfirmed(`Go back from ${from} to release ${shortId(target.id)}?`, values)
   const startedAt = performance.now()
   await holdAt(stack, target)
   const applied = await requireOutputs(stack)
   step(`Waiting for ${applied.url} to run release ${shortId(target.id)}`)
   await untilLive({ ...applied, release: target.id }, { waitSeconds })
   const took = duration((performance.now() - startedAt) / 1000)
-  step(`${applied.url} went from release ${from} to ${shortId(target.id)} in ${took}`)
+  step(`${applied.url} went from ${from} to release ${shortId(target.id)} in ${took}`)
   console.log(`  npm run up -- --stack ${stack.name} --latest goes forward again`)
 }
 
@@ -79,7 +79,7 @@ function beforeLive(releases: KnownRelease[]): KnownRelease[] {
 async function describeServing({ url }: Outputs): Promise<string> {
   const health = await readHealth(url).catch(() => undefined)
   const ids = new Set(health?.workers.map(({ release }) => shortId(release)))
-  return ids.size === 0 ? 'a site that does not answer' : [...ids].join(', ')
+  return ids.size === 0 ? 'a site that does not answer' : `release ${[...ids].join(', ')}`
 }
 
 /** Changes what the stack shall run, and nothing else. */

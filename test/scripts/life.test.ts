@@ -210,7 +210,7 @@ test('the life of a stack', async (t) => {
     assert.equal(ended.error, '')
     assert.equal(await servingRelease(url), earlier)
     assert.match(ended.out, /^✓ left there s3\.BucketObjectv2 release /m)
-    assert.match(ended.out, /went from release \w{12} to bbbbbbbbbbbb in \d/)
+    assert.match(ended.out, /went from release \w{12} to release bbbbbbbbbbbb in \d/)
     assert.match(ended.out, /--latest goes forward again$/m)
     assert.match((await laptop.run('releases.ts')).out, /^b{12} .* live, held by a rollback$/m)
     assert.match((await laptop.run('status.ts')).out, /^ {2}wanted .* held there by a rollback/m)

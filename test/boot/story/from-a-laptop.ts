@@ -88,7 +88,7 @@ async function breakAndDeploy(laptop: Laptop) {
 
 async function goBack(laptop: Laptop) {
   await succeed(laptop, 'releases', / live$/m)
-  await succeed(laptop, 'rollback', / went from release \w+ to \w+ in /, '--yes')
+  await succeed(laptop, 'rollback', / went from release \w+ to release \w+ in /, '--yes')
   await succeed(laptop, 'up', /^onebox is up at/m, '--latest', '--yes', ...patience)
 }
 
