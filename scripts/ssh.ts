@@ -1,14 +1,15 @@
-// A shell on the instance, or one command: `npm run ssh -- -- uptime`.
+// A shell on the instance, or one command: `npm run ssh -- uptime`.
 import { parseArguments } from './support/arguments.ts'
 import { runCommand } from './support/fail.ts'
 import { requireOutputs } from './support/outputs.ts'
 import { selectStack } from './support/pulumi.ts'
 import { openSession, quoteShell } from './support/remote.ts'
 
-const help = `npm run ssh -- [options] [-- COMMAND]
+const help = `npm run ssh -- [options] [COMMAND]
 
 Opens a shell on the instance as admin, or runs a command there, whose exit code becomes this one's.
-There is an "onebox" command for whoever looks around.
+Like that of ssh itself, its options are its own. There is an "onebox" command for whoever looks
+around.
 
   --stack NAME   (default dev)
   --help         this text`
@@ -17,6 +18,7 @@ await runCommand(main)
 
 async function main() {
   const { values, positionals } = parseArguments('ssh', {
+    args: endOptions(process.argv.slice(2)),
     allowPositionals: true,
     options: {
       stack: { type: 'string', default: 'dev' },
@@ -26,4 +28,11 @@ async function main() {
   if (values.help) return console.log(help)
   const outputs = await requireOutputs(await selectStack(values.stack))
   process.exitCode = await openSession(outputs, positionals.map(quoteShell))
+}
+
+/** With a `--` before the command, whose options are not ours. */
+function endOptions(args: string[]): string[] {
+  const at = args.findIndex((arg, index) => !arg.startsWith('-') && args[index - 1] !== '--stack')
+  if (at < 0 || args.slice(0, at).includes('--')) return args
+  return [...args.slice(0, at), '--', ...args.slice(at)]
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import test, { before } from 'node:test'
 import SQLite from 'better-sqlite3'
 import { buildRuntime } from '../../scripts/build/runtime.ts'
+import { eventually } from '../support/eventually.ts'
 import type { State } from '../support/pulumi-cli/state.ts'
 import { assertFailure } from './command.ts'
 import { inTerminal, type Laptop, makeLaptop, start } from './stack/laptop.ts'
@@ -53,6 +54,7 @@ test('the life of a stack', async (t) => {
     await reached.promise
     process.kill(-(child.pid as number), 'SIGKILL')
     await once(child, 'exit')
+    await eventually(async () => !isAlive(-(child.pid as number)))
     const made = changes.splice(0)
     cloud.onChange = (operation, { name, type }) => {
       changes.push(`${operation} ${type.split(':').at(-1)} ${name}`)
@@ -229,7 +231,7 @@ test('the life of a stack', async (t) => {
       logs.out,
       /^onebox logs --no-pager --lines=all --follow --since=1 hour ago; it's$/m,
     )
-    assert.equal((await laptop.run('ssh.ts', '--', 'sh', '-c', 'exit 7')).code, 7)
+    assert.equal((await laptop.run('ssh.ts', '--stack', 'dev', 'sh', '-c', 'exit 7')).code, 7)
     assert.match(laptop.ssh.at(-1) as string, /^admin@127\.0\.0\.1:\d+ sh -c 'exit 7'$/)
   })
 
@@ -393,6 +395,14 @@ test('the life of a stack', async (t) => {
     ])
   })
 })
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}
 
 function stateFile({ home }: Laptop): string {
   return join(home, '.pulumi/stacks/onebox/dev.json')
