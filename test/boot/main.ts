@@ -53,7 +53,7 @@ const chapters: Record<string, Chapter> = {
 }
 
 // They begin with a machine of their own; all others go on with what the first one leaves.
-const independent = new Set(['foreign-volume', 'from-a-laptop'])
+const independent = new Set(['cut-first-boot', 'foreign-volume', 'from-a-laptop'])
 
 const short: Record<string, Chapter> = {
   'blank-instance': blankInstance,
