@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util'
 import type { OpType } from '@pulumi/pulumi/automation/index.js'
 import type { EventLog } from './event-log.ts'
 import type { CloudOutputs, Plan, Step } from './plan.ts'
-import { type Backend, Failure, openBackend, type State } from './state.ts'
+import { type Backend, Failure, openBackend, project, type State } from './state.ts'
 
 const { positionals, values } = parseArgs({
   strict: false,
@@ -93,13 +93,17 @@ function showConfig(backend: Backend) {
 
 function setConfig(backend: Backend, [name = '', given]: string[]) {
   const value = given ?? readFileSync(0, 'utf8').trim()
-  const key = name.includes(':') ? name : `onebox:${name}`
   const secret = values.secret === true
-  change(backend, (state) => Object.assign(state.config, { [key]: { value, secret } }))
+  change(backend, (state) => Object.assign(state.config, { [keyOf(name)]: { value, secret } }))
 }
 
 function removeConfig(backend: Backend, [name = '']: string[]) {
-  change(backend, ({ config }) => delete config[name])
+  change(backend, ({ config }) => delete config[keyOf(name)])
+}
+
+/** Settings are the project's where they name no other. */
+function keyOf(name: string): string {
+  return name.includes(':') ? name : `${project}:${name}`
 }
 
 function change(backend: Backend, work: (state: State) => unknown) {
