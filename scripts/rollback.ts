@@ -10,17 +10,22 @@ import { selectStack } from './support/pulumi.ts'
 import { findReleases, type KnownRelease } from './support/releases.ts'
 import { readSettings, setSetting, settingOf } from './support/settings.ts'
 import { step } from './support/step.ts'
-import { readHealth, shortId, untilLive } from './support/until-live.ts'
+import { Rejected, readHealth, shortId, untilLive } from './support/until-live.ts'
 
 const help = `npm run rollback -- [RELEASE] [options]
 
-Has the instance run an earlier release, by the beginning of its id, or the one before that which
-serves. It stays there until "npm run up -- --latest". The data stays as it is.
+Has the instance run an earlier release, by the beginning of its id, or the latest before that which
+serves and which the instance does not refuse. It stays there until "npm run up -- --latest". The
+data stays as it is.
 
   --stack NAME     (default dev)
   --wait SECONDS   how long it may take until the release serves (default 600)
   --yes            asks nothing
   --help           this text`
+
+type Targets = [KnownRelease, ...KnownRelease[]]
+
+const candidates = 5
 
 await runCommand(main)
 
@@ -38,21 +43,33 @@ async function main() {
   const waitSeconds = integerOption('--wait', values.wait, [1, 86_400])
   const stack = await selectStack(values.stack)
   const outputs = await requireOutputs(stack)
-  const target = choose(await findReleases(stack, outputs), positionals)
+  const targets = choose(await findReleases(stack, outputs), positionals)
   const from = await describeServing(outputs)
-  await assertConfirmed(`Go back from ${from} to release ${shortId(target.id)}?`, values)
+  await assertConfirmed(`Go back from ${from} to release ${shortId(targets[0].id)}?`, values)
   const startedAt = performance.now()
-  await holdAt(stack, target)
-  const applied = await requireOutputs(stack)
-  step(`Waiting for ${applied.url} to run release ${shortId(target.id)}`)
-  await untilLive({ ...applied, release: target.id }, { waitSeconds })
+  const id = await goBack(stack, targets, waitSeconds)
   const took = duration((performance.now() - startedAt) / 1000)
-  step(`${applied.url} went from ${from} to release ${shortId(target.id)} in ${took}`)
+  step(`${outputs.url} went from ${from} to release ${shortId(id)} in ${took}`)
   console.log(`  npm run up -- --stack ${stack.name} --latest goes forward again`)
 }
 
+/** To the first that the instance takes: one that never served is refused as it was then. */
+async function goBack(stack: Stack, [target, next, ...rest]: Targets, waitSeconds: number) {
+  await holdAt(stack, target)
+  const applied = await requireOutputs(stack)
+  step(`Waiting for ${applied.url} to run release ${shortId(target.id)}`)
+  try {
+    await untilLive({ ...applied, release: target.id }, { waitSeconds })
+    return target.id
+  } catch (error) {
+    if (!(error instanceof Rejected) || next === undefined) throw error
+    step(`It is refused, as it does not work: going on to release ${shortId(next.id)}`)
+    return goBack(stack, [next, ...rest], waitSeconds)
+  }
+}
+
 /** @throws {Error} where there is none to go back to, or it is not clear which one is meant */
-function choose(releases: KnownRelease[], [prefix, ...rest]: string[]): KnownRelease {
+function choose(releases: KnownRelease[], [prefix, ...rest]: string[]): Targets {
   if (rest.length > 0) throw new Error(`Name one release, got ${rest.length + 1}`)
   const found =
     prefix === undefined ? beforeLive(releases) : releases.filter(({ id }) => id.startsWith(prefix))
@@ -66,7 +83,7 @@ function choose(releases: KnownRelease[], [prefix, ...rest]: string[]): KnownRel
     throw new Error(`${found.length} releases begin with ${prefix}: add a few digits`)
   if (target.isLive && target.isWanted)
     throw new Error(`Release ${shortId(target.id)} serves already: ${list}`)
-  return target
+  return prefix === undefined ? [target, ...found.slice(1, candidates)] : [target]
 }
 
 /** Where nothing serves, those before the one that should. */

@@ -15,6 +15,7 @@ import { line } from './stack/line.ts'
 before(() => buildRuntime({ platform: 'linux-arm64' }))
 
 const earlier = 'b'.repeat(64)
+const broken = 'd'.repeat(64)
 const up = ['up.ts', '--region', 'eu-central-1', '--ssh', '--yes'] as const
 
 // One stack from its first minute to its last, as each start takes several seconds.
@@ -180,7 +181,7 @@ test('the life of a stack', async (t) => {
   })
 
   await t.test('releases lists what can be gone back to', async () => {
-    addEarlierRelease(laptop)
+    addRelease(laptop, earlier, '2026-01-02T03:04:05Z')
     const ended = await laptop.run('releases.ts')
     tell('releases', ended)
     assert.match(
@@ -205,25 +206,31 @@ test('the life of a stack', async (t) => {
     )
   })
 
-  await t.test('rollback goes to the release before, and stays there until told', async () => {
-    const { release } = outputsOf(laptop)
-    const ended = await laptop.run('rollback.ts', '--yes')
-    tell('rollback', ended)
-    assert.equal(ended.error, '')
-    assert.equal(await servingRelease(url), earlier)
-    assert.match(ended.out, /^✓ left there s3\.BucketObjectv2 release /m)
-    assert.match(ended.out, /went from release \w{12} to release bbbbbbbbbbbb in \d/)
-    assert.match(ended.out, /--latest goes forward again$/m)
-    assert.match((await laptop.run('releases.ts')).out, /^b{12} .* live, held by a rollback$/m)
-    assert.match((await laptop.run('status.ts')).out, /^ {2}wanted .* held there by a rollback/m)
-    const held = await laptop.run('up.ts')
-    assert.match(
-      held.out,
-      /^→ HELD AT RELEASE bbbbbbbbbbbb by a rollback, .*: --latest ends that$/m,
-    )
-    assert.equal((await laptop.run('up.ts', '--latest', '--yes')).code, 0)
-    assert.equal(await servingRelease(url), release)
-  })
+  await t.test(
+    'rollback goes to the release before that works, and stays there until told',
+    async () => {
+      const { release } = outputsOf(laptop)
+      instance.broken.add(broken)
+      addRelease(laptop, broken, '2026-01-03T03:04:05Z')
+      const ended = await laptop.run('rollback.ts', '--yes')
+      tell('rollback', ended)
+      assert.equal(ended.error, '')
+      assert.equal(await servingRelease(url), earlier)
+      assert.match(ended.out, /^✓ left there s3\.BucketObjectv2 release /m)
+      assert.match(ended.out, /^→ It is refused, as it does not work: going on to release b{12}$/m)
+      assert.match(ended.out, /went from release \w{12} to release bbbbbbbbbbbb in \d/)
+      assert.match(ended.out, /--latest goes forward again$/m)
+      assert.match((await laptop.run('releases.ts')).out, /^b{12} .* live, held by a rollback$/m)
+      assert.match((await laptop.run('status.ts')).out, /^ {2}wanted .* held there by a rollback/m)
+      const held = await laptop.run('up.ts')
+      assert.match(
+        held.out,
+        /^→ HELD AT RELEASE bbbbbbbbbbbb by a rollback, .*: --latest ends that$/m,
+      )
+      assert.equal((await laptop.run('up.ts', '--latest', '--yes')).code, 0)
+      assert.equal(await servingRelease(url), release)
+    },
+  )
 
   await t.test('logs and ssh run on the instance', async () => {
     const logs = await laptop.run('logs.ts', '--since', "1 hour ago; it's", '--follow')
@@ -417,13 +424,13 @@ function outputsOf(laptop: Laptop): Record<string, string> {
   return Object.fromEntries(outputs.map(([name, { value }]) => [name, String(value)]))
 }
 
-/** As if it had been uploaded before everything else. */
-function addEarlierRelease(laptop: Laptop) {
-  const key = `releases/${earlier}.tar.zst`
+/** As if it had been uploaded then. */
+function addRelease(laptop: Laptop, id: string, time: string) {
+  const key = `releases/${id}.tar.zst`
   const state = stateOf(laptop)
   writeFileSync(stateFile(laptop), JSON.stringify({ ...state, objects: [...state.objects, key] }))
   const name = `${outputsOf(laptop).bucket}/${key}`
-  laptop.aws.objects.set(name, { at: new Date('2026-01-02T03:04:05Z'), bytes: 700_000 })
+  laptop.aws.objects.set(name, { at: new Date(time), bytes: 700_000 })
 }
 
 async function servingRelease(url: string): Promise<string> {

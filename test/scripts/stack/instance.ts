@@ -14,6 +14,8 @@ export interface FakeInstance {
   dataDir: string
   /** What becomes of a new desired.json; with `off`, nothing ever answers. */
   mood: 'good' | 'rejecting' | 'waiting' | 'off'
+  /** Releases that it rejects in any mood. */
+  broken: Set<string>
   deploy: (desired: string) => Promise<void>
   /** Deploys once more what was wanted last, as a better mood may let it. */
   retry: () => Promise<void>
@@ -40,6 +42,7 @@ export async function createInstance(t: TestContext): Promise<FakeInstance> {
     address: `127.0.0.1:${port}`,
     dataDir,
     mood: 'good',
+    broken: new Set(),
     deploy,
     retry: () => deploy(wantedText),
     stop,
@@ -48,11 +51,11 @@ export async function createInstance(t: TestContext): Promise<FakeInstance> {
   return instance
 
   async function deploy(text: string) {
-    const { mood } = instance
-    if (mood === 'off') return
+    if (instance.mood === 'off') return
     wantedText = text
     const wanted: Desired = JSON.parse(text)
     const { release, runtime } = wanted
+    const mood = instance.broken.has(release) ? 'rejecting' : instance.mood
     const known = { desired: hash('sha256', text), release, runtime }
     if (mood !== 'good') {
       const reasons = { waiting: 'No space left on /data', rejecting: 'The canary does not answer' }
