@@ -1,7 +1,7 @@
 // Says what npm run up would change, and changes nothing: `npm run preview`.
 import { randomUUID } from 'node:crypto'
 import { appendFileSync } from 'node:fs'
-import { type Change, preview } from './support/apply.ts'
+import { type Change, preview, tellChanges } from './support/apply.ts'
 import { parseArguments } from './support/arguments.ts'
 import { runCommand } from './support/fail.ts'
 import { ensureCli, selectStack } from './support/pulumi.ts'
@@ -38,8 +38,7 @@ async function main() {
   const stack = await selectStack(values.stack)
   step(`Looking at what would change in stack ${stack.name}`)
   const changes = await preview(stack)
-  for (const { operation, what } of changes) console.log(`  ${operation} ${what}`)
-  if (changes.length === 0) console.log('  nothing')
+  tellChanges(changes)
   if (values.github) tellWorkflow(stack.name, changes)
 }
 

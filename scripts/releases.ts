@@ -1,6 +1,7 @@
 // The releases that can be gone back to: `npm run releases`.
 import { parseArguments } from './support/arguments.ts'
 import { runCommand } from './support/fail.ts'
+import { minute } from './support/format.ts'
 import { requireOutputs } from './support/outputs.ts'
 import { selectStack } from './support/pulumi.ts'
 import { findReleases, type KnownRelease } from './support/releases.ts'
@@ -32,12 +33,11 @@ async function main() {
 }
 
 function lineOf({ id, uploadedAt, bytes, ...marks }: KnownRelease): string {
-  const time = uploadedAt.replace('T', ' ').slice(0, 16)
   const megabytes = `${(bytes / 1e6).toFixed(1)} MB`.padStart(8)
   const told = [
     marks.isLive ? 'live' : '',
     marks.isWanted && !marks.isLive ? 'wanted' : '',
     marks.isPinned ? 'held by a rollback' : '',
   ]
-  return `${shortId(id)}  ${time} UTC  ${megabytes}  ${told.filter(Boolean).join(', ')}`.trimEnd()
+  return `${shortId(id)}  ${minute(uploadedAt)}  ${megabytes}  ${told.filter(Boolean).join(', ')}`.trimEnd()
 }

@@ -10,7 +10,7 @@ import { selectStack } from './support/pulumi.ts'
 import { findReleases, type KnownRelease } from './support/releases.ts'
 import { readSettings, setSetting, settingOf } from './support/settings.ts'
 import { step } from './support/step.ts'
-import { Rejected, readHealth, shortId, untilLive } from './support/until-live.ts'
+import { Rejected, readHealth, releasesOf, shortId, untilLive } from './support/until-live.ts'
 
 const help = `npm run rollback -- [RELEASE] [options]
 
@@ -95,8 +95,8 @@ function beforeLive(releases: KnownRelease[]): KnownRelease[] {
 
 async function describeServing({ url }: Outputs): Promise<string> {
   const health = await readHealth(url).catch(() => undefined)
-  const ids = new Set(health?.workers.map(({ release }) => shortId(release)))
-  return ids.size === 0 ? 'a site that does not answer' : `release ${[...ids].join(', ')}`
+  const running = releasesOf(health?.workers ?? [])
+  return running === '' ? 'a site that does not answer' : `release ${running}`
 }
 
 /** Changes what the stack shall run, and nothing else. */

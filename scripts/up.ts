@@ -3,7 +3,7 @@ import { styleText } from 'node:util'
 import type { Stack } from '@pulumi/pulumi/automation/index.js'
 import type { Config } from '../provisioning/config.ts'
 import { smoke } from './smoke.ts'
-import { apply, type Change, preview } from './support/apply.ts'
+import { apply, type Change, preview, tellChanges } from './support/apply.ts'
 import { integerOption, parseArguments } from './support/arguments.ts'
 import { defaultRegion, whoAmI } from './support/aws/account.ts'
 import { readConsole } from './support/aws/console.ts'
@@ -158,17 +158,12 @@ async function agree(
   if (yes || !isSomebodyThere()) return assertConfirmed('Go on?', { yes })
   step('Looking at what would change')
   const changes = await preview(stack, { replace })
-  tellChanges(changes)
+  tellChanges(changes, changesShown)
+  tellMove(changes)
   await assertConfirmed('Go on?', { yes })
 }
 
-function tellChanges(changes: Change[]) {
-  for (const { operation, what } of changes.slice(0, changesShown)) {
-    console.log(`  ${operation} ${what}`)
-  }
-  const more = changes.length - changesShown
-  if (more > 0) console.log(`  and ${more} more`)
-  if (changes.length === 0) console.log('  nothing')
+function tellMove(changes: Change[]) {
   const isMoving = changes.some(({ operation, what }) => {
     return operation === 'create-replacement' && what.startsWith('ec2.Instance ')
   })

@@ -125,6 +125,14 @@ export async function preview(stack: Stack, scope: Scope = {}): Promise<Change[]
 
 type Metadata = NonNullable<EngineEvent['resourcePreEvent']>['metadata']
 
+/** A line for each, up to `most` of them. */
+export function tellChanges(changes: Change[], most = changes.length) {
+  for (const { operation, what } of changes.slice(0, most)) console.log(`  ${operation} ${what}`)
+  const more = changes.length - most
+  if (more > 0) console.log(`  and ${more} more`)
+  if (changes.length === 0) console.log('  nothing')
+}
+
 const verbs: Partial<Record<OpType, [doing: string, done: string]>> = {
   create: ['creating', 'created'],
   update: ['updating', 'updated'],

@@ -15,3 +15,8 @@ function pair(value: number, size: number, large: string, small: string): string
   const rest = value % size
   return `${(value - rest) / size} ${large}${rest === 0 ? '' : ` ${rest} ${small}`}`
 }
+
+/** Such as `2026-11-21 09:30 UTC`, of an ISO 8601 time in UTC. */
+export function minute(time: string): string {
+  return `${time.replace('T', ' ').slice(0, 16)} UTC`
+}

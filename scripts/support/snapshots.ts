@@ -1,4 +1,5 @@
 import type { Snapshot } from './aws/snapshots.ts'
+import { minute } from './format.ts'
 import { tellSnapshotCost } from './prices.ts'
 
 /** Lists snapshots, what they cost, and what can be done with them. */
@@ -18,9 +19,8 @@ export function tellSnapshots(
 
 function lineOf(snapshot: Snapshot, region: string): string {
   const { id, startedAt, state, volumeGiB, bytes, isDaily } = snapshot
-  const time = startedAt.replace('T', ' ').slice(0, 16)
   const kind = isDaily ? 'daily' : 'final'
   const standing = state === 'completed' ? '' : `, ${state}`
   const cost = tellSnapshotCost(region, bytes || volumeGiB * 2 ** 30)
-  return `${id}  ${time} UTC  ${kind}  ${volumeGiB} GiB  ${cost}${standing}`
+  return `${id}  ${minute(startedAt)}  ${kind}  ${volumeGiB} GiB  ${cost}${standing}`
 }

@@ -75,8 +75,7 @@ async function look(wanted: Wanted): Promise<{ standing: string; isLive: boolean
 
 function assertNotRejected({ deploy, workers }: Health, wanted: Wanted) {
   if (deploy?.status !== 'rejected' || deploy.desired !== wanted.desired) return
-  const serving = [...new Set(workers.map(({ release }) => shortId(release)))].join(', ')
-  const cure = `mend it and npm run up again; release ${serving}, which served before, serves on`
+  const cure = `mend it and npm run up again; release ${releasesOf(workers)}, which served before, serves on`
   throw new Rejected(
     `The deploy of release ${shortId(wanted.release)} was rejected: ${deploy.reason}: ${cure}`,
   )
@@ -91,7 +90,7 @@ export function isLive({ status, deploy, workers }: Health, { release, desired }
 /** What a site does, in a few words. */
 export function standingOf(health: Health, { desired }: Wanted): string {
   const { problem, deploy, workers } = health
-  const running = [...new Set(workers.map(({ release }) => shortId(release)))].join(', ')
+  const running = releasesOf(workers)
   // A worker that drains in a reload says so to whoever is still connected to it.
   if (problem && problem !== 'draining') return `failing: ${problem}`
   if (deploy === undefined) return `runs release ${running}, but nothing deploys to it`
@@ -99,6 +98,11 @@ export function standingOf(health: Health, { desired }: Wanted): string {
   if (deploy.desired !== desired)
     return `runs release ${running}, has not seen the new one${reason}`
   return `${deploy.status}, runs release ${running}${reason}`
+}
+
+/** Empty where there are no workers. */
+export function releasesOf(workers: Health['workers']): string {
+  return [...new Set(workers.map(({ release }) => shortId(release)))].join(', ')
 }
 
 export function shortId(id: string): string {

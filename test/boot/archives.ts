@@ -1,4 +1,3 @@
-import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -6,6 +5,7 @@ import { type Archive, writeArchive } from '../../scripts/build/archive.ts'
 import { dropSymbols } from '../../scripts/build/elf.ts'
 import { buildRelease, type Release } from '../../scripts/build/release.ts'
 import { buildRuntime } from '../../scripts/build/runtime.ts'
+import { withMigration } from '../support/release.ts'
 
 const platform = 'linux-x64'
 // Any other than the one that package.json names, and new enough for the server.
@@ -27,13 +27,9 @@ export function spoilRelease(release: Release, name: string, spoiler: string): P
   return changeRelease(release, name, (code) => `${spoiler}\n${code}`)
 }
 
-/** A release whose schema has one step more, put in where the bundle lists them. */
+/** A release whose schema has one step more. */
 export function addMigration(release: Release, name: string, sql: string): Promise<Release> {
-  return changeRelease(release, name, (code) => {
-    const changed = code.replace(/(var migrations = \[[\s\S]*?)\n\];/, `$1,\n\`${sql}\`\n];`)
-    assert.notEqual(changed, code, 'the bundle lists its migrations')
-    return changed
-  })
+  return changeRelease(release, name, (code) => withMigration(code, sql))
 }
 
 async function changeRelease(

@@ -2,7 +2,13 @@ import assert from 'node:assert/strict'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test, { before, type TestContext } from 'node:test'
-import { buildRelease, copyRelease, spawnFor, startWorker } from '../support/release.ts'
+import {
+  addMigration,
+  buildRelease,
+  copyRelease,
+  spawnFor,
+  startWorker,
+} from '../support/release.ts'
 import { makeDataDir } from '../support/server.ts'
 
 let release: string
@@ -47,7 +53,7 @@ test('the canary of a release that cannot answer refuses it', async (t) => {
 
 test('the canary of a release whose migration fails refuses it, and the database stays', async (t) => {
   const { worker, dataDir } = await startService(t)
-  const broken = addMigration('bad migration', 'CREATE TABLE movies (id INTEGER)')
+  const broken = addMigration(release, 'bad migration', 'CREATE TABLE movies (id INTEGER)')
   const { exitCode, output } = await runCanary(t, broken, dataDir)
   assert.equal(exitCode, 1)
   assert.match(output, /table movies already exists/)
@@ -56,7 +62,11 @@ test('the canary of a release whose migration fails refuses it, and the database
 
 test('the canary of a release with a migration tries it on a copy only', async (t) => {
   const { worker, dataDir } = await startService(t)
-  const next = addMigration('good migration', 'CREATE TABLE gifts (id INTEGER PRIMARY KEY) STRICT')
+  const next = addMigration(
+    release,
+    'good migration',
+    'CREATE TABLE gifts (id INTEGER PRIMARY KEY) STRICT',
+  )
   const { exitCode, output } = await runCanary(t, next, dataDir)
   assert.equal(exitCode, 0, output)
   await expectUntouched(worker.url, dataDir)
@@ -92,17 +102,6 @@ function breakRelease(name: string, code: string): string {
   const file = join(broken, 'server.cjs')
   writeFileSync(file, `${code}\n${readFileSync(file, 'utf8')}`)
   return broken
-}
-
-/** A release whose schema has one step more, put in where the bundle lists them. */
-function addMigration(name: string, sql: string): string {
-  const next = copyRelease(release, name)
-  const file = join(next, 'server.cjs')
-  const code = readFileSync(file, 'utf8')
-  const changed = code.replace(/(var migrations = \[[\s\S]*?)\n\];/, `$1,\n\`${sql}\`\n];`)
-  assert.notEqual(changed, code)
-  writeFileSync(file, changed)
-  return next
 }
 
 function runCanary(t: TestContext, dir: string, dataDir: string) {

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test, { before, type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import SQLite from 'better-sqlite3'
 import { startLoad } from '../support/load.ts'
-import { buildRelease, copyRelease, spawnFor, startWorker } from '../support/release.ts'
+import { addMigration, buildRelease, spawnFor, startWorker } from '../support/release.ts'
 import { makeDataDir } from '../support/server.ts'
 
 const rounds = 12
@@ -95,7 +95,11 @@ test('a restore that the disk fails in the middle changes nothing and says so', 
 
 test('a backup of the release before is brought up to date as it is restored', async (t) => {
   const { file } = await startFilled(t, 10)
-  const next = addMigration('ALTER TABLE movies ADD COLUMN views INTEGER NOT NULL DEFAULT 5')
+  const next = addMigration(
+    release,
+    'with views',
+    'ALTER TABLE movies ADD COLUMN views INTEGER NOT NULL DEFAULT 5',
+  )
   const dataDir = makeDataDir()
   const { url } = await startWorker(t, { release: next, dataDir })
   const size = readFileSync(file)
@@ -179,15 +183,4 @@ function start(t: TestContext, dataDir: string, ...args: string[]) {
 async function run(t: TestContext, dataDir: string, ...args: string[]) {
   const child = start(t, dataDir, ...args)
   return { exitCode: await child.ended, output: child.output() }
-}
-
-/** A release whose schema has one step more, put in where the bundle lists them. */
-function addMigration(sql: string): string {
-  const next = copyRelease(release, sql)
-  const file = join(next, 'server.cjs')
-  const code = readFileSync(file, 'utf8')
-  const changed = code.replace(/(var migrations = \[[\s\S]*?)\n\];/, `$1,\n\`${sql}\`\n];`)
-  assert.notEqual(changed, code)
-  writeFileSync(file, changed)
-  return next
 }

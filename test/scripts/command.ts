@@ -14,11 +14,18 @@ export interface Ended {
   error: string
 }
 
+export interface RunOptions {
+  env?: Record<string, string> | undefined
+  /** Sent to the script once it comes. */
+  signal?: Promise<NodeJS.Signals>
+  onOutput?: ((text: string) => void) | undefined
+}
+
 /** Runs a script as a person does, in an environment of its own. */
 export async function run(
   script: string,
   args: string[],
-  { env = {}, signal }: { env?: Record<string, string>; signal?: Promise<NodeJS.Signals> } = {},
+  { env = {}, signal, onOutput = () => {} }: RunOptions = {},
 ): Promise<Ended> {
   const file = resolve(import.meta.dirname, '../../scripts', script)
   const { PATH = '' } = process.env
@@ -30,6 +37,7 @@ export async function run(
   const ended: Ended = { code: null, out: '', error: '' }
   child.stdout.setEncoding('utf8').on('data', (text) => {
     ended.out += text
+    onOutput(text)
   })
   child.stderr.setEncoding('utf8').on('data', (text) => {
     ended.error += text

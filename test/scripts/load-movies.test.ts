@@ -2,13 +2,13 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
-import { createServer, type RequestListener } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { join, resolve } from 'node:path'
-import test, { type TestContext } from 'node:test'
+import test from 'node:test'
 import { stripVTControlCharacters } from 'node:util'
 import { barText, standingText } from '../../scripts/support/progress.ts'
+import { freePort } from '../support/release.ts'
 import { makeDataDir, startServer } from '../support/server.ts'
+import { assertFailure, type Ended, run as runScript, serve } from './command.ts'
 
 const script = resolve(import.meta.dirname, '../../scripts/load-movies.ts')
 
@@ -288,53 +288,10 @@ function inOrder(movies: Movie[]): Movie[] {
   return movies.toSorted((a, b) => Number(a.info.rank) - Number(b.info.rank))
 }
 
-interface Ended {
-  code: number
-  out: string
-  error: string
-}
-
-async function run(
+function run(
   args: string[],
-  env: Record<string, string> = {},
-  onOutput: (text: string) => void = () => {},
+  env?: Record<string, string>,
+  onOutput?: (text: string) => void,
 ): Promise<Ended> {
-  const { PATH = '' } = process.env
-  const child = spawn(process.execPath, [script, ...args], { env: { PATH, ...env } })
-  const ended = { code: -1, out: '', error: '' }
-  child.stdout.setEncoding('utf8').on('data', (text) => {
-    ended.out += text
-    onOutput(text)
-  })
-  child.stderr.setEncoding('utf8').on('data', (text) => {
-    ended.error += text
-  })
-  const [code] = await once(child, 'close')
-  return { ...ended, code }
-}
-
-/** One line that says what is wrong, exit code 1, and no stack. */
-function assertFailure({ code, error }: Ended, expected: RegExp) {
-  assert.match(error, expected)
-  assert.equal(error.trimEnd().split('\n').length, 1, error)
-  assert.equal(code, 1)
-}
-
-async function serve(t: TestContext, listener: RequestListener): Promise<string> {
-  const server = createServer(listener).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.after(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
+  return runScript('load-movies.ts', args, { env, onOutput })
 }

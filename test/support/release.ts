@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { hash } from 'node:crypto'
 import { once } from 'node:events'
@@ -32,6 +33,21 @@ export function copyRelease(dir: string, name: string): string {
   const copy = join(dir, '..', hash('sha256', name))
   cpSync(dir, copy, { recursive: true })
   return copy
+}
+
+/** A copy of a release whose schema has one step more. */
+export function addMigration(dir: string, name: string, sql: string): string {
+  const copy = copyRelease(dir, name)
+  const file = join(copy, 'server.cjs')
+  writeFileSync(file, withMigration(readFileSync(file, 'utf8'), sql))
+  return copy
+}
+
+/** The code of a release with one step more, put in where the bundle lists them. */
+export function withMigration(code: string, sql: string): string {
+  const changed = code.replace(/(var migrations = \[[\s\S]*?)\n\];/, `$1,\n\`${sql}\`\n];`)
+  assert.notEqual(changed, code, 'the bundle lists its migrations')
+  return changed
 }
 
 /** Points a link at a release, at one stroke as a deploy does. */

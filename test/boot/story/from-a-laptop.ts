@@ -26,7 +26,6 @@ interface Laptop {
 }
 
 const repository = resolve(import.meta.dirname, '../../..')
-const patience = ['--wait', String(bootLimitMs / 1000)]
 
 /** From nothing to a verified site, through its days, back to nothing, and back again. */
 export async function fromALaptop(story: Story) {
@@ -68,20 +67,20 @@ async function comeUp(laptop: Laptop): Promise<string> {
   await laptop.type('pulumi', 'stack', 'init', 'dev')
   // The emulator has no arm64 that is fast enough.
   await laptop.type('pulumi', 'config', 'set', 'architecture', 'x64')
-  const up = ['--region', region, '--ssh', '--yes', ...patience]
+  const up = ['--region', region, '--ssh', '--yes']
   const out = await succeed(laptop, 'up', /^onebox is up at/m, ...up)
   return /^→ The token that writes need, .*:\n\n {2}(\w{40})$/m.exec(out)?.[1] ?? ''
 }
 
 async function changeAndDeploy(laptop: Laptop) {
   edit(laptop, 'server/saved-string/page-style.ts', (code) => code.replace('#2b50c8', '#0a7a4b'))
-  await succeed(laptop, 'up', /^onebox is up at/m, '--yes', ...patience)
+  await succeed(laptop, 'up', /^onebox is up at/m, '--yes')
 }
 
 async function breakAndDeploy(laptop: Laptop) {
   const file = 'server/main.ts'
   const good = edit(laptop, file, (code) => `${code}\nthrow new Error('Broken at start')\n`)
-  await fail(laptop, 'up', /was rejected: .*Broken at start.* serves on$/m, '--yes', ...patience)
+  await fail(laptop, 'up', /was rejected: .*Broken at start.* serves on$/m, '--yes')
   await fail(laptop, 'status', /is not well: it is rejected/)
   edit(laptop, file, () => good)
 }
@@ -89,7 +88,7 @@ async function breakAndDeploy(laptop: Laptop) {
 async function goBack(laptop: Laptop) {
   await succeed(laptop, 'releases', / live$/m)
   await succeed(laptop, 'rollback', / went from release \w+ to release \w+ in /, '--yes')
-  await succeed(laptop, 'up', /^onebox is up at/m, '--latest', '--yes', ...patience)
+  await succeed(laptop, 'up', /^onebox is up at/m, '--latest', '--yes')
 }
 
 async function keepAndRestore(laptop: Laptop, url: string, token: string) {
@@ -107,7 +106,7 @@ async function goAndReturn(story: Story, laptop: Laptop) {
   await assert.rejects(fetch(story.machine.url, { signal: AbortSignal.timeout(10_000) }))
   await laptop.type('snapshots')
   const [, snapshot = ''] = /--restore (snap-\w+)/.exec(gone) ?? []
-  const up = ['--region', region, '--ssh', '--restore', snapshot, '--yes', ...patience]
+  const up = ['--region', region, '--ssh', '--restore', snapshot, '--yes']
   await succeed(laptop, 'up', /^onebox is up at/m, ...up)
   await expectString(story.machine.url, 'kept')
 }

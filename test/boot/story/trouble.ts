@@ -17,22 +17,12 @@ export async function trouble(story: Story) {
   await deployInTrouble(story, {
     what: 'S3 is gone',
     reason: /S3/,
-    begin: async () => {
-      aws.s3.failing = true
-    },
-    end: async () => {
-      aws.s3.failing = false
-    },
+    ...failureOf(aws.s3),
   })
   await deployInTrouble(story, {
     what: 'the metadata service is gone',
     reason: /metadata/,
-    begin: async () => {
-      aws.metadata.failing = true
-    },
-    end: async () => {
-      aws.metadata.failing = false
-    },
+    ...failureOf(aws.metadata),
   })
   await deployInTrouble(story, {
     what: 'the root disk is full',
@@ -50,6 +40,13 @@ interface Trouble {
   reason: RegExp
   begin: () => Promise<unknown>
   end: () => Promise<unknown>
+}
+
+function failureOf(service: { failing: boolean }): Pick<Trouble, 'begin' | 'end'> {
+  const fail = (failing: boolean) => async () => {
+    service.failing = failing
+  }
+  return { begin: fail(true), end: fail(false) }
 }
 
 async function deployInTrouble(story: Story, { what, reason, begin, end }: Trouble) {

@@ -1,22 +1,22 @@
 import assert from 'node:assert/strict'
 import { readdirSync } from 'node:fs'
 import test, { type TestContext } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { createPeers } from '../../../server/operations/peers.ts'
+import { eventually } from '../../support/eventually.ts'
 import { makeDataDir } from '../../support/server.ts'
 
 test('a socket has its name only once it answers, or it would be taken for that of a dead worker', async (t) => {
   const dataDir = makeDataDir()
   startPeer(t, dataDir, '0')
   assert.deepEqual(sockets(dataDir), [])
-  while (sockets(dataDir).length === 0) await sleep(5)
+  await eventually(async () => sockets(dataDir).length === 1)
 })
 
 test('workers find each other, and one that ended is gone', async (t) => {
   const dataDir = makeDataDir()
   const first = startPeer(t, dataDir, '0')
   const second = startPeer(t, dataDir, '1')
-  while (sockets(dataDir).length < 2) await sleep(5)
+  await eventually(async () => sockets(dataDir).length === 2)
   assert.deepEqual(
     (await first.states()).map(({ worker }) => worker),
     ['0', '1'],
