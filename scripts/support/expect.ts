@@ -1,4 +1,5 @@
 import { STATUS_CODES } from 'node:http'
+import { fieldsOf } from './request.ts'
 import type { Answer } from './site.ts'
 
 /** @throws {Error} with `message` unless it is so */
@@ -12,7 +13,7 @@ export function expectStatus(answer: Answer, ...wanted: number[]) {
 }
 
 function reasonOf({ status, headers, text }: Answer): string {
-  const { detail } = parseJson(text)
+  const { detail } = fieldsOf(text)
   const reason = headers.location ?? detail ?? STATUS_CODES[status]
   return reason === undefined ? '' : ` (${String(reason).slice(0, 200)})`
 }
@@ -26,19 +27,9 @@ export function expectHeader({ headers, what }: Answer, name: string, wanted: Re
 export function expectProblem(answer: Answer, status: number) {
   expectStatus(answer, status)
   expectHeader(answer, 'content-type', /^application\/problem\+json$/)
-  const { title, detail, status: told } = parseJson(answer.text)
+  const { title, detail, status: told } = fieldsOf(answer.text)
   const isWhole = told === status && typeof title === 'string' && typeof detail === 'string'
   expect(isWhole, `${answer.what} gives no title, status and detail: ${answer.text.slice(0, 200)}`)
-}
-
-/** The fields of a JSON object; none where it is something else. */
-// biome-ignore lint/suspicious/noExplicitAny: what a server sends can be anything
-export function parseJson(text: string): Record<string, any> {
-  try {
-    return Object(JSON.parse(text))
-  } catch {
-    return {}
-  }
 }
 
 export function quote(text: string): string {

@@ -60,3 +60,13 @@ async function read(incoming: IncomingMessage): Promise<Response> {
   }
   return { status: incoming.statusCode as number, headers: incoming.headers, text }
 }
+
+/** The fields of a JSON object; none where it is something else. */
+// biome-ignore lint/suspicious/noExplicitAny: what a server sends can be anything
+export function fieldsOf(text: string): Record<string, any> {
+  try {
+    return Object(JSON.parse(text))
+  } catch {
+    return {}
+  }
+}

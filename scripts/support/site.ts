@@ -1,7 +1,12 @@
 import type { Agent } from 'node:http'
 import { setTimeout } from 'node:timers/promises'
-import { parseJson } from './expect.ts'
-import { createConnection, type RequestOptions, type Response, request } from './request.ts'
+import {
+  createConnection,
+  fieldsOf,
+  type RequestOptions,
+  type Response,
+  request,
+} from './request.ts'
 import { authorization, type Target } from './target.ts'
 
 /** A site under test: what is asked of it, and what has to be undone there afterwards. */
@@ -93,7 +98,7 @@ export async function connectWorkers({ send, connect }: Site): Promise<Map<strin
       const wave = Array.from({ length: size }, connect)
       agents.push(...wave)
       const healths = await Promise.all(wave.map((agent) => send('GET', '/healthz', { agent })))
-      const states = healths.map(({ text }) => parseJson(text))
+      const states = healths.map(({ text }) => fieldsOf(text))
       for (const [index, { worker }] of states.entries()) met.set(worker, wave[index] as Agent)
       missing = workersOf(states[0]).filter((worker) => !met.has(worker))
       if (missing.length === 0) return met

@@ -1,5 +1,6 @@
-import { expect, expectHeader, expectProblem, expectStatus, parseJson, quote } from './expect.ts'
+import { expect, expectHeader, expectProblem, expectStatus, quote } from './expect.ts'
 import { randomLetters } from './letters.ts'
+import { fieldsOf } from './request.ts'
 import type { Site } from './site.ts'
 import { exchange, expectNoChange, heading, never, readOnWorkers } from './string-swap.ts'
 
@@ -64,7 +65,7 @@ async function checkSecurity({ send }: Site) {
 async function checkHealth({ send }: Site) {
   const answer = await send('GET', '/healthz')
   expectStatus(answer, 200)
-  const { status, workers = [], deploy } = parseJson(answer.text)
+  const { status, workers = [], deploy } = fieldsOf(answer.text)
   expect(
     status === 'ok' && workers.length > 0,
     `/healthz is not well: ${answer.text.slice(0, 200)}`,
@@ -87,7 +88,7 @@ async function checkEcho({ send }: Site) {
 async function checkContract({ send }: Site) {
   const contract = await send('GET', '/openapi.json')
   expectStatus(contract, 200)
-  const { openapi, paths } = parseJson(contract.text)
+  const { openapi, paths } = fieldsOf(contract.text)
   expect(/^3\.1\./.test(openapi) && paths?.['/']?.put, '/openapi.json is not the contract')
   const docs = await send('GET', '/docs')
   expectStatus(docs, 200)
@@ -153,7 +154,7 @@ async function checkBirthday({ send, undoLater }: Site) {
   expectStatus(greeting, 200)
   // It may be another day where the server is, and 29 February is 1 March in most years.
   const wanted = `Hello, ${path.slice('/hello/'.length)}! Your birthday is in (99|100|101) day\\(s\\)`
-  const { message } = parseJson(greeting.text)
+  const { message } = fieldsOf(greeting.text)
   expect(new RegExp(`^${wanted}$`).test(message), `the greeting is ${quote(message)}`)
   expectStatus(await send('DELETE', path), 204)
   expectProblem(await send('GET', path), 404)
@@ -172,7 +173,7 @@ async function checkMovie({ send, undoLater }: Site) {
   expect(isSame, `GET /movies of the new movie gives ${found.text.slice(0, 200)}`)
   const page = await send('GET', `/movies?year=${movie.year}&limit=1000`)
   expectStatus(page, 200)
-  const { movies = [] } = parseJson(page.text)
+  const { movies = [] } = fieldsOf(page.text)
   const titles = movies.map(({ title }: { title: string }) => title)
   expect(titles.includes(movie.title), `the list of ${movie.year} lacks the new movie`)
   expectStatus(await send('DELETE', path), 204)
