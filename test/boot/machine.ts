@@ -20,8 +20,8 @@ export interface Machine {
   powerOn: () => void
   /** From one moment to the next; gives how many writes the data disk lost with it. */
   powerCut: () => Promise<number>
-  /** Starts it anew from within; done once its kernel starts. */
-  reboot: () => Promise<void>
+  /** Starts it anew from within, by a shell command; done once its kernel starts. */
+  reboot: (command?: string) => Promise<void>
   /** The power button: an orderly way down. */
   shutDown: () => Promise<void>
   /** Makes its data disk larger, whatever it does with it. */
@@ -123,9 +123,9 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
     return dataDisk.settle()
   }
 
-  async function reboot() {
+  async function reboot(command = 'sudo systemctl reboot') {
     const starts = countStarts()
-    await ssh('sudo systemctl reboot')
+    await ssh(command)
     poweredOnAt = performance.now()
     await eventually(async () => countStarts() > starts, shutDownLimitMs)
   }

@@ -35,7 +35,7 @@ export function qemuArguments(wiring: Wiring): string[] {
     ['-serial', 'chardev:console'],
     ['-kernel', image.kernel],
     ['-initrd', image.initrd],
-    ['-append', `root=PARTUUID=${image.partition} ro console=ttyS0,115200`],
+    ['-append', kernelParameters(image)],
     // What cloud-init knows EC2 by.
     ['-smbios', 'type=0,vendor=Amazon EC2,version=1.0'],
     ['-smbios', smbiosSystem(instance, uuid)],
@@ -48,6 +48,14 @@ export function qemuArguments(wiring: Wiring): string[] {
     ['-device', 'virtio-rng-pci'],
   ]
   return options.flat()
+}
+
+/**
+ * Before 8.1, qemu at times runs an int3 that the kernel has already replaced while patching itself:
+ * https://github.com/ClangBuiltLinux/boot-utils/issues/111. It panics then, and tries again.
+ */
+function kernelParameters({ partition }: Image): string {
+  return `root=PARTUUID=${partition} ro console=ttyS0,115200 oops=panic panic=-1`
 }
 
 function smbiosSystem({ instanceType }: Instance, uuid: string): string {

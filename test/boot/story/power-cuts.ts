@@ -8,27 +8,31 @@ import { expectStored } from './blank-instance.ts'
 const writers = { keepAlive: 4, oneShot: 0, writeShare: 1 }
 const cuts = 3
 
+// Once the connection has been told that all is well.
+const panic = `sudo sh -c '(sleep 2; echo c >/proc/sysrq-trigger) >/dev/null 2>&1 &'`
+
 /** Whatever ends it, it comes back by itself with all that it has acknowledged. */
 export async function powerCuts(story: Story) {
   const saved = new Set<string>()
-  await reboot(story, saved)
+  await reboot(story, saved, 'a reboot')
+  await reboot(story, saved, 'a kernel panic', panic)
   for (let cut = 1; cut <= cuts; cut += 1) await cutPower(story, saved)
   await expectStored(story.machine.url)
   const check = await story.machine.ssh(`onebox db 'PRAGMA integrity_check'`)
   assert.match(check, /\bok\b/)
 }
 
-async function reboot({ machine, say }: Story, saved: Set<string>) {
+async function reboot({ machine, say }: Story, saved: Set<string>, what: string, command?: string) {
   const load = startLoad(machine.url, writers)
   await sleep(5000)
-  const rebooted = machine.reboot()
+  const rebooted = machine.reboot(command)
   await sleep(5000)
   await load.stop()
   for (const username of load.saved) saved.add(username)
   await rebooted
   await machine.until200(bootLimitMs)
   await expectSaved(machine, saved)
-  say(`back ${machine.seconds().toFixed(1)} s after a reboot, all ${saved.size} writes there`)
+  say(`back ${machine.seconds().toFixed(1)} s after ${what}, all ${saved.size} writes there`)
 }
 
 async function cutPower({ machine, say }: Story, saved: Set<string>) {
