@@ -37,6 +37,9 @@ export interface Config {
   stateBucket: string
 }
 
+/** Of `name`, which begins the names of roles, of 64 characters at most, and of the bucket. */
+export const nameLimit = 32
+
 export type Architecture = keyof typeof smallestTypes
 
 /** The smallest type of each architecture that boots and serves within its memory. */
@@ -192,9 +195,9 @@ function assertKnown(values: Stack['values'], project: string) {
 /** What one setting alone cannot tell. */
 function assertSound(config: Config, secrets: string[]) {
   const { project, stack, name, region } = config
-  // It is part of the bucket's name.
-  if (!/^[a-z\d][a-z\d-]{0,39}$/.test(name)) {
-    const rule = 'be lower-case letters, digits and hyphens, with the project at most 40 characters'
+  if (!/^[a-z\d][a-z\d-]*$/.test(name) || name.length > nameLimit) {
+    const length = `${nameLimit - project.length - 1} characters at most`
+    const rule = `be lower-case letters, digits and hyphens, ${length}`
     throw new Error(`The stack's name must ${rule}, got "${stack}": pulumi stack rename dev`)
   }
   if (region === '') {

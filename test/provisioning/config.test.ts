@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { readConfig, settings } from '../../provisioning/config.ts'
+import { nameLimit, readConfig, settings } from '../../provisioning/config.ts'
 import { documentedSettings } from './documents.ts'
 import { publicKey } from './onebox.ts'
 
@@ -185,9 +185,10 @@ test('the stack must have a region, and a name that a bucket can bear', () => {
   const stack = { project: 'onebox', stack: 'dev', values: {}, secrets: [] }
   const region = /^aws:region must be set, .*: pulumi config set aws:region eu-central-1$/
   assert.throws(() => readConfig(stack), { message: region })
-  for (const stack of ['Dev', 'my_stack', 'a'.repeat(40)]) {
+  for (const stack of ['Dev', 'my_stack', 'a'.repeat(26)]) {
     assert.throws(() => read({}, { stack }), { message: /^The stack's name must be lower-case/ })
   }
+  assert.equal(read({}, { stack: 'a'.repeat(25) }).name.length, nameLimit)
 })
 
 test('Pulumi.yaml has every setting with its default and a description, and no other', () => {

@@ -3,6 +3,7 @@ import { hash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
 import test from 'node:test'
+import { nameLimit } from '../../provisioning/config.ts'
 import { renderUserData } from '../../userdata/cloud-config.ts'
 import { type Resource, unknown } from '../support/engine.ts'
 import { readDocument } from './documents.ts'
@@ -74,6 +75,12 @@ for (const { sentence, rules, check } of promises) {
 test('no rule is both kept and waived', () => {
   const rules = [...promises, ...waivers].flatMap((one) => one.rules)
   assert.deepEqual([...new Set(rules)], rules)
+})
+
+test('the longest stack’s name leaves every role one that IAM takes, of 64 characters', () => {
+  const ends = full.all('iam.Role').map(({ name }) => `-${name}-1a2b3c4`)
+  assert.ok(ends.length >= 5)
+  for (const end of ends) assert.ok(nameLimit + end.length <= 64, end)
 })
 
 test('SSH is closed, and there is no key pair, unless it is asked for', () => {
