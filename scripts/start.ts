@@ -19,7 +19,7 @@ async function start() {
   const release = await buildRelease()
   console.log(`Starting ${config.workers} workers under pm2, data in ${config.dataDir}`)
   const ended = once(runInForeground(release, config), 'exit')
-  await Promise.race([announce(config.listen), ended])
+  await Promise.race([announce(config), ended])
   const [code] = await ended
   process.exitCode = code
 }
@@ -46,18 +46,20 @@ function runInForeground({ dir }: Release, { dataDir, workers }: Config) {
   return pm2
 }
 
-async function announce(listen: Config['listen']) {
+/** Once every worker answers, for it to be the last of what is written at the start. */
+async function announce({ listen, workers }: Config) {
   if ('fd' in listen) return
   const url = `http://${listen.host.includes(':') ? `[${listen.host}]` : listen.host}:${listen.port}`
-  while (!(await isHealthy(url))) await sleep(100)
+  while ((await countWorkers(url)) < workers) await sleep(100)
   console.log(`\nonebox is up at ${url} (Ctrl-C ends it)\n`)
 }
 
-async function isHealthy(url: string): Promise<boolean> {
+async function countWorkers(url: string): Promise<number> {
   try {
     const response = await fetch(`${url}/healthz`, { signal: AbortSignal.timeout(1000) })
-    return response.ok
+    const { workers } = (await response.json()) as { workers: unknown[] }
+    return response.ok ? workers.length : 0
   } catch {
-    return false
+    return 0
   }
 }

@@ -13,7 +13,7 @@ export type Server = Pick<Outputs, 'ip' | 'ssh' | 'instanceId'>
 export interface RemoteOptions {
   /** What the command reads. */
   input?: Readable
-  /** Where to it writes, if not to the answer. */
+  /** Where it writes to, if not to the answer. */
   output?: Writable
 }
 
