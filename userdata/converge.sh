@@ -201,16 +201,18 @@ ask_metadata() { # PATH LINE OF curl's CONFIGURATION...
 
 # Unpacks an archive of the bucket, named by its SHA-256, unless it is there already.
 fetch() { # KIND ID MIB_NEEDED
-  local key=$1/$2.tar.zst archive=$opt/download draft=$opt/$1/draft digest
+  local key=$1/$2.tar.zst archive=$opt/download draft=$opt/$1/draft digest asked come
   [[ ! -d $opt/$1/$2 ]] || return 0
   need_space "$opt" "$3"
+  asked=$(uptime_seconds)
   get_object "$key" "$archive" --max-time 900
+  come=$(uptime_seconds)
   digest=$(sha256_of "$archive")
   [[ $digest == "$2" ]] || refuse "$key is damaged: its SHA-256 is $digest"
   unpack "$archive" "$draft" || refuse_or_wait "$key cannot be unpacked: $problem"
   rm "$archive"
   put_in_place "$draft" "$opt/$1/$2"
-  say "Fetched $key"
+  say "Fetched $key in $(( come - asked )) s, checked and unpacked it in $(( $(uptime_seconds) - come )) s"
 }
 
 # GETs an object of the bucket; any answer but 200 and 304 is something to wait for.

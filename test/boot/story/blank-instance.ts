@@ -17,6 +17,8 @@ export async function blankInstance({ machine, say }: Story) {
   await machine.ssh('sudo cloud-init schema --system')
   assert.equal(await machine.ssh('systemctl is-system-running --wait', bootLimitMs), 'running')
   assert.equal(await machine.ssh('systemctl --failed --no-legend'), '')
+  const fetched = await machine.ssh(`onebox logs --output cat --grep '^Fetched'`)
+  for (const line of fetched.split('\n')) say(line)
   say('cloud-init is content with its user data, and no unit has failed')
 
   await store(machine.url)
