@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { startLoad } from '../support/load.ts'
 import type { Deployment } from './aws.ts'
 import type { Machine } from './machine.ts'
-import { deployLimitMs, type Story } from './story.ts'
+import { bootLimitMs, deployLimitMs, type Story } from './story.ts'
 import { type Health, watch } from './watch.ts'
 
 /** The load that an emulated machine can take, with something left for what is tried meanwhile. */
@@ -56,6 +56,15 @@ export async function underLoad(
   assert.equal(failed, 0, `${failed} of ${answered} failed: ${[...new Set(load.failures)]}`)
   await expectSaved(machine, load.saved)
   say(`${answered} requests meanwhile, none failed; ${load.saved.size} writes, none lost`)
+}
+
+/** Holds a boot to having come to its end, with all of its units and nothing left out. */
+export async function expectSoundBoot({ ssh }: Machine) {
+  await ssh('cloud-init status --wait', bootLimitMs)
+  assert.equal(await ssh('systemctl is-system-running --wait', bootLimitMs), 'running')
+  assert.equal(await ssh('systemctl --failed --no-legend'), '')
+  const leftOut = 'journalctl --boot --identifier systemd --grep "ordering cycle" --quiet || true'
+  assert.equal(await ssh(leftOut), '')
 }
 
 /** Holds the database to the birthdays whose PUT was acknowledged. */

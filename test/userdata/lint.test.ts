@@ -31,15 +31,19 @@ test('the scripts are free of slips that only their run would show', {
 test('systemd understands every line of the units', {
   skip: isMissing('systemd-analyze') && 'needs systemd-analyze, which comes with systemd',
 }, () => {
-  const { root, units } = install()
-  const { stderr } = spawnSync(
-    'systemd-analyze',
-    ['verify', `--root=${root}`, '--man=no', ...units],
-    {
-      encoding: 'utf8',
-    },
-  )
-  const about = stderr.split('\n').filter((line) => line.includes('onebox') && !isExpected(line))
+  const about = verify(install()).filter((line) => line.includes('onebox') && !isExpected(line))
+  assert.deepEqual(about, [])
+})
+
+test('no unit waits for itself at a boot in the order of Debian’s image', {
+  skip: isMissing('systemd-analyze') && 'needs systemd-analyze, which comes with systemd',
+}, () => {
+  const installed = install()
+  for (const [name, lines] of Object.entries(bootUnits)) {
+    const unit = ['[Unit]', ...lines, '[Service]', 'ExecStart=/bin/true', ''].join('\n')
+    writeFileSync(join(installed.root, 'etc/systemd/system', name), unit)
+  }
+  const about = verify(installed).filter((line) => line.includes('ordering cycle'))
   assert.deepEqual(about, [])
 })
 
@@ -60,6 +64,22 @@ test('the server and its trials are hardly exposed', {
   }
 })
 
+const early = 'DefaultDependencies=no'
+
+/** What of the image's own units decides on the order: cloud-init wants the network first. */
+const bootUnits = {
+  'network-pre.target': [],
+  'systemd-networkd.service': [early, 'After=network-pre.target'],
+  'cloud-init-network.service': [
+    early,
+    'Wants=systemd-networkd.service',
+    'After=systemd-networkd.service',
+    'Before=sysinit.target',
+  ],
+  'sysinit.target': [early, 'Wants=cloud-init-network.service'],
+  'basic.target': ['Requires=sysinit.target', 'After=sysinit.target'],
+}
+
 /** The units as cloud-init leaves them, in a root of their own. */
 function install() {
   const root = makeDataDir()
@@ -72,6 +92,12 @@ function install() {
   const names = readdirSync(join(root, 'etc/systemd/system'))
   const units = names.filter((name) => !name.endsWith('.d'))
   return { root, units: units.map((name) => name.replace('@.', '@canary.')) }
+}
+
+/** What systemd says of units and all that they start. */
+function verify({ root, units }: ReturnType<typeof install>): string[] {
+  const args = ['verify', `--root=${root}`, '--man=no', ...units]
+  return spawnSync('systemd-analyze', args, { encoding: 'utf8' }).stderr.split('\n')
 }
 
 /** That root has nothing but our files; and this machine's systemd may be an older one. */

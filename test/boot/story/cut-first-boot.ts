@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { eventually } from '../../support/eventually.ts'
 import { volumeId } from '../aws.ts'
 import { createDataDisk } from '../data-disk.ts'
+import { expectSoundBoot } from '../steps.ts'
 import { bootLimitMs, type Story } from '../story.ts'
 
 /** An instance whose power fails before it has ever served is as good as any other in the end. */
@@ -24,4 +25,5 @@ export async function cutFirstBoot(story: Story) {
   machine.powerOn()
   await machine.until200(bootLimitMs)
   say(`the first 200, ${machine.seconds().toFixed(1)} s after power-on`)
+  await expectSoundBoot(machine)
 }

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startLoad } from '../../support/load.ts'
-import { expectSaved } from '../steps.ts'
+import type { Machine } from '../machine.ts'
+import { expectSaved, expectSoundBoot } from '../steps.ts'
 import { bootLimitMs, type Story } from '../story.ts'
 import { expectStored } from './blank-instance.ts'
 
@@ -30,9 +31,8 @@ async function reboot({ machine, say }: Story, saved: Set<string>, what: string,
   await load.stop()
   for (const username of load.saved) saved.add(username)
   await rebooted
-  await machine.until200(bootLimitMs)
-  await expectSaved(machine, saved)
-  say(`back ${machine.seconds().toFixed(1)} s after ${what}, all ${saved.size} writes there`)
+  const seconds = await expectBack(machine, saved)
+  say(`back ${seconds} s after ${what}, all ${saved.size} writes there`)
 }
 
 async function cutPower({ machine, say }: Story, saved: Set<string>) {
@@ -42,8 +42,15 @@ async function cutPower({ machine, say }: Story, saved: Set<string>) {
   await load.stop()
   for (const username of load.saved) saved.add(username)
   machine.powerOn()
-  await machine.until200(bootLimitMs)
-  await expectSaved(machine, saved)
-  const seconds = machine.seconds().toFixed(1)
+  const seconds = await expectBack(machine, saved)
   say(`back ${seconds} s after a cut (unflushed: ${unflushed}), all ${saved.size} writes there`)
+}
+
+/** Gives after how many seconds it answered. */
+async function expectBack(machine: Machine, saved: Set<string>): Promise<string> {
+  await machine.until200(bootLimitMs)
+  const seconds = machine.seconds().toFixed(1)
+  await expectSaved(machine, saved)
+  await expectSoundBoot(machine)
+  return seconds
 }
