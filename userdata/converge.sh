@@ -46,6 +46,7 @@ converge() {
   take_turn --nonblock || exit 0
   trap 'on_exit $? "$BASH_COMMAND"' EXIT
   grow_data_volume
+  keep_serving
   recall
   read_desired
   if is_settled; then
@@ -111,6 +112,12 @@ grow_data_volume() {
   read -r disk sectors <"$noted"
   [[ $(<"$root/sys/class/block/$disk/size") == "$sectors" ]] ||
     system reload onebox-data-volume.service || say "$problem"
+}
+
+# What a boot has left out, or somebody has stopped, comes back.
+keep_serving() {
+  [[ ! -L $opt/current ]] || system is-active onebox.service ||
+    system start --no-block onebox.service || say "$problem"
 }
 
 # What the last run knew, for as long as nothing newer can be read.

@@ -48,6 +48,25 @@ test('what is live is left alone, at the price of one 304 and without a word', {
   assert.deepEqual(readFileSync(join(box.root, 'var/lib/onebox/converge.json')), before)
 })
 
+test('a server that does not run is started, whatever else there is to do', {
+  skip: missing,
+}, async (t) => {
+  const box = await startLiveBox(t)
+  box.outcomes.set('is-active onebox.service', { exitCode: 3, output: 'inactive' })
+  assert.deepEqual(await box.converge(), { exitCode: 0, output: '' })
+  assert.deepEqual(box.commands, ['start --no-block onebox.service'])
+  box.s3.objects.clear()
+  await box.converge()
+  assert.equal(box.commands.length, 2, 'also where S3 has nothing to say')
+})
+
+test('before the first deploy there is no server to be started', { skip: missing }, async (t) => {
+  const box = await startBox(t)
+  box.outcomes.set('is-active onebox.service', { exitCode: 3, output: 'inactive' })
+  await box.converge()
+  assert.deepEqual(box.commands, [])
+})
+
 test('a new release is reloaded, and only that is fetched', { skip: missing }, async (t) => {
   const box = await startLiveBox(t)
   const first = box.named('current')

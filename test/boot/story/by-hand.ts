@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { hash } from 'node:crypto'
 import { deploy, put, underLoad } from '../steps.ts'
-import type { Story } from '../story.ts'
+import { deployLimitMs, type Story } from '../story.ts'
 
 const token = 'a token for the boot test'.replaceAll(' ', '-')
 const mainPid = 'systemctl show --property MainPID --value onebox.service'
@@ -46,4 +46,7 @@ export async function byHand({ machine, say }: Story) {
   await ssh('onebox rollback', 600_000)
   assert.equal(await ssh('readlink /opt/onebox/current'), current)
   say('status, logs, db, releases and rollback do what they say')
+  await ssh('sudo systemctl stop onebox.service onebox.socket')
+  await machine.until200(deployLimitMs)
+  say('what somebody has stopped comes back by itself')
 }
