@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import test from 'node:test'
 import { cloudConfig } from '../../userdata/cloud-config.ts'
@@ -45,6 +45,17 @@ test('no unit waits for itself at a boot in the order of Debian’s image', {
   }
   const about = verify(installed).filter((line) => line.includes('ordering cycle'))
   assert.deepEqual(about, [])
+})
+
+test('onebox logs shows what every service has to say', () => {
+  const services = readdirSync(userdata).filter((name) => name.endsWith('.service'))
+  const script = readFileSync(join(userdata, 'onebox.sh'), 'utf8')
+  const [, ends = ''] = /--unit=onebox\{(.*)\}/.exec(script) ?? []
+  const shown = new Set(ends.split(',').map((end) => `onebox${end.replace(/@.*/, '@')}.service`))
+  assert.deepEqual(
+    services.filter((service) => !shown.has(service)),
+    [],
+  )
 })
 
 test('the server and its trials are hardly exposed', {
