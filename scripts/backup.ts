@@ -23,14 +23,12 @@ end. Only what passes becomes a file, by default in backups/.
 if (import.meta.main) await runCommand(main)
 
 async function main() {
-  const { values, positionals } = parseArguments('backup', {
+  const { values, positionals } = parseArguments('backup', help, {
     allowPositionals: true,
     options: {
       stack: { type: 'string', default: 'dev' },
-      help: { type: 'boolean', default: false },
     },
   })
-  if (values.help) return console.log(help)
   if (positionals.length > 1) throw new Error(`Name one file, got ${positionals.length}`)
   const outputs = await requireOutputs(await selectStack(values.stack))
   await backUp(outputs, values.stack, positionals[0])

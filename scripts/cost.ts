@@ -33,9 +33,7 @@ scripts/cost/prices.json. Taxes, traffic to the internet and AWS's free tier are
 if (import.meta.main) await runCommand(main)
 
 async function main() {
-  const args = process.argv.slice(2)
-  if (args.includes('--help')) return console.log(help)
-  const options = parseOptions(args)
+  const options = parseOptions()
   if (options.refresh) await refresh(options)
   const cost = monthlyCost(options.config, readPrices(options.prices))
   if (options.json) return console.log(JSON.stringify(cost, null, 2))
@@ -108,9 +106,8 @@ function warnIfOld({ date }: Cost, region: string) {
 }
 
 /** @throws {Error} one line that names the argument and the cure */
-function parseOptions(args: string[]) {
-  const { values } = parseArguments('cost', {
-    args,
+function parseOptions() {
+  const { values } = parseArguments('cost', help, {
     options: {
       region: { type: 'string' },
       'instance-type': { type: 'string', default: 't4g.nano' },

@@ -27,16 +27,14 @@ the data volume, which are listed at the end with what they cost and how the dat
 await runCommand(main)
 
 async function main() {
-  const { values } = parseArguments('destroy', {
+  const { values } = parseArguments('destroy', help, {
     allowNegative: true,
     options: {
       stack: { type: 'string', default: 'dev' },
       backup: { type: 'boolean', default: true },
       yes: { type: 'boolean', default: false },
-      help: { type: 'boolean', default: false },
     },
   })
-  if (values.help) return console.log(help)
   const stack = await selectStack(values.stack)
   const outputs = await readOutputs(stack)
   await assertMeant(stack, outputs, values.yes)

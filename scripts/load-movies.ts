@@ -42,9 +42,7 @@ interface Totals {
 await runCommand(main)
 
 async function main() {
-  const argv = process.argv.slice(2)
-  if (argv.includes('--help')) return console.log(help)
-  const options = await parseOptions(argv)
+  const options = await parseOptions()
   step(`Reading ${options.source}`)
   const movies = await openMovies(options.source)
   step(`Loading into ${options.target.base}`)
@@ -181,9 +179,8 @@ function sum({ added, replaced }: Totals): number {
 }
 
 /** @throws {Error} one line that names the argument and the cure */
-async function parseOptions(args: string[]): Promise<Options> {
-  const { values, positionals } = parseArguments('load-movies', {
-    args,
+async function parseOptions(): Promise<Options> {
+  const { values, positionals } = parseArguments('load-movies', help, {
     allowPositionals: true,
     options: {
       url: { type: 'string' },

@@ -56,9 +56,7 @@ const longestWaitMs = 15_000
 if (import.meta.main) await runCommand(main)
 
 async function main() {
-  const args = process.argv.slice(2)
-  if (args.includes('--help')) return console.log(help)
-  const { target, p99LimitMs, json, ...options } = await parseOptions(args)
+  const { target, p99LimitMs, json, ...options } = await parseOptions()
   const say = json ? () => {} : step
   say(`Loading ${target.base}: ${describe(options)}`)
   await assertAnswers(target)
@@ -192,9 +190,8 @@ interface Wanted {
 }
 
 /** @throws {Error} one line that names the argument and the cure */
-async function parseOptions(args: string[]) {
-  const { values } = parseArguments('load', {
-    args,
+async function parseOptions() {
+  const { values } = parseArguments('load', help, {
     options: {
       url: { type: 'string' },
       stack: { type: 'string' },

@@ -18,16 +18,14 @@ Shows the log of the server, of deploys and of the data volume, over SSH.
 await runCommand(main)
 
 async function main() {
-  const { values } = parseArguments('logs', {
+  const { values } = parseArguments('logs', help, {
     options: {
       follow: { type: 'boolean', default: false },
       since: { type: 'string' },
       lines: { type: 'string' },
       stack: { type: 'string', default: 'dev' },
-      help: { type: 'boolean', default: false },
     },
   })
-  if (values.help) return console.log(help)
   const { follow, since, lines = since === undefined ? '100' : 'all' } = values
   const flags = ['--no-pager', `--lines=${lines}`]
   if (follow) flags.push('--follow')

@@ -27,10 +27,8 @@ Makes a PDF of docs/solution.md with the Chromium or Chrome of this machine.
   --help      this text`
 
 runCommand(async () => {
-  const args = process.argv.slice(2)
-  if (args.includes('--help')) return console.log(help)
   const out = { type: 'string', default: join(root, 'dist/solution.pdf') } as const
-  const { values } = parseArguments('pdf', { args, options: { out } })
+  const { values } = parseArguments('pdf', help, { options: { out } })
   const file = resolve(values.out)
   mkdirSync(resolve(file, '..'), { recursive: true })
   await print(findBrowser(), file)

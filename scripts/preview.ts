@@ -25,15 +25,13 @@ const wayOf = {
 if (import.meta.main) await runCommand(main)
 
 async function main() {
-  const { values } = parseArguments('preview', {
+  const { values } = parseArguments('preview', help, {
     options: {
       stack: { type: 'string', default: 'dev' },
       'install-cli': { type: 'boolean', default: false },
       github: { type: 'boolean', default: false },
-      help: { type: 'boolean', default: false },
     },
   })
-  if (values.help) return console.log(help)
   if (values['install-cli']) await ensureCli(true)
   const stack = await selectStack(values.stack)
   step(`Looking at what would change in stack ${stack.name}`)

@@ -18,14 +18,12 @@ Lists the releases in the stack's bucket, newest first, and which of them serves
 await runCommand(main)
 
 async function main() {
-  const { values } = parseArguments('releases', {
+  const { values } = parseArguments('releases', help, {
     options: {
       stack: { type: 'string', default: 'dev' },
       json: { type: 'boolean', default: false },
-      help: { type: 'boolean', default: false },
     },
   })
-  if (values.help) return console.log(help)
   const stack = await selectStack(values.stack)
   const releases = await findReleases(stack, await requireOutputs(stack))
   if (values.json) return console.log(JSON.stringify(releases, null, 2))

@@ -24,16 +24,14 @@ here first; what the instance had before is kept there in a backup of its own.
 await runCommand(main)
 
 async function main() {
-  const { values, positionals } = parseArguments('restore', {
+  const { values, positionals } = parseArguments('restore', help, {
     allowPositionals: true,
     options: {
       overwrite: { type: 'boolean', default: false },
       stack: { type: 'string', default: 'dev' },
       yes: { type: 'boolean', default: false },
-      help: { type: 'boolean', default: false },
     },
   })
-  if (values.help) return console.log(help)
   const [file, ...rest] = positionals
   if (file === undefined || rest.length > 0) {
     throw new Error('Name one backup: npm run restore -- FILE')

@@ -30,16 +30,14 @@ const candidates = 5
 await runCommand(main)
 
 async function main() {
-  const { values, positionals } = parseArguments('rollback', {
+  const { values, positionals } = parseArguments('rollback', help, {
     allowPositionals: true,
     options: {
       stack: { type: 'string', default: 'dev' },
       wait: { type: 'string', default: '600' },
       yes: { type: 'boolean', default: false },
-      help: { type: 'boolean', default: false },
     },
   })
-  if (values.help) return console.log(help)
   const waitSeconds = integerOption('--wait', values.wait, [1, 86_400])
   const stack = await selectStack(values.stack)
   const outputs = await requireOutputs(stack)

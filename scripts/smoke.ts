@@ -38,16 +38,14 @@ export interface SmokeOptions {
 if (import.meta.main) await runCommand(main)
 
 async function main() {
-  const { values } = parseArguments('smoke', {
+  const { values } = parseArguments('smoke', help, {
     options: {
       url: { type: 'string' },
       stack: { type: 'string' },
       'read-only': { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
-      help: { type: 'boolean', default: false },
     },
   })
-  if (values.help) return console.log(help)
   const target = await findTarget({ stack: values.stack, url: values.url })
   if (!values.json) step(`Checking ${target.base}${values['read-only'] ? ', reading only' : ''}`)
   const isInterrupted = watchSignals()

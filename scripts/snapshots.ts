@@ -22,16 +22,14 @@ destroyed, with what they cost and how the data comes back from them.
 await runCommand(main)
 
 async function main() {
-  const { values } = parseArguments('snapshots', {
+  const { values } = parseArguments('snapshots', help, {
     options: {
       delete: { type: 'string' },
       stack: { type: 'string', default: 'dev' },
       json: { type: 'boolean', default: false },
       yes: { type: 'boolean', default: false },
-      help: { type: 'boolean', default: false },
     },
   })
-  if (values.help) return console.log(help)
   const stack = await selectStack(values.stack)
   const place = placeOf(await readSettings(stack))
   const snapshots = await listSnapshots(place, { project, stack: stack.name })

@@ -17,15 +17,13 @@ around.
 await runCommand(main)
 
 async function main() {
-  const { values, positionals } = parseArguments('ssh', {
+  const { values, positionals } = parseArguments('ssh', help, {
     args: endOptions(process.argv.slice(2)),
     allowPositionals: true,
     options: {
       stack: { type: 'string', default: 'dev' },
-      help: { type: 'boolean', default: false },
     },
   })
-  if (values.help) return console.log(help)
   const outputs = await requireOutputs(await selectStack(values.stack))
   process.exitCode = await openSession(outputs, positionals.map(quoteShell))
 }

@@ -22,14 +22,12 @@ code 1 where it does not run what it should.
 await runCommand(main)
 
 async function main() {
-  const { values } = parseArguments('status', {
+  const { values } = parseArguments('status', help, {
     options: {
       stack: { type: 'string', default: 'dev' },
       json: { type: 'boolean', default: false },
-      help: { type: 'boolean', default: false },
     },
   })
-  if (values.help) return console.log(help)
   const stack = await selectStack(values.stack)
   const outputs = await requireOutputs(stack)
   const pinned = settingOf(await readSettings(stack), 'release')

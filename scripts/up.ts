@@ -50,7 +50,6 @@ await runCommand(main)
 
 async function main() {
   const options = parseOptions()
-  if (options.help) return console.log(help)
   const startedAt = performance.now()
   const stack = await openStack(options.stack, options['install-cli'])
   const before = await readOutputs(stack)
@@ -74,7 +73,7 @@ async function main() {
 type Options = ReturnType<typeof parseOptions>
 
 function parseOptions() {
-  const { values } = parseArguments('up', {
+  const { values } = parseArguments('up', help, {
     options: {
       stack: { type: 'string', default: 'dev' },
       region: { type: 'string' },
@@ -85,7 +84,6 @@ function parseOptions() {
       'new-instance': { type: 'boolean', default: false },
       'install-cli': { type: 'boolean', default: false },
       yes: { type: 'boolean', default: false },
-      help: { type: 'boolean', default: false },
     },
   })
   return { ...values, waitSeconds: integerOption('--wait', values.wait, [1, 86_400]) }

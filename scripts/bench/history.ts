@@ -15,14 +15,12 @@ Adds the figures of a benchmark to DIR/history.jsonl, a line each, and draws DIR
   --help           this text`
 
 await runCommand(async () => {
-  const { values } = parseArguments('bench:history', {
+  const { values } = parseArguments('bench:history', help, {
     options: {
       dir: { type: 'string' },
       report: { type: 'string', default: 'docs/benchmark.json' },
-      help: { type: 'boolean', default: false },
     },
   })
-  if (values.help) return console.log(help)
   if (values.dir === undefined) throw new Error('Where is the history? Add --dir history')
   const entry = entryOf(JSON.parse(readFileSync(values.report, 'utf8')))
   const file = join(values.dir, 'history.jsonl')

@@ -1,11 +1,26 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util'
 
+/** Somebody wants to be told how a command is used, and nothing else. */
+export class HelpWanted extends Error {}
+
 /**
  * Reads what a person typed after `npm run <name> --`.
+ * @throws {HelpWanted} with `help`, where --help is among it
  * @throws {Error} one line that names the argument and the cure
  */
-export function parseArguments<const Config extends ParseArgsConfig>(name: string, config: Config) {
+export function parseArguments<const Config extends ParseArgsConfig>(
+  name: string,
+  help: string,
+  config: Config,
+) {
   assertNothingLost(name, Object.keys(config.options ?? {}))
+  const options = { ...config.options, help: { type: 'boolean' } }
+  const parsed = parse(name, { ...config, options } as Config)
+  if ('help' in parsed.values) throw new HelpWanted(help)
+  return parsed
+}
+
+function parse<Config extends ParseArgsConfig>(name: string, config: Config) {
   try {
     return parseArgs(config)
   } catch (error) {

@@ -1,4 +1,5 @@
 import { styleText } from 'node:util'
+import { HelpWanted } from './arguments.ts'
 
 /** Runs what a person typed. Where it fails: one red line and exit code 1; the stack with DEBUG. */
 export async function runCommand(command: () => Promise<void>) {
@@ -6,7 +7,8 @@ export async function runCommand(command: () => Promise<void>) {
   try {
     await command()
   } catch (error) {
-    fail(error)
+    if (error instanceof HelpWanted) console.log(error.message)
+    else fail(error)
   }
 }
 
