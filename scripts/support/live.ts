@@ -14,7 +14,7 @@ type Out = typeof process.stdout
 const redrawMs = 1000
 const reportMs = 30_000
 
-/** A last line that is kept up to date on a terminal, and elsewhere a line every half minute. */
+/** A last line that is kept up to date on a terminal, and elsewhere a line for every half minute without. */
 export function createLive(out: Out = process.stdout): Live {
   const isTerminal = out.isTTY && process.env.TERM !== 'dumb'
   const startedAt = performance.now()
@@ -26,6 +26,7 @@ export function createLive(out: Out = process.stdout): Live {
       erase()
       out.write(`${text}\n`)
       if (isTerminal) draw()
+      else timer.refresh()
     },
     show(text) {
       current = text

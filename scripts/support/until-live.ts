@@ -95,8 +95,11 @@ export function standingOf(health: Health, { desired }: Wanted): string {
   if (problem && problem !== 'draining') return `failing: ${problem}`
   if (deploy === undefined) return `runs release ${running}, but nothing deploys to it`
   const reason = deploy.reason ? `: ${deploy.reason}` : ''
-  if (deploy.desired !== desired)
-    return `runs release ${running}, has not seen the new one${reason}`
+  if (deploy.desired !== desired) {
+    // What an earlier one was refused for is no news.
+    const delay = deploy.status === 'waiting' ? reason : ''
+    return `runs release ${running}, has not seen the new one${delay}`
+  }
   return `${deploy.status}, runs release ${running}${reason}`
 }
 

@@ -7,6 +7,7 @@ import { serve } from './command.ts'
 const release = 'a'.repeat(64)
 const before = 'b'.repeat(64)
 const desired = 'd'.repeat(64)
+const old = 'c'.repeat(64)
 
 /** A site that answers each time the next of these, and the last for ever. */
 async function startSite(t: TestContext, ...healths: object[]) {
@@ -35,7 +36,8 @@ function collect() {
 test('every change on the way to live is a line, and all workers have to get there', async (t) => {
   const wanted = await startSite(
     t,
-    { ...healthOf({ status: 'live', desired: 'c'.repeat(64) }, before, before) },
+    healthOf({ status: 'live', desired: old }, before, before),
+    healthOf({ status: 'waiting', desired: old, reason: 'S3 answers 503' }, before, before),
     healthOf({ status: 'waiting', desired, reason: 'S3 cannot be reached' }, before, before),
     healthOf({ status: 'deploying', desired }, before, before),
     {
@@ -52,6 +54,7 @@ test('every change on the way to live is a line, and all workers have to get the
     lines.map((line) => line.replace(/^.*? s {2}/, '')),
     [
       'runs release bbbbbbbbbbbb, has not seen the new one',
+      'runs release bbbbbbbbbbbb, has not seen the new one: S3 answers 503',
       'waiting, runs release bbbbbbbbbbbb: S3 cannot be reached',
       'deploying, runs release bbbbbbbbbbbb',
       'live, runs release aaaaaaaaaaaa, bbbbbbbbbbbb',
@@ -63,12 +66,12 @@ test('every change on the way to live is a line, and all workers have to get the
 test('what was rejected before does not count', async (t) => {
   const wanted = await startSite(
     t,
-    healthOf({ status: 'rejected', desired: 'c'.repeat(64), reason: 'long ago' }, before),
+    healthOf({ status: 'rejected', desired: old, reason: 'long ago' }, before),
     healthOf({ status: 'rejected', desired, reason: 'The canary does not answer' }, before),
   )
   const { lines, live } = collect()
   await assert.rejects(untilLive(wanted, { waitSeconds: 60, live }), Rejected)
-  assert.match(lines.join(), /bbbbbbbbbbbb, has not seen the new one: long ago$/)
+  assert.match(lines.join(), /bbbbbbbbbbbb, has not seen the new one$/)
 })
 
 test('a draining worker, a failing one and another site are not live', async (t) => {
