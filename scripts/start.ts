@@ -1,3 +1,4 @@
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { join, resolve } from 'node:path'
@@ -18,8 +19,9 @@ async function start() {
   console.log('Building the release')
   const release = await buildRelease()
   console.log(`Starting ${config.workers} workers under pm2, data in ${config.dataDir}`)
-  const ended = once(runInForeground(release, config), 'exit')
-  await Promise.race([announce(config), ended])
+  const pm2 = runInForeground(release, config)
+  const ended = once(pm2, 'exit')
+  await announce(config, pm2)
   const [code] = await ended
   process.exitCode = code
 }
@@ -47,10 +49,13 @@ function runInForeground({ dir }: Release, { dataDir, workers }: Config) {
 }
 
 /** Once every worker answers, for it to be the last of what is written at the start. */
-async function announce({ listen, workers }: Config) {
+async function announce({ listen, workers }: Config, pm2: ChildProcess) {
   if ('fd' in listen) return
   const url = `http://${listen.host.includes(':') ? `[${listen.host}]` : listen.host}:${listen.port}`
-  while ((await countWorkers(url)) < workers) await sleep(100)
+  while ((await countWorkers(url)) < workers) {
+    if (pm2.exitCode !== null || pm2.signalCode !== null) return
+    await sleep(100)
+  }
   console.log(`\nonebox is up at ${url} (Ctrl-C ends it)\n`)
 }
 
