@@ -196,7 +196,7 @@ function assertKnown(values: Stack['values'], project: string) {
 function assertSound(config: Config, secrets: string[]) {
   const { project, stack, name, region } = config
   if (!/^[a-z\d][a-z\d-]*$/.test(name) || name.length > nameLimit) {
-    const length = `${nameLimit - project.length - 1} characters at most`
+    const length = `with the project at most ${nameLimit} characters`
     const rule = `be lower-case letters, digits and hyphens, ${length}`
     throw new Error(`The stack's name must ${rule}, got "${stack}": pulumi stack rename dev`)
   }
