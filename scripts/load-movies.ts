@@ -4,7 +4,7 @@ import { parseArguments } from './support/arguments.ts'
 import { runCommand } from './support/fail.ts'
 import { duration, whole } from './support/format.ts'
 import { type MovieLine, openMovies } from './support/movie-file.ts'
-import { type Answer, fetchPatiently, Unreachable } from './support/patient-fetch.ts'
+import { type Answer, fetchPatiently, TooSlow, Unreachable } from './support/patient-fetch.ts'
 import { createProgress, type Progress } from './support/progress.ts'
 import { step } from './support/step.ts'
 import { findTarget, type Target } from './support/target.ts'
@@ -24,14 +24,19 @@ are replaced. The file is a JSON array of {"year", "title", "info"}, or one of t
 DEBUG=1 shows where an error came from.`
 
 // Small enough to move the bar often, large enough that the disk's share does not matter.
-const batchLimit = 500
-const batchLimitBytes = 512 * 1024
+const firstLimits: Limits = { movies: 500, bytes: 512 * 1024 }
 // A server that has answered before is probably being restarted, another one is not there.
 const attempts = { atFirst: 3, later: 8 }
 
 interface Options {
   source: string
   target: Target
+}
+
+/** Of one request. */
+interface Limits {
+  movies: number
+  bytes: number
 }
 
 interface Totals {
@@ -53,42 +58,78 @@ async function load(movies: AsyncIterable<MovieLine>, options: Options) {
   const startedAt = performance.now()
   const progress = createProgress('movies')
   const totals: Totals = { added: 0, replaced: 0 }
+  const limits = { ...firstLimits }
   process.once('SIGINT', () => interrupt(progress, totals))
   try {
-    for await (const batch of batchesOf(movies)) {
-      const stored = await send(batch, options, patience(progress, totals))
-      totals.added += stored.added
-      totals.replaced += stored.replaced
-      progress.update(sum(totals), batch.at(-1)?.fraction)
-    }
+    await sendAll(movies)
   } catch (error) {
     throw new Error(`${(error as Error).message}. ${standing(totals)}`, { cause: error })
   } finally {
     progress.end()
   }
   report(totals, (performance.now() - startedAt) / 1000)
+
+  /** In smaller requests from the first one on that the line is too slow for. */
+  async function sendAll(movies: AsyncIterable<MovieLine> | MovieLine[]) {
+    for await (const batch of batchesOf(movies, limits)) {
+      const stored = await sendInTime(batch, options, patience(progress, totals))
+      if (stored) count(stored, batch)
+      else await sendInParts(batch)
+    }
+  }
+
+  function count({ added, replaced }: Totals, batch: MovieLine[]) {
+    totals.added += added
+    totals.replaced += replaced
+    progress.update(sum(totals), batch.at(-1)?.fraction)
+  }
+
+  async function sendInParts(batch: MovieLine[]) {
+    limits.bytes = batch.reduce((bytes, movie) => bytes + bytesOf(movie), 0) / 2
+    progress.say(`${whole(batch.length)} movies at once take too long to arrive: sending fewer`)
+    await sendAll(batch)
+  }
 }
 
 /** Movies that go in one request. */
-async function* batchesOf(movies: AsyncIterable<MovieLine>): AsyncGenerator<MovieLine[]> {
+async function* batchesOf(
+  movies: AsyncIterable<MovieLine> | MovieLine[],
+  limits: Limits,
+): AsyncGenerator<MovieLine[]> {
   let batch: MovieLine[] = []
   let bytes = 0
   for await (const movie of movies) {
-    const movieBytes = Buffer.byteLength(movie.text) + 1
-    if (batch.length === batchLimit || (bytes > 0 && bytes + movieBytes > batchLimitBytes)) {
+    const isFull = bytes > 0 && bytes + bytesOf(movie) > limits.bytes
+    if (isFull || batch.length === limits.movies) {
       yield batch
       batch = []
       bytes = 0
     }
     batch.push(movie)
-    bytes += movieBytes
+    bytes += bytesOf(movie)
   }
   if (batch.length > 0) yield batch
+}
+
+/** With the line feed after it. */
+function bytesOf({ text }: MovieLine): number {
+  return Buffer.byteLength(text) + 1
 }
 
 function patience(progress: Progress, totals: Totals) {
   const isKnown = sum(totals) > 0
   return { attempts: isKnown ? attempts.later : attempts.atFirst, say: progress.say }
+}
+
+/** What was stored, or undefined if fewer movies at once may arrive in time. */
+async function sendInTime(...args: Parameters<typeof send>): Promise<Totals | undefined> {
+  const [batch] = args
+  try {
+    return await send(...args)
+  } catch (error) {
+    if (error instanceof TooSlow && batch.length > 1) return undefined
+    throw error
+  }
 }
 
 async function send(
@@ -105,7 +146,7 @@ async function send(
     const answer = await fetchPatiently(new URL(`${base}/movies`), init, patience)
     return totalsOf(answer) ?? refuse(answer, batch, options)
   } catch (error) {
-    if (!(error instanceof Unreachable)) throw error
+    if (!(error instanceof Unreachable) || error instanceof TooSlow) throw error
     const cure = 'start onebox with npm start, or say where it is with --url'
     throw new Error(`${error.message}: ${cure}`, { cause: error })
   }

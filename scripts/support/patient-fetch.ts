@@ -18,7 +18,10 @@ export interface Patience {
 /** The other side could not be reached at all. */
 export class Unreachable extends Error {}
 
-const temporary = new Set([408, 429, 502, 503, 504])
+/** The request or its answer took too long: sent again as it is, it would again. */
+export class TooSlow extends Unreachable {}
+
+const temporary = new Set([429, 502, 503, 504])
 const timeoutMs = 60_000
 const firstWaitMs = 500
 const longestWaitMs = 10_000
@@ -27,6 +30,7 @@ const longestRetryAfterMs = 120_000
 
 /**
  * Sends a request that may safely arrive twice, again and again while the trouble may pass.
+ * @throws {TooSlow} if it did not arrive in time
  * @throws {Unreachable} where no attempt was answered
  */
 export async function fetchPatiently(
@@ -48,9 +52,15 @@ async function request(url: URL, init: RequestInit): Promise<Answer | Unreachabl
   try {
     const signal = AbortSignal.timeout(timeoutMs)
     const response = await fetch(url, { ...init, signal, redirect: 'manual' })
-    return { status: response.status, headers: response.headers, text: await response.text() }
+    const answer = {
+      status: response.status,
+      headers: response.headers,
+      text: await response.text(),
+    }
+    return answer.status === 408 ? new TooSlow(troubleOf(answer, url)) : answer
   } catch (error) {
-    return new Unreachable(`${url.origin} does not answer (${reasonOf(error)})`, { cause: error })
+    const Trouble = isTimeout(error) ? TooSlow : Unreachable
+    return new Trouble(`${url.origin} does not answer (${reasonOf(error)})`, { cause: error })
   }
 }
 
@@ -61,6 +71,7 @@ function troubleOf(answer: Answer | Unreachable, url: URL): string {
 
 /** Undefined where another attempt would end the same. */
 function waitAfter(answer: Answer | Unreachable, attempt: number): number | undefined {
+  if (answer instanceof TooSlow) return undefined
   const backoffMs = Math.min(longestWaitMs, firstWaitMs * 2 ** (attempt - 1))
   if (answer instanceof Unreachable) return backoffMs
   if (!temporary.has(answer.status)) return undefined
@@ -83,12 +94,16 @@ function settle(answer: Answer | Unreachable): Answer {
 /** What lies below "fetch failed": ECONNREFUSED, a time-out … */
 export function reasonOf(error: unknown): string {
   const { cause = error } = error as { cause?: unknown }
-  const { code, errors, message, name } = cause as {
+  const { code, errors, message } = cause as {
     code?: unknown
     errors?: { code?: string }[]
     message?: string
-    name?: string
   }
-  if (name === 'TimeoutError') return `no answer within ${timeoutMs / 1000} s`
+  if (isTimeout(error)) return `no answer within ${timeoutMs / 1000} s`
   return (typeof code === 'string' && code) || errors?.[0]?.code || message || String(error)
+}
+
+function isTimeout(error: unknown): boolean {
+  const { cause = error } = error as { cause?: unknown }
+  return (cause as Error).name === 'TimeoutError'
 }

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { text } from 'node:stream/consumers'
 import test from 'node:test'
 import { stripVTControlCharacters } from 'node:util'
 import { barText, standingText } from '../../scripts/support/progress.ts'
@@ -205,6 +206,30 @@ test('load-movies waits as long as a 429 asks for', async (t) => {
   assert.equal(code, 0)
   assert.match(out, /answers 429 \(Too Many Requests\): attempt 2 of 3 in 1\.0 s/)
   assert.match(out, /: 5 added, 0 replaced$/m)
+})
+
+test('load-movies halves what a slow line does not carry in time, and stays with that', async (t) => {
+  const sizes: number[] = []
+  const url = await serve(t, async (request, response) => {
+    const size = (await text(request)).split('\n').length
+    sizes.push(size)
+    if (size > 100) return response.writeHead(408).end()
+    response.end(`{"added":${size},"replaced":0}`)
+  })
+  const { code, out } = await run([fileOf(linesOf(makeMovies(700))), '--url', url])
+  assert.equal(code, 0)
+  assert.match(out, /^500 movies at once take too long to arrive: sending fewer$/m)
+  assert.match(out, /: 700 added, 0 replaced$/m)
+  // Each attempt costs the server's whole time limit, so none is made twice.
+  const [first, ...refused] = sizes.filter((size) => size > 100)
+  assert.equal(first, 500)
+  assert.equal(refused.length, 2, String(sizes))
+})
+
+test('load-movies stops where not even one movie arrives in time', async (t) => {
+  const url = await serve(t, (_, response) => response.writeHead(408).end())
+  const ended = await run([fileOf(linesOf(makeMovies(3))), '--url', url])
+  assertFailure(ended, /answers 408 \(Request Timeout\)\. Nothing is stored yet$/m)
 })
 
 test('load-movies stops where another server answers', async (t) => {
