@@ -43,7 +43,7 @@ export const nameLimit = 32
 export type Architecture = keyof typeof smallestTypes
 
 /** The smallest type of each architecture that boots and serves within its memory. */
-const smallestTypes = { arm64: 't4g.nano', x64: 't3.nano' } as const
+export const smallestTypes = { arm64: 't4g.nano', x64: 't3.nano' } as const
 
 export interface Stack {
   project: string
@@ -204,6 +204,7 @@ function assertSound(config: Config, secrets: string[]) {
     const cure = 'pulumi config set aws:region eu-central-1'
     throw new Error(`aws:region must be set, for the stack to stay where it is: ${cure}`)
   }
+  assertPartition(region)
   if (config.sshFrom.length > 0 && config.sshPublicKey === '') {
     const { example } = settings.sshPublicKey
     const cure = `ssh-keygen -t ed25519, then ${set(project, 'sshPublicKey', example)}`
@@ -222,6 +223,23 @@ function assertSound(config: Config, secrets: string[]) {
     const cure = set(project, 'alarmEmail', settings.alarmEmail.example)
     throw new Error(`${project}:monthlyBudgetUsd must go with an alarmEmail: ${cure}`)
   }
+}
+
+const otherPartitions: [region: RegExp, name: string][] = [
+  [/^cn-/, "AWS's China regions"],
+  [/^us-gov-/, 'AWS GovCloud'],
+  [/^(us|eu)-iso/, "AWS's isolated regions"],
+  [/^eusc-/, 'the AWS European Sovereign Cloud'],
+]
+
+/**
+ * Such regions have accounts, names (ARNs) and prices of their own, and no us-east-1 for alarms.
+ * @throws {Error} one line that names the region and the cure
+ */
+export function assertPartition(region: string) {
+  const name = otherPartitions.find(([pattern]) => pattern.test(region))?.[1]
+  if (name === undefined) return
+  throw new Error(`onebox does not run in ${name} (${region}): choose a region such as eu-west-1`)
 }
 
 /** A text that may be empty. */

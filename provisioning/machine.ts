@@ -1,6 +1,6 @@
 import * as aws from '@pulumi/aws'
 import * as pulumi from '@pulumi/pulumi'
-import type { Architecture, Config } from './config.ts'
+import { type Architecture, type Config, smallestTypes } from './config.ts'
 
 export interface Machine {
   availabilityZone: string
@@ -30,7 +30,8 @@ export async function describeMachine(config: Config): Promise<Machine> {
 }
 
 /** Not every zone of a region has every type. */
-async function findZone({ project, instanceType, region }: Config): Promise<string> {
+async function findZone(config: Config): Promise<string> {
+  const { project, instanceType, region } = config
   const { locations } = await aws.ec2.getInstanceTypeOfferings({
     locationType: 'availability-zone',
     filters: [{ name: 'instance-type', values: [instanceType] }],
@@ -38,25 +39,33 @@ async function findZone({ project, instanceType, region }: Config): Promise<stri
   // Local zones have longer names, other prices and fewer services.
   const zones = locations.filter((zone) => zone.length === region.length + 1).sort()
   if (zones[0]) return zones[0]
-  const cure = `pulumi config set ${project}:instanceType t3.nano`
-  throw new pulumi.RunError(
-    `${project}:instanceType ${instanceType} is not to be had in ${region}: ${cure}`,
-  )
+  const what = `${project}:instanceType ${instanceType}`
+  throw new pulumi.RunError(`${what} is not available in ${region}: ${otherType(config)}`)
+}
+
+/** Leads to a type of the same architecture, unless that is the very one that is missing. */
+function otherType({ project, instanceType, architecture }: Config): string {
+  const smallest = smallestTypes[architecture]
+  if (instanceType !== smallest) return `pulumi config set ${project}:instanceType ${smallest}`
+  return `pulumi config set ${project}:architecture ${otherArchitecture(architecture)}`
+}
+
+function otherArchitecture(architecture: Architecture): Architecture {
+  return architecture === 'arm64' ? 'x64' : 'arm64'
 }
 
 async function checkType({ project, instanceType, architecture }: Config): Promise<boolean> {
   const type = await aws.ec2.getInstanceType({ instanceType })
   const what = `${project}:instanceType ${instanceType}`
   if (!type.supportedArchitectures.includes(names[architecture].aws)) {
-    const other = architecture === 'arm64' ? 'x64' : 'arm64'
+    const other = otherArchitecture(architecture)
     const cure = `choose another, or pulumi config set ${project}:architecture ${other}`
     throw new pulumi.RunError(`${what} must have an ${architecture} CPU: ${cure}`)
   }
   // The instance finds its data volume by the serial number of an NVMe device.
   if (type.ebsNvmeSupport === 'unsupported') {
-    throw new pulumi.RunError(
-      `${what} must have NVMe volumes: choose one of the Nitro system, such as t3.nano`,
-    )
+    const cure = `choose one of the Nitro system, such as ${smallestTypes[architecture]}`
+    throw new pulumi.RunError(`${what} must have NVMe volumes: ${cure}`)
   }
   return type.burstablePerformanceSupported
 }

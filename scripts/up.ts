@@ -1,7 +1,7 @@
 // Brings onebox up on AWS, or up to date: `npm run up`.
 import { styleText } from 'node:util'
 import type { Stack } from '@pulumi/pulumi/automation/index.js'
-import type { Config } from '../provisioning/config.ts'
+import { assertPartition, type Config } from '../provisioning/config.ts'
 import { smoke } from './smoke.ts'
 import { apply, type Change, preview, tellChanges } from './support/apply.ts'
 import { integerOption, parseArguments } from './support/arguments.ts'
@@ -111,7 +111,10 @@ async function chooseRegion({ name }: Stack, settings: Settings, wanted: string 
     throw new Error(`Stack ${name} is in ${known}: for ${wanted}, make another one with --stack`)
   }
   const region = known || wanted || (await defaultRegion(profile))
-  if (region) return region
+  if (region) {
+    assertPartition(region)
+    return region
+  }
   throw new Error('Where shall it run? Add --region eu-central-1, or another one near you')
 }
 

@@ -191,6 +191,16 @@ test('the stack must have a region, and a name that a bucket can bear', () => {
   assert.equal(read({}, { stack: 'a'.repeat(25) }).name.length, nameLimit)
 })
 
+test('regions that are not of the common AWS are refused', () => {
+  for (const region of ['cn-north-1', 'us-gov-west-1', 'us-iso-east-1', 'eusc-de-east-1']) {
+    const stack = { project: 'onebox', stack: 'dev', values: { 'aws:region': region }, secrets: [] }
+    const message = new RegExp(
+      `^onebox does not run in .* \\(${region}\\): choose a region such as`,
+    )
+    assert.throws(() => readConfig(stack), { message })
+  }
+})
+
 test('Pulumi.yaml has every setting with its default and a description, and no other', () => {
   const types = { string: 'string', integer: 'number', boolean: 'boolean' } as const
   const documented = documentedSettings()

@@ -10,11 +10,11 @@ const type = {
   burstablePerformanceSupported: true,
 }
 
-/** Asks about the default type, where AWS answers with these. */
-async function describe({
-  locations = ['eu-central-1a'],
-  ...answer
-}: Record<string, unknown> = {}) {
+/** Asks about a type, where AWS answers with these. */
+async function describe(
+  { locations = ['eu-central-1a'], ...answer }: Record<string, unknown> = {},
+  settings: Record<string, string> = {},
+) {
   const answers: Record<string, object> = {
     getInstanceTypeOfferings: { locations },
     getInstanceType: { ...type, ...answer },
@@ -24,7 +24,7 @@ async function describe({
     newResource: () => ({ id: '', state: {} }),
     call: ({ token }) => answers[token.slice(token.lastIndexOf(':') + 1)] ?? {},
   })
-  const values = { 'aws:region': 'eu-central-1' }
+  const values = { 'aws:region': 'eu-central-1', ...settings }
   return describeMachine(readConfig({ project: 'onebox', stack: 'dev', values, secrets: [] }))
 }
 
@@ -38,10 +38,20 @@ test('the zone is the first of the region that has the type, and no local one', 
   })
 })
 
-test('a type that the region does not have is refused', async () => {
-  const message =
-    /^onebox:instanceType t4g\.nano is not to be had in eu-central-1: pulumi config set/
-  await assert.rejects(() => describe({ locations: ['eu-central-1-ham-1a'] }), { message })
+test('a type that the region does not have is refused, with one that would run', async () => {
+  const locations = ['eu-central-1-ham-1a']
+  const cures: [settings: Record<string, string>, cure: string][] = [
+    [{}, 'architecture x64'],
+    [{ 'onebox:architecture': 'x64' }, 'architecture arm64'],
+    [{ 'onebox:instanceType': 'm8g.medium' }, 'instanceType t4g.nano'],
+    [{ 'onebox:instanceType': 'm7i.large', 'onebox:architecture': 'x64' }, 'instanceType t3.nano'],
+  ]
+  for (const [settings, cure] of cures) {
+    const message = new RegExp(
+      `^onebox:instanceType \\S+ is not available in eu-central-1: pulumi config set onebox:${cure}$`,
+    )
+    await assert.rejects(() => describe({ locations }, settings), { message })
+  }
 })
 
 test('a type of the other architecture is refused', async () => {
@@ -50,6 +60,6 @@ test('a type of the other architecture is refused', async () => {
 })
 
 test('a type whose volumes the instance would not find is refused', async () => {
-  const message = /^onebox:instanceType t4g\.nano must have NVMe volumes: choose one of the Nitro/
+  const message = /^onebox:instanceType t4g\.nano must have NVMe volumes: choose .* t4g\.nano$/
   await assert.rejects(() => describe({ ebsNvmeSupport: 'unsupported' }), { message })
 })

@@ -28,6 +28,16 @@ test('the life of a stack', async (t) => {
     if (process.env.SHOW) t.diagnostic(`${title}\n${out}${error}`)
   }
 
+  await t.test('up refuses China and GovCloud before it asks AWS anything', async () => {
+    assertFailure(
+      await laptop.run('up.ts', '--region', 'us-gov-west-1', '--yes'),
+      line(
+        'onebox does not run in AWS GovCloud (us-gov-west-1): choose a region such as eu-west-1',
+      ),
+    )
+    assert.deepEqual(aws.requests, [])
+  })
+
   await t.test('up tells what AWS refuses in one line, and how to go on', async () => {
     cloud.refusals['aws:s3/bucket:Bucket'] =
       'creating S3 Bucket (onebox-dev-releases-1a2b3c4): operation error S3: CreateBucket, https response error StatusCode: 409, RequestID: 4B5C, HostID: x/y=, BucketAlreadyExists: The requested bucket name is not available'
