@@ -57,10 +57,11 @@ function createRole(name: string, subject: string, provider: pulumi.Input<string
   })
 }
 
-/** What the program asks before it makes anything. */
+/** What the program and our commands ask before anything is made. */
 function mayAsk({ region }: Config): Statement[] {
   return [
     allow(['ec2:DescribeInstanceTypes', 'ec2:DescribeInstanceTypeOfferings'], '*'),
+    allow(['ec2:DescribeInstances', 'ec2:DescribeImages'], '*'),
     allow(['ssm:GetParameter'], `arn:aws:ssm:${region}::parameter/aws/service/debian/*`),
   ]
 }

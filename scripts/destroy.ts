@@ -4,15 +4,18 @@ import type { Stack } from '@pulumi/pulumi/automation/index.js'
 import { backUp } from './backup.ts'
 import { apply } from './support/apply.ts'
 import { parseArguments } from './support/arguments.ts'
+import type { Place } from './support/aws/ask.ts'
 import { listSnapshots } from './support/aws/snapshots.ts'
 import { ask, assertConfirmed } from './support/confirm.ts'
 import { runCommand } from './support/fail.ts'
+import { reconcile, type Standing, wake } from './support/instance.ts'
 import { type Outputs, readOutputs } from './support/outputs.ts'
 import { selectStack } from './support/pulumi.ts'
-import { knownHosts, type Server } from './support/remote.ts'
+import { knownHosts } from './support/remote.ts'
 import { placeOf, project, readSettings, removeSetting, settingOf } from './support/settings.ts'
 import { tellSnapshots } from './support/snapshots.ts'
 import { step } from './support/step.ts'
+import { untilAnswers } from './support/until-live.ts'
 
 const help = `npm run destroy -- [options]
 
@@ -38,7 +41,9 @@ async function main() {
   const stack = await selectStack(values.stack)
   const outputs = await readOutputs(stack)
   await assertMeant(stack, outputs, values.yes)
-  if (values.backup) await saveData(stack, outputs, values.yes)
+  const place = placeOf(await readSettings(stack))
+  const standing = await reconcile(stack, place, 'destroy')
+  if (values.backup) await saveData(stack, { place, outputs, standing, yes: values.yes })
   step(`Destroying stack ${stack.name}; the final snapshot can take minutes`)
   await apply(stack, 'destroy')
   if (outputs.instanceId) rmSync(knownHosts(outputs.instanceId), { force: true })
@@ -55,10 +60,20 @@ async function assertMeant({ name }: Stack, { url, volumeId }: Partial<Outputs>,
   if (answer !== name) throw new Error('Nothing was changed')
 }
 
+interface Source {
+  place: Place
+  outputs: Partial<Outputs>
+  standing: Standing
+  yes: boolean
+}
+
 /** @throws {Error} where there is no backup, and the snapshot is not enough for whoever is asked */
-async function saveData({ name }: Stack, outputs: Partial<Outputs>, yes: boolean) {
+async function saveData({ name }: Stack, { place, outputs, standing, yes }: Source) {
   if (!isReachable(outputs)) return
+  const { instance, missing } = standing
   try {
+    if (!instance && missing.length > 0) throw new Error(`${outputs.instanceId} is gone`)
+    if (instance && (await wake(place, instance))) await untilAnswers(outputs.url)
     await backUp(outputs, name)
   } catch (error) {
     step(`There is no last backup. ${(error as Error).message}`)
@@ -68,7 +83,7 @@ async function saveData({ name }: Stack, outputs: Partial<Outputs>, yes: boolean
 }
 
 /** A stack that never came up has no data either. */
-function isReachable(outputs: Partial<Outputs>): outputs is Server {
+function isReachable(outputs: Partial<Outputs>): outputs is Outputs {
   return outputs.instanceId !== undefined
 }
 

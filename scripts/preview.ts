@@ -3,8 +3,12 @@ import { randomUUID } from 'node:crypto'
 import { appendFileSync } from 'node:fs'
 import { type Change, preview, tellChanges } from './support/apply.ts'
 import { parseArguments } from './support/arguments.ts'
+import type { Instance } from './support/aws/instance.ts'
 import { runCommand } from './support/fail.ts'
+import { imageLines } from './support/image.ts'
+import { isUp, lookAtInstance, standingLines } from './support/instance.ts'
 import { ensureCli, selectStack } from './support/pulumi.ts'
+import { placeOf, readSettings } from './support/settings.ts'
 import { step } from './support/step.ts'
 
 const help = `npm run preview -- [options]
@@ -34,33 +38,54 @@ async function main() {
   })
   if (values['install-cli']) await ensureCli(true)
   const stack = await selectStack(values.stack)
+  const place = placeOf(await readSettings(stack))
+  const { instance, missing } = await lookAtInstance(stack, place)
   step(`Looking at what would change in stack ${stack.name}`)
-  const changes = await preview(stack)
+  // Only an update may have Pulumi forget what is missing.
+  const changes = await preview(stack, { replace: missing })
+  const notes = [...standingLines(instance), ...(await imageLines(place, changes, instance))]
   tellChanges(changes)
-  if (values.github) tellWorkflow(stack.name, changes)
+  for (const note of notes) console.log(`  ${note}`)
+  if (values.github) tellWorkflow(stack.name, { changes, notes, instance })
 }
 
 /** Which role of the pipeline will do, see provisioning/pipeline.ts. */
-export function roleFor(changes: Change[]): 'release' | 'infrastructure' | 'none' {
+export function roleFor(
+  changes: Change[],
+  instance?: Instance,
+): 'release' | 'infrastructure' | 'none' {
   if (changes.some(({ what }) => what.startsWith('iam.'))) return 'none'
   const isRelease = changes.every(({ what }) => what.startsWith('s3.BucketObjectv2 '))
-  return isRelease ? 'release' : 'infrastructure'
+  const isReady = instance === undefined || isUp(instance)
+  return isRelease && isReady ? 'release' : 'infrastructure'
 }
 
-export function markdown(stack: string, changes: Change[]): string {
-  if (changes.length === 0) return `Nothing would change in stack ${stack}.\n`
+interface Findings {
+  changes: Change[]
+  /** Sentences beside them. */
+  notes?: string[]
+  instance?: Instance | undefined
+}
+
+export function markdown(stack: string, { changes, notes = [], instance }: Findings): string {
   const rows = changes.map(({ operation, what }) => `| ${operation} | ${what} |`)
-  const head = [`What would change in stack ${stack}. ${wayOf[roleFor(changes)]}`, '']
-  return [...head, '| change | resource |', '|---|---|', ...rows, ''].join('\n')
+  const table = ['', '| change | resource |', '|---|---|', ...rows]
+  const way = wayOf[roleFor(changes, instance)]
+  const head =
+    changes.length === 0
+      ? [`Nothing would change in stack ${stack}.`]
+      : [`What would change in stack ${stack}. ${way}`, ...table]
+  return [...head, ...notes.flatMap((note) => ['', note]), ''].join('\n')
 }
 
-function tellWorkflow(stack: string, changes: Change[]) {
+function tellWorkflow(stack: string, findings: Findings) {
   const { GITHUB_OUTPUT, GITHUB_STEP_SUMMARY } = process.env
   if (!GITHUB_OUTPUT || !GITHUB_STEP_SUMMARY) {
     throw new Error('--github is for a workflow of GitHub: leave it out here')
   }
-  const text = markdown(stack, changes)
+  const text = markdown(stack, findings)
+  const role = roleFor(findings.changes, findings.instance)
   const end = randomUUID()
-  appendFileSync(GITHUB_OUTPUT, `role=${roleFor(changes)}\nmarkdown<<${end}\n${text}${end}\n`)
+  appendFileSync(GITHUB_OUTPUT, `role=${role}\nmarkdown<<${end}\n${text}${end}\n`)
   appendFileSync(GITHUB_STEP_SUMMARY, text)
 }

@@ -2,11 +2,14 @@
 import { styleText } from 'node:util'
 import { largest, parseMetrics, problemsOf, type Series, span } from '../server/status/series.ts'
 import { parseArguments } from './support/arguments.ts'
+import type { Place } from './support/aws/ask.ts'
+import { findInstances } from './support/aws/instance.ts'
 import { runCommand } from './support/fail.ts'
+import { standingLines } from './support/instance.ts'
 import { type Outputs, requireOutputs } from './support/outputs.ts'
 import { selectStack } from './support/pulumi.ts'
 import { request } from './support/request.ts'
-import { readSettings, settingOf } from './support/settings.ts'
+import { placeOf, readSettings, settingOf } from './support/settings.ts'
 import { authorization } from './support/target.ts'
 import { type Health, isLive, readHealth, shortId, standingOf } from './support/until-live.ts'
 
@@ -30,8 +33,9 @@ async function main() {
   })
   const stack = await selectStack(values.stack)
   const outputs = await requireOutputs(stack)
-  const pinned = settingOf(await readSettings(stack), 'release')
-  const status = await look(stack.name, outputs, pinned)
+  const settings = await readSettings(stack)
+  const pinned = settingOf(settings, 'release')
+  const status = await look(stack.name, outputs, { pinned, place: placeOf(settings) })
   if (values.json) console.log(JSON.stringify(status, null, 2))
   else print(status)
   if (!status.ok) throw new Error(`${outputs.url} is not well: ${status.problem}`)
@@ -53,7 +57,11 @@ interface Status {
   backupAt?: string
 }
 
-async function look(stack: string, outputs: Outputs, pinned: string): Promise<Status> {
+async function look(
+  stack: string,
+  outputs: Outputs,
+  { pinned, place }: { pinned: string; place: Place },
+): Promise<Status> {
   const { url, instanceId: instance, release: wanted } = outputs
   const known = { stack, url, instance, wanted, pinned }
   try {
@@ -62,9 +70,16 @@ async function look(stack: string, outputs: Outputs, pinned: string): Promise<St
     const problem = ok ? undefined : `it is ${standingOf(health, outputs)}; see npm run logs`
     return { ...known, ok, problem, health, ...describe(health, await readMetrics(outputs)) }
   } catch (error) {
-    const cure = 'try npm run ssh, or npm run up'
-    return { ...known, ok: false, problem: `no answer (${(error as Error).message}); ${cure}` }
+    const reason = `no answer (${(error as Error).message})`
+    return { ...known, ok: false, problem: `${reason}; ${await whySilent(place, instance)}` }
   }
+}
+
+/** What AWS knows of it, and the cure. */
+async function whySilent(place: Place, id: string): Promise<string> {
+  const found = await findInstances(place, [id]).catch(() => undefined)
+  if (found?.length === 0) return `${id} is gone: npm run up makes another`
+  return standingLines(found?.[0])[0] ?? 'try npm run ssh, or npm run up'
 }
 
 async function readMetrics({ url, writeToken }: Outputs): Promise<Series[]> {

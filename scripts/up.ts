@@ -10,6 +10,8 @@ import { readConsole } from './support/aws/console.ts'
 import { assertConfirmed, isSomebodyThere } from './support/confirm.ts'
 import { runCommand } from './support/fail.ts'
 import { duration } from './support/format.ts'
+import { tellImage } from './support/image.ts'
+import { reconcile, wake } from './support/instance.ts'
 import { type Outputs, readOutputs, requireOutputs } from './support/outputs.ts'
 import { tellCost } from './support/prices.ts'
 import { openStack } from './support/pulumi.ts'
@@ -53,10 +55,13 @@ async function main() {
   const startedAt = performance.now()
   const stack = await openStack(options.stack, options['install-cli'])
   const before = await readOutputs(stack)
-  const config = await prepare(stack, before, options)
-  const replace = options['new-instance'] && before.instanceId ? [instanceUrn(stack, config)] : []
-  await agree(stack, config, { ...options, replace })
+  const { config, place, instance } = await prepare(stack, before, options)
+  const replace = options['new-instance'] && instance ? [instance.urn] : []
+  const changes = await foresee(stack, config, { ...options, replace })
+  await tellImage(place, changes, instance)
+  await assertConfirmed('Go on?', options)
 
+  if (instance && replace.length === 0) await wake(place, instance)
   step(`Applying stack ${stack.name}`)
   await apply(stack, 'up', { replace })
   const outputs = await requireOutputs(stack)
@@ -90,18 +95,18 @@ function parseOptions() {
 }
 
 /** Settles everything that the program will need to know, and finds what is missing. */
-async function prepare(stack: Stack, before: Partial<Outputs>, options: Options): Promise<Config> {
+async function prepare(stack: Stack, before: Partial<Outputs>, options: Options) {
   const settings = await readSettings(stack)
   const region = await chooseRegion(stack, settings, options.region)
-  const place = placeOf(settings)
-  const { account, arn } = await whoAmI({ ...place, region })
-  if (place.region === '') await stack.setConfig('aws:region', { value: region })
+  const place = { ...placeOf(settings), region }
+  const { account, arn } = await whoAmI(place)
+  if (placeOf(settings).region === '') await stack.setConfig('aws:region', { value: region })
   step(`AWS account ${account} in ${region}, as ${arn}`)
   await settleRelease(stack, settings, options.latest)
   await settleSnapshot(stack, settings, before, options.restore)
-  const hasInstance = before.instanceId !== undefined
-  await arrangeAccess(stack, settings, { ...options, hasInstance })
-  return checkSettings(stack, await readSettings(stack))
+  const { instance } = await reconcile(stack, place, 'up')
+  await arrangeAccess(stack, settings, { ...options, hasInstance: instance !== undefined })
+  return { config: checkSettings(stack, await readSettings(stack)), place, instance }
 }
 
 /** The stack's own, or else the one that is asked for, or the usual one of this machine. */
@@ -145,32 +150,18 @@ async function settleSnapshot(
   if (snapshot && !volumeId) step(`The data volume will be made from ${snapshot}`)
 }
 
-function instanceUrn({ name }: Stack, { project, architecture }: Config): string {
-  return `urn:pulumi:${name}::${project}::aws:ec2/instance:Instance::server-${architecture}`
-}
-
-/** @throws {Error} unless a person has seen what it costs and what changes, or has said yes before */
-async function agree(
+/** @throws {Error} where somebody would have to be asked and nobody is there */
+async function foresee(
   stack: Stack,
   config: Config,
   { yes, replace }: { yes: boolean; replace: string[] },
-) {
+): Promise<Change[]> {
   step(tellCost(config))
-  if (yes || !isSomebodyThere()) return assertConfirmed('Go on?', { yes })
+  if (!yes && !isSomebodyThere()) await assertConfirmed('Go on?', { yes })
   step('Looking at what would change')
   const changes = await preview(stack, { replace })
   tellChanges(changes, changesShown)
-  tellMove(changes)
-  await assertConfirmed('Go on?', { yes })
-}
-
-function tellMove(changes: Change[]) {
-  const isMoving = changes.some(({ operation, what }) => {
-    return operation === 'create-replacement' && what.startsWith('ec2.Instance ')
-  })
-  if (isMoving) {
-    console.log('  The data and the address move to a new instance: a few minutes without the site')
-  }
+  return changes
 }
 
 /** Once, and into no log of a build server. */

@@ -15,6 +15,8 @@ import { step } from './step.ts'
 export interface Change {
   operation: OpType
   what: string
+  /** What an instance that would be made boots from. */
+  image?: string
 }
 
 export interface Scope {
@@ -22,28 +24,46 @@ export interface Scope {
   replace?: string[]
 }
 
+type Command = 'up' | 'destroy'
+
 /**
  * Brings AWS in line with the program, or takes everything away, with a line for each thing done.
  * @throws {Error} one line with what Pulumi or AWS says, and how to go on
  */
-export async function apply(stack: Stack, operation: 'up' | 'destroy', scope: Scope = {}) {
+export function apply(stack: Stack, command: Command, scope: Scope = {}) {
+  return operate(stack, command, (options) => stack[command]({ ...scope, ...options }))
+}
+
+/** Has Pulumi look on AWS whether these are still there, before it goes on with the command. */
+export function refresh(stack: Stack, command: Command, target: string[]) {
+  return operate(stack, command, (options) => stack.refresh({ target, ...options }))
+}
+
+interface Hooks {
+  onEvent: (event: EngineEvent) => void
+  signal: AbortSignal
+}
+
+type Operation = (hooks: Hooks) => Promise<unknown>
+
+async function operate(stack: Stack, command: Command, operation: Operation) {
   try {
-    await applyOnce(stack, operation, scope)
+    await operateOnce(stack, command, operation)
   } catch (error) {
     if (!(error instanceof ConcurrentUpdateError)) throw error
     await releaseLock(stack, error.message)
-    await applyOnce(stack, operation, scope)
+    await operateOnce(stack, command, operation)
   }
 }
 
-async function applyOnce(stack: Stack, operation: 'up' | 'destroy', scope: Scope) {
+async function operateOnce({ name }: Stack, command: Command, operation: Operation) {
   const progress = followResources()
   const interruption = passInterruptionOn()
   try {
-    await stack[operation]({ ...scope, onEvent: progress.hear, signal: interruption.signal })
+    await operation({ onEvent: progress.hear, signal: interruption.signal })
   } catch (error) {
     if (error instanceof ConcurrentUpdateError) throw error
-    const again = `npm run ${operation} -- --stack ${stack.name}`
+    const again = `npm run ${command} -- --stack ${name}`
     if (interruption.isSeen()) throw new Error(`Interrupted: ${again} goes on from here`)
     const [reason] = progress.errors
     throw new Error(`${reason ?? explainPulumi(error).message}. Mend it, then ${again} goes on`)
@@ -147,12 +167,15 @@ function isChange({ op, type }: Metadata): boolean {
   return Object.hasOwn(verbs, op) && !type.startsWith('pulumi:')
 }
 
-function changeOf({ op, urn, type }: Metadata): Change {
-  return { operation: op, what: `${shortType(type)} ${urn.split('::').at(-1)}` }
+function changeOf({ op, urn, type, new: next }: Metadata): Change {
+  const change = { operation: op, what: `${shortType(type)} ${urn.split('::').at(-1)}` }
+  const isMade = op === 'create' || op === 'create-replacement'
+  const image: string | undefined = isMade ? next?.inputs.ami : undefined
+  return image === undefined ? change : { ...change, image }
 }
 
 /** `ec2.Instance` for `aws:ec2/instance:Instance`. */
-function shortType(type: string): string {
+export function shortType(type: string): string {
   const [, module = '', name = ''] = type.split(':')
   return `${module.split('/')[0]}.${name}`.replace(/^index\./, '')
 }

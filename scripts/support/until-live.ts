@@ -35,6 +35,19 @@ export async function readHealth(url: string): Promise<Health> {
   throw new Error(`it answers ${status}, not as onebox does`)
 }
 
+/** Waits until a site answers that was just started, whatever it runs. */
+export async function untilAnswers(url: string, waitSeconds = 600): Promise<Health> {
+  const deadline = performance.now() + waitSeconds * 1000
+  for (;;) {
+    try {
+      return await readHealth(url)
+    } catch (error) {
+      if (performance.now() > deadline) throw error
+      await sleep(pollMs)
+    }
+  }
+}
+
 /**
  * Waits, as long as it is told, until the site itself says from the outside that every worker runs
  * what is wanted. What it says meanwhile becomes a line whenever it changes.

@@ -62,8 +62,10 @@ test('one subject makes one role, and the account’s own provider is used where
 
 test('the preview role reads, and nothing else', () => {
   assert.deepEqual(granted('preview'), {
+    'ec2:DescribeImages': ['*'],
     'ec2:DescribeInstanceTypeOfferings': ['*'],
     'ec2:DescribeInstanceTypes': ['*'],
+    'ec2:DescribeInstances': ['*'],
     's3:GetObject': [`${bucket}/*`, 'arn:aws:s3:::my-state/.pulumi/meta.yaml', ...stateFiles],
     's3:GetObjectTagging': [`${bucket}/*`],
     's3:ListBucket': [bucket, 'arn:aws:s3:::my-state'],

@@ -404,6 +404,8 @@ test('the life of a stack', async (t) => {
     tell('AWS', { out: [...new Set(aws.requests)].join('\n'), error: '' })
     assert.deepEqual([...new Set(asked)].sort(), [
       'ec2 eu-central-1 Action=DeleteSnapshot',
+      'ec2 eu-central-1 Action=DescribeImages',
+      'ec2 eu-central-1 Action=DescribeInstances',
       'ec2 eu-central-1 Action=DescribeSnapshots',
       'ec2 eu-central-1 Action=GetConsoleOutput',
       'ec2 us-east-1 Action=DescribeRegions',

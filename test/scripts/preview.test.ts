@@ -8,23 +8,39 @@ const instance: Change = { operation: 'update', what: 'ec2.Instance server-arm64
 const bucket: Change = { operation: 'update', what: 's3.Bucket releases' }
 const role: Change = { operation: 'create', what: 'iam.Role pipeline-release' }
 
+const running = {
+  id: 'i-0123456789abcdef0',
+  state: 'running',
+  type: 't4g.nano',
+  imageId: 'ami-0123456789abcdef0',
+  volumeIds: [],
+  ip: '203.0.113.10',
+}
+
 test('a change takes the narrowest role that can bring it about, and one of IAM has none', () => {
   assert.equal(roleFor([]), 'release')
   assert.equal(roleFor([release]), 'release')
   assert.equal(roleFor([release, instance]), 'infrastructure')
   assert.equal(roleFor([bucket]), 'infrastructure')
   assert.equal(roleFor([release, role, instance]), 'none')
+  assert.equal(roleFor([release], running), 'release')
+  assert.equal(roleFor([], { ...running, state: 'stopped' }), 'infrastructure')
 })
 
 test('a preview reads as a table, below who would bring it about', () => {
-  assert.equal(markdown('dev', []), 'Nothing would change in stack dev.\n')
+  assert.equal(markdown('dev', { changes: [] }), 'Nothing would change in stack dev.\n')
   assert.match(
-    markdown('dev', [release]),
+    markdown('dev', { changes: [release] }),
     /as a release\.\n\n\| change \| resource \|\n\|---\|---\|/,
   )
   assert.match(
-    markdown('dev', [release]),
+    markdown('dev', { changes: [release] }),
     /^\| create-replacement \| s3\.BucketObjectv2 release \|$/m,
   )
-  assert.match(markdown('dev', [role]), /\*\*It changes IAM, .* for a person here\.\*\*$/m)
+  const noted = markdown('dev', { changes: [instance], notes: ['Image: a → b'] })
+  assert.match(noted, /\| update \| ec2\.Instance server-arm64 \|\n\nImage: a → b\n$/)
+  assert.match(
+    markdown('dev', { changes: [role] }),
+    /\*\*It changes IAM, .* for a person here\.\*\*$/m,
+  )
 })

@@ -2,10 +2,12 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
+import { type FakeFleet, instanceActions } from './aws-instances.ts'
+import { ec2, filtersOf, type Reply, refuse, requestId } from './aws-replies.ts'
 import type { Lifetime } from './lifetime.ts'
 
 /** What AWS knows; tests change it as they like. */
-export interface FakeAws {
+export interface FakeAws extends FakeFleet {
   /** For AWS_ENDPOINT_URL. */
   url: string
   regions: Record<string, 'opt-in-not-required' | 'opted-in' | 'not-opted-in'>
@@ -28,17 +30,16 @@ export interface FakeSnapshot {
   tags: Record<string, string>
 }
 
-interface Reply {
-  status: number
-  body: string
-}
-
 /** The few actions of AWS's API that our commands use, in the shapes that AWS gives them. */
 export async function startAws(t: Lifetime): Promise<FakeAws> {
   const aws: FakeAws = {
     url: '',
     regions: { 'eu-central-1': 'opt-in-not-required', 'us-east-1': 'opt-in-not-required' },
     snapshots: [],
+    instances: [],
+    images: [{ id: 'ami-0123456789abcdef0', name: 'debian-13-arm64-20261101-2280', at }],
+    addresses: new Map(),
+    onInstances() {},
     console: '',
     objects: new Map(),
     refusal: undefined,
@@ -58,7 +59,7 @@ export async function startAws(t: Lifetime): Promise<FakeAws> {
   return aws
 }
 
-const requestId = '59dbff89-35bd-4eac-99ed-be587EXAMPLE'
+const at = new Date('2026-11-01T06:00:00Z')
 
 async function answer(aws: FakeAws, request: IncomingMessage): Promise<Reply> {
   const { authorization = '', ...headers } = request.headers
@@ -86,17 +87,11 @@ async function answer(aws: FakeAws, request: IncomingMessage): Promise<Reply> {
   return action(aws, parameters)
 }
 
-function refuse(service: string, status: number, code: string, message: string): Reply {
-  const error = `<Code>${code}</Code><Message>${message}</Message>`
-  // EC2 alone speaks the older of the two query protocols.
-  const body =
-    service === 'ec2'
-      ? `<Response><Errors><Error>${error}</Error></Errors><RequestID>${requestId}</RequestID></Response>`
-      : `<ErrorResponse><Error><Type>Sender</Type>${error}</Error><RequestId>${requestId}</RequestId></ErrorResponse>`
-  return { status, body }
-}
+type Action = (aws: FakeAws, parameters: URLSearchParams) => Reply | Promise<Reply>
 
-const actions: Record<string, (aws: FakeAws, parameters: URLSearchParams) => Reply> = {
+const actions: Record<string, Action> = {
+  ...instanceActions,
+
   GetCallerIdentity() {
     const body = `<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
       <GetCallerIdentityResult>
@@ -121,9 +116,9 @@ const actions: Record<string, (aws: FakeAws, parameters: URLSearchParams) => Rep
   },
 
   DescribeSnapshots({ snapshots }, parameters) {
-    const filters = filtersOf(parameters)
+    const filters = [...filtersOf(parameters)]
     const fits = ({ tags }: FakeSnapshot) =>
-      filters.every(([name, value]) => tags[name.replace('tag:', '')] === value)
+      filters.every(([name, values]) => values.includes(tags[name.replace('tag:', '')] ?? ''))
     const items = snapshots.filter(fits).map(snapshotItem)
     return ec2('DescribeSnapshots', `<snapshotSet>${items.join('')}</snapshotSet>`)
   },
@@ -148,13 +143,6 @@ const actions: Record<string, (aws: FakeAws, parameters: URLSearchParams) => Rep
   },
 }
 
-function filtersOf(parameters: URLSearchParams): [name: string, value: string][] {
-  const names = [...parameters].filter(([key]) => /^Filter\.\d+\.Name$/.test(key))
-  return names.map(([key, name]) => {
-    return [name, parameters.get(key.replace('Name', 'Value.1')) ?? '']
-  })
-}
-
 function snapshotItem({ id, at, volumeGiB, bytes, tags }: FakeSnapshot): string {
   const tagSet = Object.entries(tags).map(
     ([key, value]) => `<item><key>${key}</key><value>${value}</value></item>`,
@@ -173,14 +161,6 @@ function snapshotItem({ id, at, volumeGiB, bytes, tags }: FakeSnapshot): string 
     <storageTier>standard</storageTier>
     <fullSnapshotSizeInBytes>${bytes}</fullSnapshotSizeInBytes>
   </item>`
-}
-
-function ec2(action: string, content: string): Reply {
-  const namespace = 'http://ec2.amazonaws.com/doc/2016-11-15/'
-  const body = `<${action}Response xmlns="${namespace}">
-    <requestId>${requestId}</requestId>${content}
-  </${action}Response>`
-  return { status: 200, body }
 }
 
 /** An address as host has its bucket in the path. */

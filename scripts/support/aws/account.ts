@@ -1,6 +1,6 @@
 import { DescribeRegionsCommand, EC2Client } from '@aws-sdk/client-ec2'
 import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts'
-import { ask, explain, type Place } from './ask.ts'
+import { ask, askIfAllowed, type Place } from './ask.ts'
 
 // It knows of every region and account.
 const firstRegion = 'us-east-1'
@@ -21,7 +21,8 @@ export async function whoAmI(place: Place): Promise<{ account: string; arn: stri
 async function assertRegion({ region, profile }: Place) {
   const client = new EC2Client({ profile, region: firstRegion })
   const command = new DescribeRegionsCommand({ AllRegions: true })
-  const answer = await client.send(command).catch(ignoreDenial)
+  // Some companies allow nothing in regions that they do not use; Pulumi will tell then.
+  const answer = await askIfAllowed(client.send(command))
   if (answer === undefined) return
   const { Regions: regions = [] } = answer
   const found = regions.find(({ RegionName }) => RegionName === region)
@@ -32,10 +33,4 @@ async function assertRegion({ region, profile }: Place) {
   if (found) return
   const names = regions.map(({ RegionName }) => RegionName).sort()
   throw new Error(`AWS has no region ${region}: choose with --region among ${names.join(', ')}`)
-}
-
-/** Some companies allow nothing in regions that they do not use; Pulumi will tell then. */
-function ignoreDenial(error: Error) {
-  if (!/Unauthorized|AccessDenied/.test(error.name)) throw explain(error)
-  return undefined
 }

@@ -19,6 +19,18 @@ export async function ask<Answer>(answer: Promise<Answer>): Promise<Answer> {
   })
 }
 
+/** The same, but undefined if nobody here may ask that. */
+export async function askIfAllowed<Answer>(answer: Promise<Answer>): Promise<Answer | undefined> {
+  return answer.catch((error) => {
+    if (isDenial(error)) return undefined
+    throw explain(error)
+  })
+}
+
+function isDenial({ name }: Error): boolean {
+  return /Unauthorized|AccessDenied/.test(name)
+}
+
 const cures: [problem: RegExp, told: string][] = [
   [
     /CredentialsProviderError|NoCredentials|TokenProviderError/,
@@ -35,7 +47,7 @@ export function explain(error: Error): Error {
   const { name, message } = error
   const told = cures.find(([problem]) => problem.test(name))?.[1]
   if (told) return new Error(told, { cause: error })
-  if (/Unauthorized|AccessDenied/.test(name)) {
+  if (isDenial(error)) {
     return new Error(`AWS does not allow it: ${message}: ask for that permission`, { cause: error })
   }
   return new Error(`AWS cannot be asked: ${message || name}: try again`, { cause: error })

@@ -6,6 +6,7 @@ import { type Ended, serve } from '../../scripts/command.ts'
 import { execute, makeHome } from '../../scripts/stack/laptop.ts'
 import { type FakeAws, startAws } from '../../support/aws-api.ts'
 import type { Lifetime } from '../../support/lifetime.ts'
+import { isThere, provide } from '../../support/pulumi-cli/provider.ts'
 import type { StoredResource } from '../../support/pulumi-cli/state.ts'
 import { createDataDisk } from '../data-disk.ts'
 import { bucket, region } from '../image.ts'
@@ -221,6 +222,11 @@ function startCloud(t: Lifetime, story: Story, aws: FakeAws, ports: Ports): Prom
   return serve(t, async (request, response) => {
     if (request.method === 'GET') return response.end(JSON.stringify(outputs))
     const { operation, resource } = JSON.parse(await text(request))
+    if (request.url === '/read') {
+      return response.writeHead(isThere(aws, resource) ? 200 : 404).end()
+    }
+    const refusal = await provide(aws, operation, resource)
+    if (refusal) return response.writeHead(400).end(refusal)
     await apply(resource, operation)
     response.end()
   })

@@ -19,6 +19,8 @@ export interface FakeInstance {
   deploy: (desired: string) => Promise<void>
   /** Deploys once more what was wanted last, as a better mood may let it. */
   retry: () => Promise<void>
+  /** Starts what was last deployed, if anything was. */
+  boot: () => Promise<void>
   stop: () => Promise<void>
   /** Starts what was last deployed, by these settings besides its own. */
   restart: (settings?: Record<string, string>) => Promise<void>
@@ -45,6 +47,7 @@ export async function createInstance(t: TestContext): Promise<FakeInstance> {
     broken: new Set(),
     deploy,
     retry: () => deploy(wantedText),
+    boot,
     stop,
     restart,
   }
@@ -78,6 +81,10 @@ export async function createInstance(t: TestContext): Promise<FakeInstance> {
       DEPLOY_STATE_FILE: stateFile,
       ...settings,
     })
+  }
+
+  async function boot() {
+    if (last) await restart()
   }
 
   async function stop() {

@@ -16,8 +16,10 @@ import { text } from 'node:stream/consumers'
 import type { TestContext } from 'node:test'
 import { stripVTControlCharacters } from 'node:util'
 import { type FakeAws, startAws } from '../../support/aws-api.ts'
+import type { Properties } from '../../support/engine.ts'
 import type { Lifetime } from '../../support/lifetime.ts'
 import { installPulumi } from '../../support/pulumi-cli/install.ts'
+import { isThere, provide } from '../../support/pulumi-cli/provider.ts'
 import type { StoredResource } from '../../support/pulumi-cli/state.ts'
 import { mainFile } from '../../support/server.ts'
 import { type Ended, serve } from '../command.ts'
@@ -39,6 +41,8 @@ export interface Laptop {
 export interface Cloud {
   /** What AWS refuses, by type: the error. */
   refusals: Record<string, string>
+  /** What AWS answers to the program's questions instead of the usual. */
+  answers: Record<string, Properties>
   /** Called before each change. */
   onChange: (operation: string, resource: StoredResource) => void | Promise<void>
 }
@@ -48,7 +52,8 @@ const repository = resolve(import.meta.dirname, '../../..')
 export async function makeLaptop(t: TestContext): Promise<Laptop> {
   const aws = await startAws(t)
   const instance = await createInstance(t)
-  const cloud: Cloud = { refusals: {}, onChange() {} }
+  const cloud: Cloud = { refusals: {}, answers: {}, onChange() {} }
+  aws.onInstances = followInstances(aws, instance)
   const { home, env } = await makeHome(t, aws, await startCloud(t, cloud, aws, instance))
   env.FAKE_DATA = instance.dataDir
   installSsh(join(home, 'bin'))
@@ -192,14 +197,32 @@ exec head -c "\${FAKE_SSH_CUT:-1000000000}" >"$1"
   }
 }
 
+/** The site serves while an instance runs that has the data. */
+function followInstances(aws: FakeAws, instance: FakeInstance) {
+  let wasServing = false
+  return async () => {
+    const isServing = aws.instances.some(({ state, volumeIds }) => {
+      return state === 'running' && volumeIds.length > 0
+    })
+    const isSame = isServing === wasServing
+    wasServing = isServing
+    if (!isSame) await (isServing ? instance.boot() : instance.stop())
+  }
+}
+
 /** What happens on AWS when the Pulumi CLI changes something there. */
 function startCloud(t: TestContext, cloud: Cloud, aws: FakeAws, instance: FakeInstance) {
   const outputs = { 'aws:ec2/eip:Eip': { publicIp: instance.address } }
   return serve(t, async (request, response) => {
-    if (request.method === 'GET') return response.end(JSON.stringify(outputs))
+    if (request.method === 'GET') {
+      return response.end(JSON.stringify({ ...outputs, ...cloud.answers }))
+    }
     const { operation, resource } = JSON.parse(await text(request))
+    if (request.url === '/read') {
+      return response.writeHead(isThere(aws, resource) ? 200 : 404).end()
+    }
     await cloud.onChange(operation, resource)
-    const refusal = cloud.refusals[resource.type]
+    const refusal = cloud.refusals[resource.type] ?? (await provide(aws, operation, resource))
     if (refusal) return response.writeHead(400).end(refusal)
     await follow(operation, resource, aws, instance)
     response.end()

@@ -14,9 +14,11 @@ export function installProgram(folder: string, name: string, file: string) {
  *
  * Whoever sets FAKE_CLOUD_URL for it is that cloud:
  * - `GET /outputs`: JSON, what resources get besides their inputs, by type, such as
- *   `{"aws:ec2/eip:Eip": {"publicIp": "127.0.0.1:8080"}}`; read once for each update.
+ *   `{"aws:ec2/eip:Eip": {"publicIp": "127.0.0.1:8080"}}`, and what it answers to questions, such as
+ *   `aws:ssm/getParameter:getParameter`; read once for each update.
  * - `POST /apply` with a `Step` as JSON, before each change of a resource, which waits for the
  *   answer: 200, or another status with the error as AWS would tell it.
+ * - `POST /read` with `{resource}`, where it is refreshed: 200 if it is there, another status if not.
  */
 export function installPulumi(folder: string) {
   installProgram(folder, 'pulumi', resolve(import.meta.dirname, 'main.ts'))

@@ -4,7 +4,14 @@ import { parseArgs } from 'node:util'
 import type { OpType } from '@pulumi/pulumi/automation/index.js'
 import type { EventLog } from './event-log.ts'
 import type { CloudOutputs, Plan, Step } from './plan.ts'
-import { type Backend, Failure, openBackend, project, type State } from './state.ts'
+import {
+  type Backend,
+  Failure,
+  openBackend,
+  project,
+  type State,
+  type StoredResource,
+} from './state.ts'
 
 const { positionals, values } = parseArgs({
   strict: false,
@@ -18,6 +25,7 @@ const { positionals, values } = parseArgs({
     'page-size': { type: 'string' },
     page: { type: 'string' },
     replace: { type: 'string', multiple: true },
+    target: { type: 'string', multiple: true },
   },
 })
 
@@ -37,6 +45,7 @@ const commands: Record<string, (backend: Backend, args: string[]) => unknown> = 
   preview: (backend) => update(backend, 'preview'),
   up: (backend) => update(backend, 'up'),
   destroy: (backend) => update(backend, 'destroy'),
+  refresh,
 }
 
 let cancelled = false
@@ -53,7 +62,7 @@ try {
 } catch (error) {
   if (!(error instanceof Failure)) throw error
   console.error(`error: ${error.message}`)
-  process.exitCode = 255
+  process.exitCode = 1
 }
 
 function run() {
@@ -121,7 +130,7 @@ async function update(backend: Backend, kind: 'preview' | 'up' | 'destroy') {
   try {
     const plan = await planFor(kind, state)
     report(plan, log)
-    for (const step of plan.steps) await carryOut(step, { kind, state, backend, log })
+    for (const task of tasksOf(plan)) await carryOut(task, { kind, state, backend, log })
     log.write({ summaryEvent: summaryOf(plan) })
     if (kind === 'preview') return
     state.outputs = Object.fromEntries(
@@ -175,24 +184,85 @@ interface Work {
   log: EventLog
 }
 
-async function carryOut(step: Step, work: Work) {
-  const { kind, state, backend, log } = work
+interface Task {
+  op: OpType
+  resource: StoredResource
+  old?: StoredResource | undefined
+}
+
+/** A replacement is made first and its old one deleted at the end, unless it is the other way. */
+function tasksOf({ steps }: Plan): Task[] {
+  const last: Task[] = []
+  const first = steps.flatMap(({ operation, resource, old, deleteBeforeReplace }): Task[] => {
+    if (operation === 'delete') last.push({ op: operation, resource })
+    if (operation === 'delete') return []
+    if (operation !== 'replace' || !old) return [{ op: operation, resource, old }]
+    const making: Task[] = [
+      { op: 'create-replacement', resource, old },
+      { op: 'replace', resource, old },
+    ]
+    const ending: Task = { op: 'delete-replaced', resource: old, old }
+    if (deleteBeforeReplace) return [ending, ...making.reverse()]
+    last.unshift(ending)
+    return making
+  })
+  return [...first, ...last]
+}
+
+async function carryOut(task: Task, { kind, state, backend, log }: Work) {
+  const { op, resource } = task
+  const metadata = metadataOf(task)
+  const planning = kind === 'preview'
   if (cancelled) throw new Failure('update canceled')
-  for (const op of operations(step)) {
-    log.write({
-      resourcePreEvent: { metadata: metadataOf(step, op), planning: kind === 'preview' },
-    })
-    if (kind !== 'preview' && op !== 'same') await applyToCloud(step, op, log)
-    log.write({ resOutputsEvent: { metadata: metadataOf(step, op), planning: kind === 'preview' } })
-  }
-  if (kind === 'preview') return
-  const { resource, operation } = step
-  const others = state.resources.filter(({ urn }) => urn !== resource.urn)
-  state.resources = operation === 'delete' ? others : [...others, resource]
+  log.write({ resourcePreEvent: { metadata, planning } })
+  const isLeft = op.startsWith('delete') && resource.retainOnDelete
+  if (!planning && op !== 'same' && !isLeft) await applyToCloud(task, log)
+  log.write({ resOutputsEvent: { metadata, planning } })
+  if (planning) return
+  state.resources = resourcesAfter(task, state.resources)
   if (resource.type.includes('bucketObjectv2') && !state.objects.includes(resource.inputs.key)) {
     state.objects.push(resource.inputs.key)
   }
   backend.write(stackName(), state)
+}
+
+/** Each stays in its place, as what is made before something is deleted after it. */
+function resourcesAfter({ op, resource, old }: Task, resources: StoredResource[]) {
+  if (op === 'replace') return resources
+  if (op.startsWith('delete')) return resources.filter((each) => each !== resource)
+  if (old === undefined || !resources.includes(old)) return [...resources, resource]
+  const isKept = op !== 'create-replacement'
+  if (!isKept) old.delete = true
+  return resources.flatMap((each) => {
+    if (each !== old) return [each]
+    return isKept ? [resource] : [old, resource]
+  })
+}
+
+/** Forgets what the cloud no longer has. */
+async function refresh(backend: Backend) {
+  const state = readState(backend)
+  const targets = values.target as string[] | undefined
+  const lost = targets?.find((target) => !state.resources.some(({ urn }) => urn === target))
+  if (lost) throw new Failure(`no resource named '${lost}' found`)
+  backend.lock(stackName())
+  try {
+    const isKept = await Promise.all(
+      state.resources.map((resource) => {
+        return targets?.includes(resource.urn) === false || isInCloud(resource)
+      }),
+    )
+    state.resources = state.resources.filter((_, index) => isKept[index])
+    backend.write(stackName(), state)
+  } finally {
+    backend.unlock(stackName())
+  }
+}
+
+async function isInCloud(resource: StoredResource): Promise<boolean> {
+  const url = process.env.FAKE_CLOUD_URL
+  if (!url) return true
+  return (await fetch(`${url}/read`, { method: 'POST', body: JSON.stringify({ resource }) })).ok
 }
 
 function summaryOf({ steps }: Plan) {
@@ -201,34 +271,29 @@ function summaryOf({ steps }: Plan) {
   return { maybeCorrupt: false, durationSeconds: 1, resourceChanges, policyPacks: {} }
 }
 
-/** What a replacement is told by, apart from itself. */
-function operations({ operation, resource }: Step): OpType[] {
-  if (operation !== 'replace') return [operation]
-  return resource.retainOnDelete
-    ? ['create-replacement', 'replace']
-    : ['create-replacement', 'replace', 'delete-replaced']
+function metadataOf({ op, resource, old = resource }: Task) {
+  const { type, urn } = resource
+  return {
+    op,
+    urn,
+    type,
+    old: stateOf(old),
+    ...(!op.startsWith('delete') && { new: stateOf(resource) }),
+    provider: 'urn:pulumi:dev::onebox::pulumi:providers:aws',
+  }
 }
 
-function metadataOf({ resource }: Step, op: OpType) {
-  const { type, urn, id, retainOnDelete } = resource
-  const state = {
+function stateOf({ type, urn, id, inputs, retainOnDelete }: StoredResource) {
+  return {
     type,
     urn,
     id,
     retainOnDelete,
     custom: true,
     parent: '',
-    inputs: {},
+    inputs,
     outputs: {},
     provider: '',
-  }
-  return {
-    op,
-    urn,
-    type,
-    old: state,
-    new: state,
-    provider: 'urn:pulumi:dev::onebox::pulumi:providers:aws',
   }
 }
 
@@ -237,7 +302,8 @@ async function cloudOutputs(): Promise<CloudOutputs> {
   return url ? ((await (await fetch(`${url}/outputs`)).json()) as CloudOutputs) : {}
 }
 
-async function applyToCloud({ resource }: Step, operation: OpType, log: EventLog) {
+async function applyToCloud(task: Task, log: EventLog) {
+  const { op: operation, resource } = task
   const url = process.env.FAKE_CLOUD_URL
   if (!url || operation === 'replace') return
   const response = await fetch(`${url}/apply`, {
@@ -258,7 +324,7 @@ async function applyToCloud({ resource }: Step, operation: OpType, log: EventLog
   })
   log.write({
     resOpFailedEvent: {
-      metadata: metadataOf({ resource } as Step, operation),
+      metadata: metadataOf(task),
       status: 0,
       steps: 0,
     },

@@ -9,13 +9,16 @@ export type Operation = 'same' | 'create' | 'update' | 'replace' | 'delete'
 export interface Step {
   operation: Operation
   resource: StoredResource
+  /** What it is instead of. */
+  old?: StoredResource | undefined
+  deleteBeforeReplace?: boolean
 }
 
 export interface Plan extends Run {
   steps: Step[]
 }
 
-/** What the cloud tells of each type besides the inputs. */
+/** What the cloud tells of each type besides the inputs, and what it answers to questions. */
 export type CloudOutputs = Record<string, Properties>
 
 // What cannot be changed of a resource that exists. https://www.pulumi.com/registry/packages/aws/
@@ -24,6 +27,8 @@ const replacing: Record<string, string[]> = {
   'aws:ec2/keyPair:KeyPair': ['publicKey'],
   'aws:ec2/subnet:Subnet': ['availabilityZone'],
   'aws:ebs/volume:Volume': ['snapshotId', 'availabilityZone'],
+  'aws:ec2/volumeAttachment:VolumeAttachment': ['instanceId', 'volumeId'],
+  'aws:ec2/eipAssociation:EipAssociation': ['instanceId', 'allocationId'],
   'aws:s3/bucketObjectv2:BucketObjectv2': ['key', 'bucket'],
 }
 
@@ -48,10 +53,12 @@ export async function makePlan(
     config: Object.fromEntries(settings.map(([name, { value }]) => [name, value])),
     secrets: settings.filter(([, { secret }]) => secret).map(([name]) => name),
     create: add,
-    invoke: (question, inputs) => answer(question, inputs, state),
+    invoke: (question, inputs) => given.cloud[question] ?? answer(question, inputs, state),
   })
   const wanted = new Set(steps.map(({ resource }) => resource.urn))
-  const doomed = state.resources.filter(({ urn }) => !wanted.has(urn)).reverse()
+  const doomed = state.resources
+    .filter((resource) => resource.delete || !wanted.has(resource.urn))
+    .reverse()
   const deletions = doomed.map((resource) => ({ operation: 'delete', resource }) as const)
   return { ...run, steps: [...steps, ...deletions] }
 
@@ -69,38 +76,39 @@ function planStep(
   { cloud, replace }: Given,
 ): Step {
   const { type, name, urn, options } = resource
-  const known = state.resources.find((each) => each.urn === urn)
-  const inputs = withIgnored(resource, known)
-  const isForced = known !== undefined && replace.includes(urn)
-  const operation = isForced ? 'replace' : operationFor(type, inputs, known)
+  const old = state.resources.find((each) => each.urn === urn && !each.delete)
+  const operation = operationFor(resource, old, replace)
   const isNew = operation === 'create' || operation === 'replace'
-  const made = isNew || !known ? make(resource, stack) : known
+  // What is to be ignored only is while the resource is kept.
+  const inputs = isNew || !old ? resource.inputs : withIgnored(resource, old)
+  const made = isNew || !old ? make(resource, stack) : old
   const outputs = { ...made.outputs, ...cloud[type] }
-  const { retainOnDelete } = options
+  const { retainOnDelete, deleteBeforeReplace } = options
   return {
     operation,
     resource: { type, name, urn, id: made.id, inputs, outputs, retainOnDelete },
+    old,
+    deleteBeforeReplace,
   }
 }
 
-function withIgnored({ inputs, options }: Resource, known: StoredResource | undefined): Properties {
-  if (!known) return inputs
-  const ignored = options.ignoreChanges.map((name) => [name, known.inputs[name]])
+function withIgnored({ inputs, options }: Resource, old: StoredResource): Properties {
+  const ignored = options.ignoreChanges.map((name) => [name, old.inputs[name]])
   return { ...inputs, ...Object.fromEntries(ignored) }
 }
 
 function operationFor(
-  type: string,
-  inputs: Properties,
-  known: StoredResource | undefined,
+  resource: Resource,
+  old: StoredResource | undefined,
+  replace: string[],
 ): Operation {
-  if (!known) return 'create'
-  const plain = JSON.parse(JSON.stringify(inputs))
-  if (isDeepStrictEqual(plain, known.inputs)) return 'same'
-  const isForced = (replacing[type] ?? []).some((name) => {
-    return !isDeepStrictEqual(plain[name], known.inputs[name])
+  if (!old) return 'create'
+  const inputs = JSON.parse(JSON.stringify(withIgnored(resource, old)))
+  const isForced = (replacing[resource.type] ?? []).some((name) => {
+    return !isDeepStrictEqual(inputs[name], old.inputs[name])
   })
-  return isForced ? 'replace' : 'update'
+  if (isForced || replace.includes(resource.urn)) return 'replace'
+  return isDeepStrictEqual(inputs, old.inputs) ? 'same' : 'update'
 }
 
 const prefixes: Record<string, string> = {

@@ -14,6 +14,8 @@ export interface StoredResource {
   inputs: Properties
   outputs: Properties
   retainOnDelete: boolean
+  /** Another has taken its place, and it is still to be deleted. */
+  delete?: boolean
 }
 
 export interface State {
@@ -27,7 +29,7 @@ export interface State {
   objects: string[]
 }
 
-/** What the CLI ends with: exit code 255 and this on standard error. */
+/** What the CLI ends with: exit code 1 and this on standard error. */
 export class Failure extends Error {}
 
 /** As a self-managed backend does, but for the configuration, which the real one has in a YAML file. */

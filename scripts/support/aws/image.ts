@@ -1,0 +1,25 @@
+import { EC2Client, paginateDescribeImages } from '@aws-sdk/client-ec2'
+import { askIfAllowed, collect, type Place } from './ask.ts'
+
+export interface Image {
+  id: string
+  name: string
+  /** Such as `2026-11-01`. */
+  date: string
+}
+
+/** Those of the ids that an instance can boot from; undefined if nobody here may ask. */
+export async function findImages(place: Place, ids: string[]): Promise<Image[] | undefined> {
+  // Asked by id, AWS answers with an error for all when it lacks one.
+  const Filters = [{ Name: 'image-id', Values: ids }]
+  // What is deprecated still boots.
+  const question = { Filters, IncludeDeprecated: true }
+  const pages = paginateDescribeImages({ client: new EC2Client(place) }, question)
+  const answer = await askIfAllowed(collect(pages))
+  return answer
+    ?.flatMap(({ Images = [] }) => Images)
+    .filter(({ State }) => State === 'available')
+    .map(({ ImageId = '', Name = '', CreationDate = '' }) => {
+      return { id: ImageId, name: Name, date: CreationDate.slice(0, 10) }
+    })
+}

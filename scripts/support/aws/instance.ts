@@ -1,0 +1,64 @@
+import {
+  type Instance as Described,
+  EC2Client,
+  paginateDescribeInstances,
+  StartInstancesCommand,
+  waitUntilInstanceRunning,
+  waitUntilInstanceStopped,
+  waitUntilInstanceTerminated,
+} from '@aws-sdk/client-ec2'
+import { ask, askIfAllowed, collect, type Place } from './ask.ts'
+
+export interface Instance {
+  id: string
+  /** Such as `running`. */
+  state: string
+  type: string
+  imageId: string
+  volumeIds: string[]
+  /** Its public address; empty is none. */
+  ip: string
+}
+
+/**
+ * Those of the ids that are there, without terminated ones, which AWS shows for an hour. Undefined
+ * if nobody here may ask.
+ */
+export async function findInstances(place: Place, ids: string[]): Promise<Instance[] | undefined> {
+  const client = new EC2Client(place)
+  // Asked by id, AWS answers with an error for all when it has forgotten one.
+  const Filters = [{ Name: 'instance-id', Values: ids }]
+  const pages = await askIfAllowed(collect(paginateDescribeInstances({ client }, { Filters })))
+  const found = pages
+    ?.flatMap(({ Reservations = [] }) => Reservations)
+    .flatMap(({ Instances = [] }) => Instances)
+    .map(describe)
+  const ending = found?.filter(({ state }) => state === 'shutting-down') ?? []
+  for (const { id } of ending) await waitUntil(waitUntilInstanceTerminated, place, id)
+  return found?.filter(({ state }) => !/^(shutting-down|terminated)$/.test(state))
+}
+
+function describe({ BlockDeviceMappings = [], ...each }: Described): Instance {
+  return {
+    id: each.InstanceId ?? '',
+    state: each.State?.Name ?? '',
+    type: each.InstanceType ?? '',
+    imageId: each.ImageId ?? '',
+    volumeIds: BlockDeviceMappings.map(({ Ebs }) => Ebs?.VolumeId ?? ''),
+    ip: each.PublicIpAddress ?? '',
+  }
+}
+
+/** Starts one that is stopped, or about to be, and waits until it runs. */
+export async function startInstance(place: Place, { id, state }: Instance) {
+  if (state === 'stopping') await waitUntil(waitUntilInstanceStopped, place, id)
+  await ask(new EC2Client(place).send(new StartInstancesCommand({ InstanceIds: [id] })))
+  await waitUntil(waitUntilInstanceRunning, place, id)
+}
+
+type Wait = typeof waitUntilInstanceRunning
+
+async function waitUntil(wait: Wait, place: Place, id: string) {
+  const patience = { client: new EC2Client(place), maxWaitTime: 600, minDelay: 2, maxDelay: 10 }
+  await ask(wait(patience, { InstanceIds: [id] }))
+}

@@ -1,0 +1,118 @@
+import { ec2, filtersOf, listOf, type Reply, refuse } from './aws-replies.ts'
+
+export interface FakeInstance {
+  id: string
+  state: 'running' | 'stopped' | 'terminated'
+  type: string
+  imageId: string
+  /** Data volumes, without the disk that it boots from. */
+  volumeIds: string[]
+  /** Its Elastic IP; empty is none. */
+  ip: string
+}
+
+export interface FakeImage {
+  id: string
+  name: string
+  at: Date
+}
+
+/** The part of AWS that knows of instances. */
+export interface FakeFleet {
+  /** Those of the last hour; AWS then forgets one that is terminated. */
+  instances: FakeInstance[]
+  images: FakeImage[]
+  /** Elastic IPs, by their id. */
+  addresses: Map<string, string>
+  /** Called after an instance was made, changed or ended. */
+  onInstances: () => void | Promise<void>
+}
+
+type Action = (fleet: FakeFleet, parameters: URLSearchParams) => Reply | Promise<Reply>
+
+/** AWS's API for instances and images, as far as our commands use it. */
+export const instanceActions: Record<string, Action> = {
+  DescribeInstances({ instances }, parameters) {
+    const ids = listOf(parameters, 'InstanceId')
+    const lost = ids.find((id) => !instances.some((each) => each.id === id))
+    if (lost) return refuseLost(lost)
+    const wanted = filtersOf(parameters).get('instance-id') ?? ids
+    const found = instances.filter(({ id }) => wanted.includes(id)).map(instanceItem)
+    const reservation = `<item><reservationId>r-0</reservationId><instancesSet>${found.join('')}</instancesSet></item>`
+    return ec2(
+      'DescribeInstances',
+      `<reservationSet>${found.length > 0 ? reservation : ''}</reservationSet>`,
+    )
+  },
+
+  async StartInstances(fleet, parameters) {
+    const [id = ''] = listOf(parameters, 'InstanceId')
+    const refusal = await setState(fleet, id, 'running')
+    return refusal ?? ec2('StartInstances', '<instancesSet/>')
+  },
+
+  async StopInstances(fleet, parameters) {
+    const [id = ''] = listOf(parameters, 'InstanceId')
+    const refusal = await setState(fleet, id, 'stopped')
+    return refusal ?? ec2('StopInstances', '<instancesSet/>')
+  },
+
+  DescribeImages({ images }, parameters) {
+    const ids = filtersOf(parameters).get('image-id') ?? []
+    const found = images.filter(({ id }) => ids.includes(id)).map(imageItem)
+    return ec2('DescribeImages', `<imagesSet>${found.join('')}</imagesSet>`)
+  },
+}
+
+/** Starts or stops it, or gives what AWS says to that for one that is no more. */
+export async function setState(fleet: FakeFleet, id: string, state: 'running' | 'stopped') {
+  const instance = fleet.instances.find((each) => each.id === id)
+  if (!instance) return refuseLost(id)
+  if (instance.state === 'terminated') {
+    const verb = state === 'running' ? 'started' : 'stopped'
+    const message = `This instance '${id}' is not in a state from which it can be ${verb}.`
+    return refuse('ec2', 400, 'IncorrectInstanceState', message)
+  }
+  instance.state = state
+  await fleet.onInstances()
+}
+
+/** As by a click in the console: the data volume stays, and so does the address. */
+export async function terminate(fleet: FakeFleet, id: string) {
+  const instance = fleet.instances.find((each) => each.id === id)
+  if (instance) Object.assign(instance, { state: 'terminated', volumeIds: [], ip: '' })
+  await fleet.onInstances()
+}
+
+function refuseLost(id: string): Reply {
+  const message = `The instance ID '${id}' does not exist`
+  return refuse('ec2', 400, 'InvalidInstanceID.NotFound', message)
+}
+
+const stateCodes = { running: 16, terminated: 48, stopped: 80 }
+
+function instanceItem({ id, state, type, imageId, volumeIds, ip }: FakeInstance): string {
+  const volumes = volumeIds.map(
+    (id) => `<item>
+      <deviceName>/dev/sdf</deviceName>
+      <ebs><volumeId>${id}</volumeId><status>attached</status></ebs>
+    </item>`,
+  )
+  return `<item>
+    <instanceId>${id}</instanceId>
+    <imageId>${imageId}</imageId>
+    <instanceState><code>${stateCodes[state]}</code><name>${state}</name></instanceState>
+    <instanceType>${type}</instanceType>
+    ${ip && `<ipAddress>${ip}</ipAddress>`}
+    <blockDeviceMapping>${volumes.join('')}</blockDeviceMapping>
+  </item>`
+}
+
+function imageItem({ id, name, at }: FakeImage): string {
+  return `<item>
+    <imageId>${id}</imageId>
+    <name>${name}</name>
+    <imageState>available</imageState>
+    <creationDate>${at.toISOString()}</creationDate>
+  </item>`
+}
