@@ -58,6 +58,14 @@ test('onebox logs shows what every service has to say', () => {
   )
 })
 
+test('a crash after months of good running is answered as fast as the first', () => {
+  const growing = readdirSync(userdata).filter((name) => {
+    const unit = readFileSync(join(userdata, name), 'utf8')
+    return /^RestartSteps=/m.test(unit) && !/^Type=oneshot$/m.test(unit)
+  })
+  assert.deepEqual(growing, [])
+})
+
 test('the server and its trials are hardly exposed', {
   skip: isMissing('systemd-analyze') && 'needs systemd-analyze, which comes with systemd',
 }, (t) => {
