@@ -1,7 +1,7 @@
-import { existsSync, mkdirSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { closeSync, existsSync, mkdirSync, openSync, readSync, statfsSync, statSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import SQLite from 'better-sqlite3'
-import { assertKnown, migrate } from './migrations.ts'
+import { assertKnown, migrate, pendingMigrations } from './migrations.ts'
 
 export function databasePath(dataDir: string): string {
   return join(dataDir, 'onebox.db')
@@ -12,11 +12,16 @@ export function prepareDatabase(dataDir: string) {
   makeFolder(dataDir)
   const path = databasePath(dataDir)
   checkUntouched(path)
-  const database = connect(path)
+  if (isReady(path)) return
   try {
-    migrate(database)
-  } finally {
-    database.close()
+    const database = connect(path)
+    try {
+      migrate(database)
+    } finally {
+      database.close()
+    }
+  } catch (error) {
+    throw explain(error, path)
   }
 }
 
@@ -32,11 +37,45 @@ export function makeFolder(dataDir: string) {
 
 /** Looks at a database through a read-only connection, so that a refused one stays as it is. */
 export function checkUntouched(path: string) {
-  if (!existsSync(path) || (statSync(path).isFile() && statSync(path).size === 0)) return
+  if (isNew(path)) return
+  assertOwnLog(path)
   inspect(path, (database) => {
     assertKnown(database, path)
     readEveryTable(database)
   })
+}
+
+function isNew(path: string): boolean {
+  return !existsSync(path) || (statSync(path).isFile() && statSync(path).size === 0)
+}
+
+/** Whether nothing has to be written before the database can be used, as on a full disk. */
+function isReady(path: string): boolean {
+  if (isNew(path)) return false
+  return inspect(path, (database) => {
+    const isWal = database.pragma('journal_mode', { simple: true }) === 'wal'
+    return isWal && pendingMigrations(database) === 0
+  })
+}
+
+/**
+ * SQLite takes a write-ahead log for that of whatever database has its name, and would mix the two.
+ * A backup is a database that was never in WAL mode, which byte 18 of its header tells.
+ */
+function assertOwnLog(path: string) {
+  const log = `${path}-wal`
+  if (!existsSync(log) || statSync(log).size === 0 || readByte(path, 18) !== 1) return
+  throw new Error(
+    `${path} is a backup copied over the database whose last changes are still in ${log}: move that log away to use the backup, and use "restore" next time`,
+  )
+}
+
+function readByte(path: string, position: number): number | undefined {
+  const byte = Buffer.alloc(1)
+  const file = openSync(path, 'r')
+  const count = readSync(file, byte, 0, 1, position)
+  closeSync(file)
+  return count === 1 ? byte[0] : undefined
 }
 
 /**
@@ -49,13 +88,34 @@ export function inspect<Result>(path: string, use: (database: SQLite.Database) =
     database = new SQLite(path, { readonly: true, fileMustExist: true, timeout: 10_000 })
     return use(database)
   } catch (error) {
-    if (!(error instanceof SQLite.SqliteError)) throw error
-    if (error.code === 'SQLITE_CANTOPEN')
-      throw new Error(`${path} cannot be opened: name a file that is there and readable`)
-    if (!/^SQLITE_(CORRUPT|NOTADB)/.test(error.code)) throw new Error(`${path}: ${error.message}`)
-    throw new Error(`${path} is damaged: restore a backup of it`)
+    throw explain(error, path)
   } finally {
     database?.close()
+  }
+}
+
+/** SQLite's errors in words for people; others are left as they are. */
+function explain(error: unknown, path: string): unknown {
+  if (!(error instanceof SQLite.SqliteError)) return error
+  if (/^SQLITE_(FULL|IOERR|CANTOPEN)/.test(error.code) && isDiskFull(dirname(path))) {
+    return new Error(`The disk is full: make room on the one that holds ${dirname(path)}`)
+  }
+  if (error.code === 'SQLITE_CANTOPEN')
+    return new Error(`${path} cannot be opened: name a file that is there and readable`)
+  if (!/^SQLITE_(CORRUPT|NOTADB)/.test(error.code)) return new Error(`${path}: ${error.message}`)
+  return new Error(`${path} is damaged: restore a backup of it`)
+}
+
+// SQLite's shared memory takes half of this, and is needed even to read.
+const leastFreeBytes = 64 * 1024
+
+/** Whether there is no room to open a database, in blocks or in files. */
+export function isDiskFull(folder: string): boolean {
+  try {
+    const { bavail, bsize, ffree, files } = statfsSync(folder)
+    return bavail * bsize < leastFreeBytes || (files > 0 && ffree === 0)
+  } catch {
+    return false
   }
 }
 
@@ -81,10 +141,14 @@ export function connect(path: string): SQLite.Database {
   return database
 }
 
-/** A connection that only reads, and so never waits for the disk to take a write. */
+/**
+ * A connection that only reads, and so never waits for the disk to take a write. Closed after the
+ * writer's, it also leaves SQLite's shared memory in place for the next start, which on a full disk
+ * could not make it: only a connection that may write removes it.
+ */
 export function connectReader(path: string): SQLite.Database {
-  const database = connect(path)
-  database.pragma('query_only = ON')
+  const database = new SQLite(path, { readonly: true, timeout: 10_000 })
+  database.pragma('trusted_schema = OFF')
   database.pragma('cache_size = -8000')
   // Reads through the page cache without a system call each: a point read of a million rows takes
   // half the time. SQLite caps this at 2 GiB.

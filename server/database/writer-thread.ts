@@ -29,9 +29,19 @@ export function runWriterThread() {
   const commit = createCommit(database)
   port.on('message', (group: Write[] | 'close') => {
     if (group !== 'close') return port.postMessage(commit(group))
+    checkpoint(database)
     database.close()
     port.close()
   })
+}
+
+/** Empties the write-ahead log, as the end of the last connection does; others may be in the way. */
+function checkpoint(database: SQLite.Database) {
+  try {
+    database.pragma('wal_checkpoint(TRUNCATE)')
+  } catch {
+    // A full disk: the log is kept, and read at the next start.
+  }
 }
 
 /** Makes the function that commits a group in one transaction, each write succeeding or failing alone. */

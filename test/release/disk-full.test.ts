@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
-import { rmSync } from 'node:fs'
+import { type ChildProcess, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'node:test'
+import { eventually } from '../support/eventually.ts'
 import { buildRelease, freePort, spawnFor, untilHealth } from '../support/release.ts'
 import { makeDataDir } from '../support/server.ts'
 
@@ -10,10 +12,14 @@ const namespace = ['--map-root-user', '--mount']
 const canMount =
   spawnSync('unshare', [...namespace, 'mount', '-t', 'tmpfs', 'tmpfs', '/mnt']).status === 0
 
+const skip = !canMount && 'needs Linux with user namespaces'
+
 test('a full disk answers writes with 507 and reads as ever, and recovers by itself', {
-  skip: !canMount && 'needs Linux with user namespaces',
+  skip,
 }, async (t) => {
-  const { url, ballast } = await startOnSmallDisk(t)
+  const { ballast, startServer } = await mountSmallDisk(t)
+  const { url } = await startServer()
+  await untilHealth(url, ({ status }) => status === 'ok')
   await putString(url, 'before')
 
   const full = await fillUp(url)
@@ -30,21 +36,72 @@ test('a full disk answers writes with 507 and reads as ever, and recovers by its
   await untilHealth(url, ({ status }) => status === 'ok')
 })
 
-/** A server whose data is on a disk of 6 MB, half of it taken by `ballast`. */
-async function startOnSmallDisk(t: test.TestContext) {
-  const release = await buildRelease()
-  const dataDir = makeDataDir()
-  const port = await freePort()
-  const script = `mount -t tmpfs -o size=6m tmpfs "$DATA_DIR"
-    head -c 3000000 /dev/zero > "$DATA_DIR/ballast"
-    exec "$0" "$1"`
-  const args = [...namespace, 'sh', '-ec', script, process.execPath, join(release, 'server.cjs')]
-  const env = { DATA_DIR: dataDir, PORT: String(port), LOG_LEVEL: 'error' }
-  const child = spawnFor(t, args, { command: 'unshare', env })
-  const url = `http://127.0.0.1:${port}`
+test('a start on a full disk after a clean stop serves reads, says why, and recovers by itself', {
+  skip,
+}, async (t) => {
+  const disk = await mountSmallDisk(t)
+  const { url, child } = await disk.startServer()
   await untilHealth(url, ({ status }) => status === 'ok')
-  // The disk is in the server's mount namespace alone, and this is the way into it.
-  return { url, ballast: join(`/proc/${child.pid}/root`, dataDir, 'ballast') }
+  await putString(url, 'before')
+  await stop(child)
+
+  disk.fill()
+  const again = await disk.startServer()
+  const { problem } = await untilHealth(again.url, ({ status }) => status === 'failing')
+  assert.match(problem ?? '', /^The disk is full/)
+  const line = /"level":"error".*"The disk is full: reads are served, /
+  await eventually(async () => line.test(again.child.output()))
+  assert.match(await (await fetch(again.url)).text(), /<h1>The saved string is before<\/h1>/)
+  assert.equal((await putString(again.url, 'x'.repeat(100_000))).status, 507)
+
+  rmSync(disk.ballast)
+  await untilHealth(again.url, ({ status }) => status === 'ok')
+  assert.equal((await putString(again.url, 'after')).status, 204)
+})
+
+test('a start that needs room on a full disk says so', { skip }, async (t) => {
+  const disk = await mountSmallDisk(t)
+  disk.fill()
+  const { child } = await disk.startServer()
+  await once(child, 'exit')
+  assert.equal(child.exitCode, 1)
+  assert.match(child.output(), /^onebox: The disk is full: make room on the one that holds \S+\n$/)
+})
+
+/** A disk of 6 MB for the data, half of it taken by `ballast`, in a mount namespace of its own. */
+async function mountSmallDisk(t: test.TestContext) {
+  const server = join(await buildRelease(), 'server.cjs')
+  const dataDir = makeDataDir()
+  const script = `mount -t tmpfs -o size=6m tmpfs "$0"
+    head -c 3000000 /dev/zero > "$0/ballast"
+    echo ready
+    exec sleep infinity`
+  const args = [...namespace, 'sh', '-ec', script, dataDir]
+  const holder = spawnFor(t, args, { command: 'unshare' })
+  await eventually(async () => holder.output() === 'ready\n')
+  // The way into the namespace for us who are outside of it.
+  const folder = join(`/proc/${holder.pid}/root`, dataDir)
+  return { ballast: join(folder, 'ballast'), fill, startServer }
+
+  function fill() {
+    assert.throws(() => writeFileSync(join(folder, 'filler'), Buffer.alloc(6 * 2 ** 20)), {
+      code: 'ENOSPC',
+    })
+  }
+
+  async function startServer() {
+    const port = await freePort()
+    const env = { DATA_DIR: dataDir, PORT: String(port), LOG_LEVEL: 'error' }
+    const inside = ['--target', String(holder.pid), '--user', '--mount', process.execPath, server]
+    const child = spawnFor(t, inside, { command: 'nsenter', env })
+    return { child, url: `http://127.0.0.1:${port}` }
+  }
+}
+
+async function stop(child: ChildProcess) {
+  child.kill()
+  await once(child, 'exit')
+  assert.equal(child.exitCode, 0)
 }
 
 /** Adds movies until the server has no room for one more; gives its answer. */

@@ -94,6 +94,7 @@ async function endChild(child: ChildProcess, signal: NodeJS.Signals = 'SIGKILL')
 
 export interface Health {
   status: string
+  problem?: string
   release: string
   workers: { worker: string; release: string; startedAt: string; draining: boolean }[]
 }

@@ -58,6 +58,19 @@ test('onebox logs shows what every service has to say', () => {
   )
 })
 
+// Debian's SQLite is older than 3.51.3: https://sqlite.org/wal.html#walresetbug
+test('nothing but the server opens the database to write', () => {
+  const lines = readdirSync(userdata).flatMap((name) =>
+    readFileSync(join(userdata, name), 'utf8').split('\n'),
+  )
+  const openings = lines.filter((line) => /sqlite|onebox\.db/.test(line))
+  assert.deepEqual(
+    openings.filter((line) => !line.includes("'file:/data/onebox.db?mode=ro'")),
+    [],
+  )
+  assert.equal(openings.length, 1)
+})
+
 test('a crash after months of good running is answered as fast as the first', () => {
   const growing = readdirSync(userdata).filter((name) => {
     const unit = readFileSync(join(userdata, name), 'utf8')

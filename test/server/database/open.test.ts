@@ -1,12 +1,23 @@
 import assert from 'node:assert/strict'
 import { hash } from 'node:crypto'
-import { mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import test from 'node:test'
 import SQLite from 'better-sqlite3'
+import { keepBackup } from '../../../server/database/backups.ts'
+import { openDatabase } from '../../../server/database/database.ts'
 import { migrations } from '../../../server/database/migrations.ts'
 import { prepareDatabase } from '../../../server/database/open.ts'
-import { makeDataDir } from '../../support/server.ts'
+import { mainFile, makeDataDir } from '../../support/server.ts'
 
 /** A database of ours with some content, at rest in one file. */
 function makeDatabase(sql = ''): string {
@@ -102,6 +113,60 @@ for (const [what, make, message] of refused) {
     )
   })
 }
+
+/** A database whose last changes are in its write-ahead log, as after a power cut, and a backup of it. */
+function makeUnfinished() {
+  const dataDir = makeDatabase()
+  const path = join(dataDir, 'onebox.db')
+  const backup = keepBackup(dataDir, 1)
+  const database = new SQLite(path)
+  database.exec("UPDATE saved_string SET value = 'newer than the backup'")
+  const log = readFileSync(`${path}-wal`)
+  database.close()
+  return { dataDir, path, backup, log }
+}
+
+test('a backup copied over the database stops the start while a log of the old one is beside it', () => {
+  const { dataDir, path, backup, log } = makeUnfinished()
+  copyFileSync(backup, path)
+  writeFileSync(`${path}-wal`, log)
+  assert.throws(() => prepareDatabase(dataDir), {
+    message:
+      /onebox\.db is a backup copied over .*: move that log away to use the backup, and use /,
+  })
+  assert.deepEqual(readFileSync(path), readFileSync(backup))
+  assert.deepEqual(readFileSync(`${path}-wal`), log)
+
+  rmSync(`${path}-wal`)
+  prepareDatabase(dataDir)
+  const database = new SQLite(path)
+  const saved = database.prepare('SELECT value FROM saved_string').pluck().get()
+  assert.equal(saved, 'dynamic string')
+  assert.equal(database.pragma('journal_mode', { simple: true }), 'wal')
+  database.close()
+})
+
+test('a database closed by the server has all of its content in one file', async () => {
+  const dataDir = makeDataDir()
+  const database = openDatabase(dataDir, { threadFile: mainFile, writeQueueLimit: 10 })
+  await database.write.run("UPDATE saved_string SET value = 'kept'")
+  await database.close()
+  assert.equal(statSync(join(dataDir, 'onebox.db-wal')).size, 0)
+  const alone = makeFile(readFileSync(join(dataDir, 'onebox.db')))
+  const copy = new SQLite(join(alone, 'onebox.db'))
+  assert.equal(copy.prepare('SELECT value FROM saved_string').pluck().get(), 'kept')
+  copy.close()
+})
+
+// Before 3.51.3, one that writes while another checkpoints can corrupt a database in WAL mode:
+// https://sqlite.org/wal.html#walresetbug
+test('the SQLite that is bundled has no WAL-reset bug', () => {
+  const database = new SQLite(':memory:')
+  const version = database.prepare('SELECT sqlite_version()').pluck().get() as string
+  database.close()
+  const [major = 0, minor = 0, patch = 0] = version.split('.').map(Number)
+  assert.ok(major * 1e6 + minor * 1e3 + patch >= 3_051_003, version)
+})
 
 test('an empty file becomes a database', () => {
   const dataDir = makeFile('')
