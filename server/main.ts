@@ -7,7 +7,7 @@ import { createApp } from './app.ts'
 import { type Config, readConfig } from './config.ts'
 import { keepBackup } from './database/backups.ts'
 import { openDatabase } from './database/database.ts'
-import { prepareDatabase } from './database/open.ts'
+import { isDiskFull, prepareDatabase } from './database/open.ts'
 import { restore } from './database/restore.ts'
 import { runWriterThread } from './database/writer-thread.ts'
 import { runCanary } from './operations/canary.ts'
@@ -53,19 +53,25 @@ function readRestoreArgs(args: string[]): [file: string, options: { overwrite: b
 /** Serves until a signal comes, then drains. */
 async function serve(config: Config) {
   const log = createLog({ level: config.logLevel, worker: config.worker })
+  // Both, as pm2 listens for rejections, too, and Node then takes them for handled.
+  for (const event of ['uncaughtException', 'unhandledRejection']) process.on(event, crash)
   const database = openDatabase(config.dataDir, { ...config, threadFile: import.meta.filename })
   const app = createApp(config, database, log)
   await listen(app.server, config.listen)
   log.info({ message: 'listening', address: app.server.address(), release: config.releaseId })
   if (config.openWrites) log.info({ message: 'OPEN_WRITES is on: anyone may change the data' })
+  if (isDiskFull(config.dataDir)) {
+    log.error({ message: 'The disk is full: reads are served, and writes answered with 507' })
+  }
   process.send?.('ready')
 
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop(signal))
-  process.on('uncaughtException', async (error) => {
-    log.error({ message: 'uncaught', error: error?.stack ?? String(error) })
+
+  async function crash(error: unknown) {
+    log.error({ message: 'uncaught', error: (error as Error)?.stack ?? String(error) })
     await log.flush()
     process.exit(1)
-  })
+  }
 
   async function stop(signal: string) {
     for (const other of ['SIGINT', 'SIGTERM']) process.on(other, () => {})
