@@ -224,19 +224,33 @@ fetch() { # KIND ID MIB_NEEDED
 
 # GETs an object of the bucket; any answer but 200 and 304 is something to wait for.
 get_object() { # KEY FILE OPTION OF curl...
-  local key=$1 file=$2 status=0
+  local key=$1 file=$2 status=0 code
   shift 2
   # S3 insists on hearing of the body even where there is none.
   http_status=$(echo "$credentials" | curl --silent --config - --output "$file" \
     --aws-sigv4 "aws:amz:$REGION:s3" --header 'x-amz-content-sha256: UNSIGNED-PAYLOAD' \
     --connect-timeout 10 --speed-limit 1000 --speed-time "$stall_seconds" --write-out '%{http_code}' \
     "$@" "$BUCKET_URL/$key") || status=$?
+  # 60 is a certificate that is not valid, which most are at a wrong time.
+  (( status != 60 )) ||
+    wait_because "S3 does not deliver $key (curl error 60): is the clock of this instance right?"
   (( status == 0 )) || wait_because "S3 does not deliver $key (curl error $status)"
-  case $http_status in
-    200 | 304) ;;
-    403 | 404) wait_because "S3 answers $http_status for $key: not there yet, or not permitted" ;;
-    *) wait_because "S3 answers $http_status for $key" ;;
+  case $http_status in 200 | 304) return ;; esac
+  code=$(error_code "$file")
+  case "$http_status $code" in
+    *RequestTimeTooSkewed)
+      wait_because "The clock of this instance is wrong, so S3 refuses $key: see timedatectl" ;;
+    403* | 404*)
+      wait_because "S3 answers $http_status${code:+ $code} for $key: not there yet, or not permitted" ;;
+    *) wait_because "S3 answers $http_status${code:+ $code} for $key" ;;
   esac
+}
+
+# S3's own word for a refusal, if its answer has one.
+error_code() { # FILE
+  local answer=''
+  [[ ! -s $1 ]] || answer=$(head --bytes=2000 "$1" | tr --delete '\0')
+  if [[ $answer =~ \<Code\>([A-Za-z]+)\</Code\> ]]; then echo "${BASH_REMATCH[1]}"; fi
 }
 
 unpack() { # ARCHIVE FOLDER

@@ -18,6 +18,8 @@ export interface FakeS3 {
   failing: boolean
   /** How fast objects are sent; with 0, only the headers ever come. */
   bytesPerSecond: number
+  /** How far its clock is ahead of its client's. */
+  clockAheadMs: number
   close: () => Promise<void>
 }
 
@@ -55,6 +57,7 @@ export async function startS3({ credentials, region, tls }: S3Options): Promise<
     requests: [],
     failing: false,
     bytesPerSecond: Number.POSITIVE_INFINITY,
+    clockAheadMs: 0,
     async close() {
       server.close()
       server.closeAllConnections()
@@ -87,7 +90,7 @@ export async function startS3({ credentials, region, tls }: S3Options): Promise<
   async function handle(request: IncomingMessage, name: string): Promise<Reply> {
     const { method = '', url = '', headers } = request
     const body = await readBody(request)
-    verify({ method, url, headers, body }, credentials, region)
+    verify({ method, url, headers, body }, credentials, region, Date.now() + s3.clockAheadMs)
     if (method === 'PUT') s3.objects.set(name, body)
     else if (method !== 'GET' && method !== 'HEAD') throw new Refusal(405, 'MethodNotAllowed')
     const object = s3.objects.get(name)

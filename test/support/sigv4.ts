@@ -48,7 +48,12 @@ export function makeCredentials(): Credentials {
  * https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
  * @throws {Refusal}
  */
-export function verify(request: SignedRequest, credentials: Credentials, region: string) {
+export function verify(
+  request: SignedRequest,
+  credentials: Credentials,
+  region: string,
+  nowMs = Date.now(),
+) {
   const { headers } = request
   if (headers.authorization === undefined) throw new Refusal(403, 'AccessDenied', 'not signed')
   const [, credential = '', names = '', signature = ''] = form.exec(headers.authorization) ?? []
@@ -57,8 +62,8 @@ export function verify(request: SignedRequest, credentials: Credentials, region:
   if (scope.join('/') !== `${day}/${region}/s3/aws4_request`) {
     throw new Refusal(400, 'AuthorizationHeaderMalformed', `signed for ${scope.join('/')}`)
   }
-  checkIdentity(accessKeyId as string, headers, credentials)
-  const time = checkTime(headers, day)
+  checkIdentity(accessKeyId as string, headers, credentials, nowMs)
+  const time = checkTime(headers, day, nowMs)
   const signedNames = names.split(';')
   checkSignedHeaders(headers, signedNames)
   const declared = headers['x-amz-content-sha256']
@@ -94,18 +99,23 @@ export function verify(request: SignedRequest, credentials: Credentials, region:
   }
 }
 
-function checkIdentity(accessKeyId: string, headers: IncomingHttpHeaders, known: Credentials) {
+function checkIdentity(
+  accessKeyId: string,
+  headers: IncomingHttpHeaders,
+  known: Credentials,
+  nowMs: number,
+) {
   if (accessKeyId !== known.accessKeyId) throw new Refusal(403, 'InvalidAccessKeyId')
   const token = headers['x-amz-security-token']
   if (token === undefined) throw new Refusal(403, 'InvalidAccessKeyId', 'no session token')
   if (token !== known.sessionToken) throw new Refusal(400, 'InvalidToken')
-  if (Date.parse(known.expiration) < Date.now()) throw new Refusal(400, 'ExpiredToken')
+  if (Date.parse(known.expiration) < nowMs) throw new Refusal(400, 'ExpiredToken')
 }
 
-function checkTime(headers: IncomingHttpHeaders, day: string): string {
+function checkTime(headers: IncomingHttpHeaders, day: string, nowMs: number): string {
   const time = String(headers['x-amz-date'])
   const iso = time.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/, '$1-$2-$3T$4:$5:$6Z')
-  const skewMs = Math.abs(Date.parse(iso) - Date.now())
+  const skewMs = Math.abs(Date.parse(iso) - nowMs)
   if (Number.isNaN(skewMs) || !time.startsWith(day)) {
     throw new Refusal(403, 'AccessDenied', 'no valid x-amz-date')
   }

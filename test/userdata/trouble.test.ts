@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import test from 'node:test'
 import { eventually } from '../support/eventually.ts'
 import { makeCredentials } from '../support/sigv4.ts'
-import { type Box, missing, startBox, startLiveBox } from './box.ts'
+import { type Box, missing, startBox, startLiveBox, writeCommand } from './box.ts'
 
 const namespace = ['--map-root-user', '--mount']
 const canMount =
@@ -44,18 +44,37 @@ const outages: Record<
     },
   },
   'credentials that have expired': {
-    reason: /^S3 answers 400 for desired.json$/,
+    reason: /^S3 answers 400 ExpiredToken for desired.json$/,
     begin: ({ credentials }) => {
       credentials.expiration = '2020-01-01T00:00:00Z'
     },
     end: ({ credentials }) => Object.assign(credentials, makeCredentials()),
   },
   'a bucket without desired.json': {
-    reason: /^S3 answers 403 for desired.json: not there yet, or not permitted$/,
+    reason: /^S3 answers 403 AccessDenied for desired.json: not there yet, or not permitted$/,
     begin: ({ s3 }) => s3.objects.delete('bucket/desired.json'),
     end: () => {},
   },
+  'a clock that is wrong': {
+    reason: /^The clock of this instance is wrong, so S3 refuses desired.json: see timedatectl$/,
+    begin: ({ s3 }) => {
+      s3.clockAheadMs = 20 * 60_000
+    },
+    end: ({ s3 }) => {
+      s3.clockAheadMs = 0
+    },
+  },
+  'a certificate that is not valid now': {
+    reason:
+      /^S3 does not deliver desired.json \(curl error 60\): is the clock of this instance right/,
+    begin: ({ root }) => writeCommand(root, 'curl', failForS3),
+    end: ({ mendCommand }) => mendCommand('curl'),
+  },
 }
+
+/** Such certificates are none that a test could have: this is curl's exit code for them. */
+const failForS3 = `[[ "$*" != *aws-sigv4* ]] || exit 60
+PATH=\${PATH#*:} exec curl "$@"`
 
 for (const [what, { reason, begin, end }] of Object.entries(outages)) {
   test(`${what}: what serves is left alone, and told of once`, { skip: missing }, async (t) => {
@@ -116,7 +135,7 @@ test('an archive that is not there yet is waited for', { skip: missing }, async 
   assert.deepEqual([status, desired], ['waiting', generation])
   assert.match(
     reason as string,
-    /^S3 answers 403 for releases\/.*: not there yet, or not permitted$/,
+    /^S3 answers 403 AccessDenied for releases\/.*: not there yet, or not permitted$/,
   )
   assert.equal(box.named('current'), first)
 
