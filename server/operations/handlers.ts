@@ -35,14 +35,14 @@ export function createOperationsHandlers({
 
   return {
     async health(): Promise<Reply> {
-      const { worker, release, startedAt, draining } = own()
+      const { worker, release, draining } = own()
       const problem = draining ? 'draining' : await checkDatabase()
       const workers = (await states()).map(({ families, ...state }) => ({
         ...state,
         startedAt: new Date(state.startedAt).toISOString(),
       }))
       const status = problem === undefined ? 'ok' : 'failing'
-      const uptimeSeconds = Math.round((Date.now() - startedAt) / 1000)
+      const uptimeSeconds = Math.round(process.uptime())
       const deploy = await readDeployState(deployStateFile)
       const body = { status, problem, release, worker, uptimeSeconds, workers, deploy }
       return json(problem === undefined ? 200 : 503, body)

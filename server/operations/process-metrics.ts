@@ -17,7 +17,7 @@ export function createProcessMetrics(database: Database): () => Family[] {
         'process_start_time_seconds',
         'gauge',
         'Start of the process since the Unix epoch.',
-        Math.round(Date.now() / 1000 - process.uptime()),
+        performance.timeOrigin / 1000,
       ),
       single(
         'onebox_event_loop_delay_p99_seconds',

@@ -57,6 +57,24 @@ test('each query of the dashboard is PromQL', { skip }, () => {
   promtool('check', 'rules', file)
 })
 
+test('the dashboard shows no errors as 0, and what is down as nothing', { skip }, () => {
+  const { targets = [] } = dashboard.panels.find(({ title }) => title === 'Errors') ?? {}
+  const expr = targets[0]?.expr.replaceAll('$instance', 'a')
+  const series = { series: 'onebox_http_requests_total{instance="a", status="200"}' }
+  const expectations = { expr, eval_time: '30m' }
+  const tests = [
+    {
+      interval: '1m',
+      input_series: [{ ...series, values: '0+60x60' }],
+      promql_expr_test: [{ ...expectations, exp_samples: [{ value: 0 }] }],
+    },
+    { interval: '1m', input_series: [], promql_expr_test: [{ ...expectations, exp_samples: [] }] },
+  ]
+  const file = join(makeDataDir(), 'dashboard.json')
+  writeFileSync(file, JSON.stringify({ tests }))
+  promtool('test', 'rules', file)
+})
+
 test('the metrics themselves please promtool', { skip }, async (t) => {
   const input = await scrape(await startServer(t))
   const { status, stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], { input })

@@ -32,6 +32,20 @@ test('GET /healthz says that this worker works, and what it is', async (t) => {
   assert.ok(Math.abs(Date.now() - Date.parse(health.workers[0]?.startedAt ?? '')) < 60_000)
 })
 
+test('the start and the age of a process stay right when the clock is set back', async (t) => {
+  const url = await startServer(t)
+  const startOf = async () =>
+    /^process_start_time_seconds\{.*\} (.*)$/m.exec(
+      await (await fetch(`${url}/metrics`)).text(),
+    )?.[1]
+  const before = await startOf()
+  const hourAgo = Date.now() - 3_600_000
+  t.mock.method(Date, 'now', () => hourAgo)
+  assert.ok((await healthOf(url)).uptimeSeconds >= 0)
+  assert.equal(await startOf(), before)
+  assert.ok(Math.abs(Number(before) - performance.timeOrigin / 1000) < 1)
+})
+
 test('GET /healthz lists all workers of the folder, whichever answers', async (t) => {
   const { url: one, dataDir } = await startApp(t, { RELEASE_ID: 'old' })
   const env = { DATA_DIR: dataDir, RELEASE_ID: 'new' }
