@@ -324,15 +324,21 @@ move_to() { # GENERATION
   fi
 }
 
-# What pm2 was started with stays: its Node, its settings, the number of workers. After a switch
-# that was cut short nobody knows what that was; and what is not well cannot be reloaded.
+# What pm2 was started with stays: its Node, its settings, the number of workers; and a reload adds
+# to the workers' variables and takes none away. After a switch that was cut short nobody knows what
+# that was; and what is not well cannot be reloaded.
 can_reload() { # FROM TO
   local from=$opt/generations/$1 to=$opt/generations/$2
   [[ -n $1 && ! -L $opt/back ]] &&
     [[ $(readlink "$from/runtime") == $(readlink "$to/runtime") ]] &&
     cmp --quiet {"$from","$to"}/release/ecosystem.config.cjs &&
+    [[ -z $(comm -23 <(setting_names "$from") <(setting_names "$to")) ]] &&
     [[ $(worker_count "$1") == $(worker_count "$2") ]] &&
     [[ $(workers --fail | wc -l) == $(worker_count "$1") ]]
+}
+
+setting_names() { # FOLDER OF A GENERATION
+  cut --delimiter== --fields=1 "$1/settings.env" | sort
 }
 
 # Only workers that answer prove a switch: pm2 and systemctl are content with less, and a reload

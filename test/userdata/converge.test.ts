@@ -102,6 +102,18 @@ for (const [what, version] of Object.entries({
   })
 }
 
+// pm2 hands its workers what it had, and what is new on top: only its own restart forgets.
+test('a setting that is no longer wanted takes a restart', { skip: missing }, async (t) => {
+  const box = await startLiveBox(t)
+  const setting = { WEB_CONCURRENCY: '2', OPEN_WRITES: 'true' }
+  await box.deploy({ environment: setting })
+  assert.deepEqual(box.commands, [...trial, reload])
+  box.commands.length = 0
+  await box.deploy({ environment: { WEB_CONCURRENCY: '2' } })
+  assert.deepEqual(box.commands, [...trial, restart])
+  assert.equal(box.report().status, 'live')
+})
+
 test('what is not well is restarted, not reloaded', { skip: missing }, async (t) => {
   const box = await startLiveBox(t)
   box.workers.pop()
