@@ -8,13 +8,14 @@ import { databasePath, inspect } from './open.ts'
 const pattern = /^onebox-(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z\.db$/
 const lockWaitMs = 60_000
 const marginBytes = 64 * 2 ** 20
+// Backups made within the same second are named ahead of the clock.
+const toleranceMs = 60_000
 
 /** Adds a backup to those in the data folder, lets go of the oldest beyond `kept`, gives its path. */
 export function keepBackup(dataDir: string, kept: number): string {
   return withBackups(dataDir, (folder) => {
     assertRoom(folder, databaseBytes(databasePath(dataDir)))
     const path = addBackup(dataDir, folder)
-    // Never the new one, even if the clock was ahead when others were made.
     const others = namesIn(folder).filter((name) => join(folder, name) !== path)
     for (const name of others.slice(0, Math.max(0, others.length + 1 - kept))) {
       rmSync(join(folder, name))
@@ -95,19 +96,33 @@ function nameOf(at: number): string {
   return `onebox-${new Date(at).toISOString().replace(/[-:]|\.\d+/g, '')}.db`
 }
 
+/** From the oldest to the newest. Those dated in the future come first: the clock was ahead then. */
 function namesIn(folder: string): string[] {
-  return readdirSync(folder)
-    .filter((name) => pattern.test(name))
-    .sort()
+  const names = readdirSync(folder).filter((name) => pattern.test(name))
+  const [past = [], future = []] = [false, true].map((ahead) =>
+    names.filter((name) => isFromFuture(name) === ahead).sort(),
+  )
+  return [...future, ...past]
 }
 
-/** When the last backup was made, in seconds since the Unix epoch, and its size; 0 without any. */
+function isFromFuture(name: string): boolean {
+  return timeOf(name) > Date.now() + toleranceMs
+}
+
+function timeOf(name: string): number {
+  return Date.parse(name.replace(pattern, '$1-$2-$3T$4:$5:$6Z'))
+}
+
+/**
+ * When the last backup was made, in seconds since the Unix epoch, and its size; 0 without any.
+ * One dated in the future does not count, as it would hide for as long that none is made.
+ */
 export function lastBackup(dataDir: string): { timestampSeconds: number; bytes: number } {
   const folder = join(dataDir, 'backups')
   try {
     const name = namesIn(folder).at(-1) as string
-    const time = name.replace(pattern, '$1-$2-$3T$4:$5:$6Z')
-    return { timestampSeconds: Date.parse(time) / 1000, bytes: statSync(join(folder, name)).size }
+    if (isFromFuture(name)) return { timestampSeconds: 0, bytes: 0 }
+    return { timestampSeconds: timeOf(name) / 1000, bytes: statSync(join(folder, name)).size }
   } catch {
     return { timestampSeconds: 0, bytes: 0 }
   }

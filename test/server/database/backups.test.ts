@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import test from 'node:test'
 import SQLite from 'better-sqlite3'
 import { checkBackup } from '../../../server/database/backup.ts'
@@ -65,6 +65,23 @@ test('the new backup is kept, even alone and when others were made by a clock th
   for (const hours of [24, 48]) placeBackup(dataDir, Date.now() + hours * hour)
   const path = keepBackup(dataDir, 1)
   assert.deepEqual(backupsIn(dataDir), [path.split('/').at(-1)])
+})
+
+test('backups of a clock that was ahead give way first, and hide from nobody that none is made', () => {
+  const dataDir = makeDatabase()
+  const [old, recent] = [2, 1].map((age) => placeBackup(dataDir, Date.now() - age * hour))
+  const [soon, late] = [30, 9000].map((hours) => placeBackup(dataDir, Date.now() + hours * hour))
+  const path = keepBackup(dataDir, 4)
+  assert.deepEqual(backupsIn(dataDir).sort(), [old, recent, basename(path), late].sort())
+  assert.ok(!backupsIn(dataDir).includes(soon as string))
+  const { timestampSeconds } = lastBackup(dataDir)
+  assert.ok(Math.abs(timestampSeconds - Date.now() / 1000) < 60)
+})
+
+test('with backups of the future alone, none is known to have been made', () => {
+  const dataDir = makeDatabase()
+  placeBackup(dataDir, Date.now() + 24 * hour)
+  assert.deepEqual(lastBackup(dataDir), { timestampSeconds: 0, bytes: 0 })
 })
 
 test('what an interrupted backup or restore left is removed', () => {
