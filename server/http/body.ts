@@ -4,7 +4,9 @@ import { HttpError } from './http-error.ts'
 import type { HttpRequest } from './request.ts'
 
 const discardMs = 1000
-const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+const nothing = Buffer.alloc(0)
+// Leaves out a byte order mark at the start, as editors put one there.
+const decoder = new TextDecoder('utf-8', { fatal: true })
 
 /** The media type in lower case, or '' where the client named none. */
 export function contentType(request: HttpRequest): string {
@@ -31,16 +33,11 @@ export async function readText(request: HttpRequest, limitBytes: number): Promis
 }
 
 function decodeText(body: Buffer): string {
-  let text: string
   try {
-    text = decoder.decode(body)
+    return decoder.decode(body)
   } catch {
     throw new HttpError(400, 'The body is not valid UTF-8: save or send it as UTF-8')
   }
-  if (text.startsWith('\ufeff')) {
-    throw new HttpError(400, 'The body begins with a byte order mark: save it without one')
-  }
-  return text
 }
 
 /** @throws {HttpError} 400 for what a database or a page cannot hold faithfully */
@@ -52,38 +49,65 @@ export function assertClean(text: string, what: string) {
 }
 
 async function readBody(request: HttpRequest, limitBytes: number): Promise<Buffer> {
-  const { incoming } = request
+  assertWhole(request)
+  if (!request.hasBody) return nothing
+  const lengthBytes = Number(request.header('content-length') ?? 0)
+  if (lengthBytes > limitBytes) throw tooLarge(limitBytes)
+  if (expectsContinue(request.incoming)) request.response.writeContinue()
+  return collect(request, limitBytes)
+}
+
+/** @throws {HttpError} for a body that is compressed or only a part (RFC 9110, 8.4 and 14.5) */
+function assertWhole(request: HttpRequest) {
   const encoding = request.header('content-encoding') ?? 'identity'
-  if (encoding !== 'identity') {
-    throw new HttpError(
-      415,
-      `The Content-Encoding ${encoding.slice(0, 80)} is not supported: send it plain`,
-    )
+  if (encoding.toLowerCase() !== 'identity') {
+    const detail = `The Content-Encoding ${encoding.slice(0, 80)} is not supported: send it plain`
+    throw new HttpError(415, detail, { headers: ['Accept-Encoding', 'identity'] })
   }
-  if (Number(incoming.headers['content-length'] ?? 0) > limitBytes) throw tooLarge(limitBytes)
-  if (expectsContinue(incoming)) request.response.writeContinue()
+  if (request.header('content-range') !== undefined) {
+    throw new HttpError(400, 'Partial updates are not supported: send all of it, no Content-Range')
+  }
+}
+
+function collect(request: HttpRequest, limitBytes: number): Promise<Buffer> {
+  const { incoming } = request
   return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = []
+    let body: Buffer = nothing
     let length = 0
     incoming.on('data', take)
-    incoming.on('end', () =>
-      resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)),
-    )
+    incoming.on('end', () => resolve(body.subarray(0, length)))
     incoming.on('error', () => reject(truncated()))
     incoming.on('close', () => reject(truncated()))
 
     function take(chunk: Buffer) {
-      length += chunk.length
       try {
-        if (length > limitBytes) throw tooLarge(limitBytes)
-        request.hold(chunk.length)
-        chunks.push(chunk)
+        append(chunk)
       } catch (error) {
         incoming.off('data', take)
         reject(error)
       }
     }
+
+    // One chunk is kept as it is; more go into one buffer, as thousands of tiny ones, each with its
+    // own overhead, would take many times the memory of what they hold.
+    function append(chunk: Buffer) {
+      const needed = length + chunk.length
+      if (needed > limitBytes) throw tooLarge(limitBytes)
+      if (needed > body.length) {
+        const capacity = length === 0 ? needed : Math.min(2 * needed, limitBytes)
+        request.hold(capacity - body.length)
+        body = length === 0 ? chunk : enlarge(body, capacity)
+      }
+      if (length > 0) chunk.copy(body, length)
+      length = needed
+    }
   })
+}
+
+function enlarge(bytes: Buffer, capacity: number): Buffer {
+  const larger = Buffer.allocUnsafeSlow(capacity)
+  bytes.copy(larger)
+  return larger
 }
 
 function truncated(): HttpError {
@@ -101,11 +125,15 @@ export function expectsContinue({ headers }: IncomingMessage): boolean {
   return headers.expect?.toLowerCase() === '100-continue'
 }
 
-/** Whether there is a body on its way that nobody has read to its end. */
-export function hasUnreadBody({ headers, readableEnded }: IncomingMessage): boolean {
-  if (readableEnded) return false
+/** Whether a body comes with the head; without a length or chunks there is none (RFC 9112, 6.3). */
+export function hasBody({ headers }: IncomingMessage): boolean {
   const length = headers['content-length']
   return headers['transfer-encoding'] !== undefined || (length !== undefined && length !== '0')
+}
+
+/** Whether there is a body on its way that nobody has read to its end. */
+export function hasUnreadBody(incoming: IncomingMessage): boolean {
+  return !incoming.readableEnded && hasBody(incoming)
 }
 
 /** Reads a refused body for a moment, as a client that is still sending would miss the answer. */

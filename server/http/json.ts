@@ -7,6 +7,7 @@ const token = /"(?:[^"\\]|\\.)*"(?:\s*:)?|[{}[\]]|-?\d[\d.eE+-]*/g
 
 /** The body of a request that must be JSON. */
 export async function readJson(request: HttpRequest): Promise<unknown> {
+  if (!request.hasBody) throw new HttpError(400, 'The body is empty: send JSON')
   const type = contentType(request)
   if (type !== 'application/json') throw unsupportedType(type, 'application/json')
   return parseJson(await readText(request, request.limits.bodyLimitBytes))

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { hasBody } from './body.ts'
 import { HttpError } from './http-error.ts'
 import type { Limits } from './limits.ts'
 
@@ -15,6 +16,15 @@ export class HttpRequest {
     this.incoming = incoming
     this.response = response
     this.limits = limits
+  }
+
+  get method(): string {
+    return this.incoming.method as string
+  }
+
+  /** Whether a body comes with the request. */
+  get hasBody(): boolean {
+    return hasBody(this.incoming)
   }
 
   get address(): string {

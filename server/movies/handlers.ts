@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises'
-import { contentType, hasUnreadBody, readText, unsupportedType } from '../http/body.ts'
+import { contentType, readText, unsupportedType } from '../http/body.ts'
 import { fieldError, HttpError } from '../http/http-error.ts'
 import { parseJson } from '../http/json.ts'
 import { empty, json, jsonText, type Reply } from '../http/reply.ts'
@@ -78,7 +78,7 @@ export function createMovieHandlers(store: MovieStore) {
 async function readMovie(request: HttpRequest, type: string): Promise<Movie> {
   const query = request.query(['year', 'title', 'plot', 'rating'])
   const hasQuery = Object.keys(query).length > 0
-  if (!hasUnreadBody(request.incoming)) {
+  if (!request.hasBody) {
     if (!hasQuery) throw new HttpError(400, 'Name a movie by ?year= and title=, or send it as JSON')
     return { ...parseKey(query), info: infoOf(query) }
   }

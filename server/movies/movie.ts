@@ -13,6 +13,7 @@ export interface Movie extends MovieKey {
 }
 
 const titleLimit = 500
+const titleLimitBytes = 1024
 const infoLimitBytes = 64 * 1024
 
 /** @throws {HttpError} 400 naming the field at fault */
@@ -44,14 +45,18 @@ function assertYear(year: number): number {
 
 function assertTitle(title: string): string {
   assertClean(title, 'The title')
-  if (title !== '' && [...title].length <= titleLimit) return title
-  throw fieldError('title', `must have 1 to ${titleLimit} characters`)
+  if (title === '' || [...title].length > titleLimit) {
+    throw fieldError('title', `must have 1 to ${titleLimit} characters`)
+  }
+  if (Buffer.byteLength(title) <= titleLimitBytes) return title
+  throw fieldError('title', `must have at most ${titleLimitBytes} bytes in UTF-8`)
 }
 
 function assertInfo(info: unknown): string {
   if (typeof info !== 'object' || info === null || Array.isArray(info)) {
     throw fieldError('info', `must be an object, got ${kindOf(info)}`)
   }
+  if ('rating' in info && typeof info.rating === 'number') assertRating(info.rating)
   const text = JSON.stringify(info)
   if (Buffer.byteLength(text) <= infoLimitBytes) return text
   throw fieldError('info', `must have at most ${infoLimitBytes} bytes`)
@@ -69,8 +74,13 @@ export function infoOf({ plot, rating }: { plot?: string; rating?: string }): st
 }
 
 function parseRating(text: string): number {
-  if (/^-?\d{1,6}(\.\d{1,6})?$/.test(text)) return Number(text)
+  if (/^-?\d{1,6}(\.\d{1,6})?$/.test(text)) return assertRating(Number(text))
   throw fieldError('rating', 'must be a number such as 7.5')
+}
+
+function assertRating(rating: number): number {
+  if (rating >= 0 && rating <= 10) return rating
+  throw fieldError('rating', 'must be a number from 0 to 10')
 }
 
 /** @throws {HttpError} 400 naming the line and what is wrong with it */

@@ -3,7 +3,7 @@ import { readIfMatch } from '../http/conditional.ts'
 import { fieldError, HttpError } from '../http/http-error.ts'
 import { objectWith, parseJson, stringField } from '../http/json.ts'
 import { empty, type Reply } from '../http/reply.ts'
-import { type HttpRequest, searchParameters } from '../http/request.ts'
+import { decodePercent, type HttpRequest, searchParameters } from '../http/request.ts'
 import type { Follow } from './follow.ts'
 import { createPage } from './page.ts'
 import type { SavedString, SavedStringStore } from './store.ts'
@@ -59,8 +59,18 @@ async function readString(request: HttpRequest): Promise<string> {
 
 /** What `curl -d` sends: the field `string` of a form, else the text as it is. */
 function readForm(text: string): string {
-  if (!/(^|&)string=/.test(text)) return text
+  if (!text.split('&').some(isStringField)) return text
   const values = searchParameters(text).filter(([name]) => name === 'string')
   if (values.length > 1) throw fieldError('string', 'is given twice: keep one')
   return values[0]?.[1] as string
+}
+
+/** A name may be percent-encoded; text that merely looks so, such as `100%=`, is no form. */
+function isStringField(pair: string): boolean {
+  const equals = pair.indexOf('=')
+  try {
+    return equals >= 0 && decodePercent(pair.slice(0, equals)) === 'string'
+  } catch {
+    return false
+  }
 }

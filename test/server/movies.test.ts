@@ -131,6 +131,25 @@ test('POST /movies answers 4xx, and stores nothing, for', async (t) => {
     ['a year alone', post('?year=1933'), 400, /^title is missing$/],
     ['a bad year', post('?year=x&title=M'), 400, /^year must be an integer from 1 to 9999$/],
     ['a bad rating', post(`?${query}&rating=good`), 400, /^rating must be a number such as 7.5$/],
+    [
+      'a rating over 10',
+      post(`?${query}&rating=10.1`),
+      400,
+      /^rating must be a number from 0 to 10$/,
+    ],
+    ['a rating below 0', post(`?${query}&rating=-0.1`), 400, /^rating must be a number from 0 to/],
+    [
+      'a rating of 11 as JSON',
+      post('', whole.replace('7.9', '11')),
+      400,
+      /^rating must be a number/,
+    ],
+    [
+      'a title over 1,024 bytes',
+      post(`?year=1933&title=${encodeURIComponent('😀'.repeat(257))}`),
+      400,
+      /^title must have at most 1024 bytes in UTF-8$/,
+    ],
     ['an unknown parameter', post(`?${query}&genre=x`), 400, /^Unknown parameter "genre"/],
     [
       'a form',
@@ -159,6 +178,16 @@ test('POST /movies answers 4xx, and stores nothing, for', async (t) => {
     })
   }
   assert.deepEqual(await titlesOf(url), [])
+})
+
+test('POST /movies takes every rating from 0 to 10, and titles of 1,024 bytes', async (t) => {
+  const url = await startServer(t)
+  for (const rating of [0, 10]) {
+    const added = await send('POST', `${url}/movies?year=1931&title=M${rating}&rating=${rating}`)
+    assert.equal(added.status, 201)
+  }
+  const title = '😀'.repeat(256)
+  assert.equal((await sendJson('POST', `${url}/movies`, { ...kong, title })).status, 201)
 })
 
 test('DELETE /movies answers 204, and 404 where there is none', async (t) => {

@@ -73,7 +73,11 @@ const forms: [body: string, shown: string][] = [
   ['string=hello+world%21%0A', 'hello world!\n'],
   ['string=', ''],
   ['token=red&string=a%26b&more', 'a&amp;b'],
+  ['%73tring=x', 'x'],
+  ['a=b&s%74ring=a+b', 'a b'],
   ['substring=hello', 'substring=hello'],
+  ['%zz=hello', '%zz=hello'],
+  ['string', 'string'],
   ['hello=world&a+b%20c', 'hello=world&amp;a+b%20c'],
   ['100%', '100%'],
   ['', ''],
@@ -91,7 +95,7 @@ test('PUT / answers 400, and changes nothing, for a form or JSON that is not cle
   const url = await startServer(t)
   const puts = (body: string) => send('PUT', url, body, form)
   await expectFieldProblem(
-    await puts('string=a&string=b'),
+    await puts('string=a&%73tring=b'),
     'string',
     /^string is given twice: keep/,
   )
