@@ -5,7 +5,7 @@ import type { Config } from './config.ts'
 import { createContractHandlers } from './contract/handlers.ts'
 import type { Database } from './database/database.ts'
 import { createAuthorize } from './http/authorize.ts'
-import { answerClientError } from './http/client-error.ts'
+import { answerClientError, refuseTunnel } from './http/client-error.ts'
 import { Budget, WriteRate } from './http/limits.ts'
 import { createListener } from './http/listener.ts'
 import { createRouter } from './http/router.ts'
@@ -93,6 +93,7 @@ export function createApp(config: Config, database: Database, log: Log): App {
   server.on('checkContinue', listener)
   server.on('checkExpectation', listener)
   server.on('clientError', answerClientError)
+  server.on('connect', refuseTunnel)
 
   return {
     server,

@@ -23,6 +23,8 @@ export interface Config {
   bulkBodyLimitBytes: number
   /** All request bodies in memory at a time, per worker. */
   bodyBudgetBytes: number
+  /** Requests that may wait for the one before them, per connection. */
+  pipelineLimit: number
   headerLimitBytes: number
   headersTimeoutMs: number
   requestTimeoutMs: number
@@ -66,6 +68,7 @@ export function readConfig(env: Env, releaseDir: string): Config {
     bodyLimitBytes: 2 ** 20,
     bulkBodyLimitBytes: 8 * 2 ** 20,
     bodyBudgetBytes: 32 * 2 ** 20,
+    pipelineLimit: 64,
     headerLimitBytes: 16 * 1024,
     headersTimeoutMs: 10_000,
     requestTimeoutMs: 30_000,

@@ -1,20 +1,38 @@
-import { type ServerResponse, STATUS_CODES } from 'node:http'
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { HttpError } from './http-error.ts'
 
+interface ClientError extends NodeJS.ErrnoException {
+  /** What was being parsed, and how much of it is fine. */
+  rawPacket?: Buffer
+  bytesParsed?: number
+}
+
 /** Answers what never became a request: garbage, huge headers, a head or body that took too long. */
-export function answerClientError(error: NodeJS.ErrnoException, socket: Socket) {
+export function answerClientError(error: ClientError, socket: Socket) {
   if (error.code === 'ECONNRESET' || !socket.writable) return socket.destroy()
   const pending = answerUnderWay(socket)
   if (pending?.headersSent) return socket.destroy()
   // What is wrong comes behind a whole request, whose own answer goes first and is the last.
   if (pending?.req.complete) return pending.once('close', () => socket.destroy())
-  const problem = problemOf(error.code)
+  endWith(problemOf(error), socket)
+}
+
+/** Node hands over the bare connection, as if it were to become a tunnel. */
+export function refuseTunnel(_request: IncomingMessage, socket: Duplex) {
+  socket.on('error', () => {})
+  endWith(new HttpError(501, 'CONNECT is not supported: this server is no proxy'), socket)
+}
+
+function endWith(problem: HttpError, socket: Duplex) {
   const body = JSON.stringify(problem.toProblem())
   const head = [
     `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`,
+    `Date: ${new Date().toUTCString()}`,
     'Content-Type: application/problem+json',
     `Content-Length: ${Buffer.byteLength(body)}`,
+    'Cache-Control: no-store',
     'X-Content-Type-Options: nosniff',
     'Connection: close',
   ]
@@ -26,12 +44,41 @@ function answerUnderWay(socket: Socket): ServerResponse | null | undefined {
   return (socket as { _httpMessage?: ServerResponse | null })._httpMessage
 }
 
-function problemOf(code: string | undefined): HttpError {
-  if (code === 'HPE_HEADER_OVERFLOW') {
-    return new HttpError(431, 'The head of the request is too large: send fewer or shorter headers')
-  }
-  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') {
-    return new HttpError(408, 'The request took too long to arrive: send it again')
+function problemOf(error: ClientError): HttpError {
+  switch (error.code) {
+    case 'HPE_HEADER_OVERFLOW':
+      if (/^[A-Z]+ /.test(lineOf(error))) {
+        return new HttpError(414, 'The request target is too long: send a shorter path or query')
+      }
+      return new HttpError(
+        431,
+        'The head of the request is too large: send fewer or shorter headers',
+      )
+    case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
+      return new HttpError(413, 'The chunk extensions are too large: leave them out')
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return new HttpError(408, 'The request took too long to arrive: send it again')
+    case 'HPE_INVALID_METHOD':
+      if (/^[\w!#$%&'*+.^`|~-]+ \S+ HTTP\/1\.\d\r?$/.test(lineOf(error))) {
+        return new HttpError(501, 'The method is unknown: OPTIONS says which ones a path takes')
+      }
+      break
+    case 'HPE_INVALID_VERSION':
+      if (/ HTTP\/\d\.\d\r$/.test(lineOf(error))) return unsupportedVersion()
+      break
+    case 'HPE_PAUSED_H2_UPGRADE':
+      return unsupportedVersion()
   }
   return new HttpError(400, 'This is not a valid HTTP/1.1 request')
+}
+
+function unsupportedVersion(): HttpError {
+  return new HttpError(505, 'This version of HTTP is not supported: send HTTP/1.1')
+}
+
+/** The line that the parser stopped in, as much of it as has come. */
+function lineOf({ rawPacket, bytesParsed = 0 }: ClientError): string {
+  const text = rawPacket?.toString('latin1') ?? ''
+  const start = bytesParsed === 0 ? 0 : text.lastIndexOf('\n', bytesParsed - 1) + 1
+  return text.slice(start).split('\n', 1)[0] as string
 }

@@ -73,4 +73,6 @@ export interface Limits {
   bodyLimitBytes: number
   bulkBodyLimitBytes: number
   bodies: Budget
+  /** Requests that may wait for the one before them, per connection. */
+  pipelineLimit: number
 }

@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { discardBody, expectsContinue, hasUnreadBody } from './body.ts'
+import { discardBody, hasUnreadBody } from './body.ts'
 import { chooseEncoding, compress, type Encoding, isCompressible } from './compress.ts'
 import { isUnchanged } from './conditional.ts'
+import { assertFraming, isAuthority } from './framing.ts'
 import { HttpError } from './http-error.ts'
 import type { Limits } from './limits.ts'
+import { createPipeline } from './pipeline.ts'
 import { problem, type Reply, wireOf } from './reply.ts'
 import { HttpRequest } from './request.ts'
 import type { Match } from './router.ts'
@@ -32,8 +34,10 @@ export interface ListenerOptions {
 
 /** Makes the one function that takes requests in and writes replies out. */
 export function createListener(options: ListenerOptions) {
+  const inTurn = createPipeline(options.limits.pipelineLimit)
   return function listener(incoming: IncomingMessage, response: ServerResponse) {
-    new Exchange(options, incoming, response).run()
+    const exchange = new Exchange(options, incoming, response)
+    inTurn(response, () => exchange.run())
   }
 }
 
@@ -154,27 +158,6 @@ class Exchange {
   }
 }
 
-/** What every request must get right first (RFC 9112, 3.2; RFC 9110, 10.1.1). */
-function assertFraming(incoming: IncomingMessage) {
-  const { expect } = incoming.headers
-  const hosts = countHosts(incoming.rawHeaders)
-  if (hosts > 1 || (hosts === 0 && incoming.httpVersion === '1.1')) {
-    throw new HttpError(400, 'A request needs one Host header: send exactly one')
-  }
-  if (expect !== undefined && !expectsContinue(incoming)) {
-    throw new HttpError(417, 'The only expectation known here is "100-continue": leave it out')
-  }
-}
-
-/** `headers` shows only the first of several. */
-function countHosts(rawHeaders: string[]): number {
-  let count = 0
-  for (let index = 0; index < rawHeaders.length; index += 2) {
-    if (rawHeaders[index]?.length === 4 && rawHeaders[index]?.toLowerCase() === 'host') count += 1
-  }
-  return count
-}
-
 /** The path of a request target, also of one in absolute form (RFC 9112, 3.2.2). */
 function pathOf(target: string): string {
   const start = target.startsWith('/') ? 0 : startOfPath(target)
@@ -183,9 +166,12 @@ function pathOf(target: string): string {
 }
 
 function startOfPath(target: string): number {
-  const origin = /^https?:\/\/[^/?#]+(?=\/)/i.exec(target)
-  if (!origin && target !== '*') throw new HttpError(400, 'The request target is no path')
-  return origin?.[0].length ?? 0
+  const origin = /^https?:\/\/([^/?#]+)(?=\/)/i.exec(target)
+  if (target === '*') return 0
+  if (!origin || !isAuthority(origin[1] as string)) {
+    throw new HttpError(400, 'The request target is no path')
+  }
+  return origin[0].length
 }
 
 function methodNotAllowed(method: string, { route }: Match): HttpError {

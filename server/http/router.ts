@@ -22,7 +22,8 @@ export interface Match {
 
 /** Makes the function that finds a path's route; a trailing slash makes no difference. */
 export function createRouter(routes: Routes): (path: string) => Match | undefined {
-  const matches = new Map<string, Match>()
+  // `OPTIONS *` asks about the server as a whole (RFC 9110, 9.3.7).
+  const matches = new Map<string, Match>([['*', { route: createRoute('*', {}), parameter: '' }]])
   const prefixes = new Map<string, Route>()
   for (const [pattern, methods] of Object.entries(routes)) {
     const route = createRoute(pattern, methods)

@@ -6,6 +6,11 @@ import { readDeployState } from './deploy-state.ts'
 import type { Log } from './log.ts'
 import { type Family, render } from './metrics.ts'
 
+const metricsHeaders = [
+  ...['Content-Type', 'text/plain; version=0.0.4; charset=utf-8'],
+  ...['Cache-Control', 'no-store'],
+]
+
 /** What a worker tells the others, and whoever asks for its health or metrics. */
 export interface WorkerState {
   worker: string
@@ -49,15 +54,14 @@ export function createOperationsHandlers({
     },
 
     async metrics(): Promise<Reply> {
-      const reply = text(200, render(await states()))
-      return { ...reply, headers: ['Content-Type', 'text/plain; version=0.0.4; charset=utf-8'] }
+      return { status: 200, headers: metricsHeaders, body: render(await states()) }
     },
 
     /** The page that draws the two above. */
     status: () => status,
 
-    echo({ incoming }: HttpRequest): Reply {
-      return text(200, `ECHO: ${incoming.method}\n`)
+    echo({ method }: HttpRequest): Reply {
+      return text(200, `ECHO: ${method}\n`)
     },
   }
 

@@ -82,6 +82,7 @@ test('the contract tells the limits of the configuration', () => {
   assert.ok(description.includes(body))
   assert.ok(description.includes(`${config.headerLimitBytes / 1024} KiB of headers`))
   assert.ok(description.includes(`${config.requestTimeoutMs / 1000} s for a request`))
+  assert.ok(description.includes(`at most ${config.pipelineLimit} may wait`))
 })
 
 test('the examples are accepted, and every answer to them is as documented', async (t) => {

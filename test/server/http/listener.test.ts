@@ -21,6 +21,17 @@ test('every answer, of success and of failure, bears an id of its own and nosnif
   assert.equal(ids.size, 7)
 })
 
+test('every answer to a read says whether it may be kept', async (t) => {
+  const url = await startServer(t)
+  const pages = ['/', '/docs', '/status', '/openapi.json']
+  const others = ['/events', '/movies', '/echo', '/healthz', '/metrics', '/nothing', '/hello/Ann']
+  for (const path of [...pages, ...others]) {
+    const { headers } = await send('HEAD', url + path)
+    const wanted = pages.includes(path) ? 'no-cache' : 'no-store'
+    assert.equal(headers.get('cache-control'), wanted, path)
+  }
+})
+
 test('X-Request-Id is taken over where it is a decent one, and replaced otherwise', async (t) => {
   const url = await startServer(t)
   const answered = async (id: string) =>
