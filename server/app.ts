@@ -20,6 +20,7 @@ import { createMachineMetrics } from './operations/machine-metrics.ts'
 import { RequestMetrics, single } from './operations/metrics.ts'
 import { createPeers } from './operations/peers.ts'
 import { createProcessMetrics } from './operations/process-metrics.ts'
+import { problemPage } from './pages/problem-page.ts'
 import { createRoutes } from './routes.ts'
 import { createFollow } from './saved-string/follow.ts'
 import { createSavedStringHandlers } from './saved-string/handlers.ts'
@@ -65,6 +66,7 @@ export function createApp(config: Config, database: Database, log: Log): App {
   const listener = createListener({
     find: createRouter(routes),
     limits: { ...config, bodies: new Budget(config.bodyBudgetBytes) },
+    problemPage,
     isDraining: () => draining,
     onOutcome(outcome) {
       requests.observe(outcome)

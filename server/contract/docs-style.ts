@@ -1,12 +1,9 @@
-/** The colours of the page of the saved string; each text has a contrast of at least 4.5:1. */
-export const style = `
-:root { font: 1rem/1.5 system-ui, sans-serif; --ink: #1b1b1f; --soft: #5d5d66; --line: #c9c9d1; --paper: #fbfbfd; --shade: #f1f1f5; --accent: #2b50c8; --write: #1c6b40; --remove: #b3261e; }
-@media (prefers-color-scheme: dark) { :root { --ink: #ececf1; --soft: #a5a5b0; --line: #45454f; --paper: #16161a; --shade: #212127; --accent: #9db2ff; --write: #7fd3a2; --remove: #ff9d94; } }
-* { box-sizing: border-box; }
+import { palette } from '../pages/style.ts'
+
+export const style = `${palette}
 html { scroll-padding-top: 1rem; }
 body { margin: 0; color: var(--ink); background: var(--paper); overflow-wrap: break-word; }
 a { color: var(--accent); }
-:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
 nav { padding: .75rem 1.25rem; border-bottom: 1px solid var(--line); font-size: .875rem; }
 nav ul { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; margin: 0; padding: 0; list-style: none; }
 nav ul ul { display: none; }
@@ -21,9 +18,9 @@ p { margin: .75rem 0 0; max-width: 42rem; }
 .notes { margin: .75rem 0 0; padding-left: 1.25rem; max-width: 42rem; }
 .notes li { margin-top: .375rem; }
 small { color: var(--soft); font-size: .8125rem; }
-.method { display: inline-block; min-width: 4.25rem; padding: 0 .5rem; border-radius: .375rem; color: var(--paper); background: var(--write); font-size: .8125rem; line-height: 1.5rem; text-align: center; }
+.method { display: inline-block; min-width: 4.25rem; padding: 0 .5rem; border-radius: .375rem; color: var(--paper); background: var(--good); font-size: .8125rem; line-height: 1.5rem; text-align: center; }
 .method.get { background: var(--accent); }
-.method.delete { background: var(--remove); }
+.method.delete { background: var(--bad); }
 .summary { display: block; font-weight: 400; }
 code { font: .875em/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; overflow-wrap: anywhere; }
 pre { margin: .5rem 0 0; padding: .625rem .875rem; border-radius: .5rem; background: var(--shade); white-space: pre-wrap; }

@@ -1,16 +1,21 @@
 import { type Document, documentFrame, documentHeaders, escapeHtml } from '../http/html.ts'
+import { fixed, type Reply } from '../http/reply.ts'
 import { operationArticle } from './docs-operation.ts'
 import { style } from './docs-style.ts'
 import { idOf, prose } from './docs-text.ts'
 import { dereference, type Entry, entriesOf, type OpenApi } from './openapi.ts'
 
-/** The contract as one page for people. */
-export function renderDocs(source: unknown): { body: string; headers: string[] } {
+/** Makes the function that renders the contract as a page for people who reach us at `origin`. */
+export function createDocs(source: unknown): (origin: string) => Reply {
   const openapi = dereference(source)
   const document: Document = { title: openapi.info.title, style, script: '' }
+  const headers = documentHeaders(document)
   const [before, after] = documentFrame(document)
-  const body = before + contents(openapi) + main(openapi) + after
-  return { body, headers: documentHeaders(document) }
+  const top = `${before}${contents(openapi)}<main>\n${header(openapi)}`
+  const sections = openapi.tags.map((tag) => section(openapi, tag)).join('')
+  const bottom = `</header>\n${sections}</main>\n${after}`
+
+  return (origin) => fixed(top + preparation(origin) + bottom, headers)
 }
 
 function contents(openapi: OpenApi): string {
@@ -30,23 +35,21 @@ ${items.join('\n')}
 `
 }
 
-function main(openapi: OpenApi): string {
-  const { title, summary, description } = openapi.info
-  return `<main>
-<header>
+function header({ info: { title, summary, description } }: OpenApi): string {
+  return `<header>
 <h1>${escapeHtml(title)}</h1>
 <p class="lead">${escapeHtml(summary)} For programs: <a href="/openapi.json">openapi.json</a>.</p>
 ${prose(description)}
-${preparation}
-</header>
-${openapi.tags.map((tag) => section(openapi, tag)).join('')}</main>
 `
 }
 
-const preparation = `<p>Every command below can be pasted into a shell once it knows the server and, where it has one, the token:</p>
-<pre><code>URL=http://127.0.0.1:8080
+function preparation(origin: string): string {
+  return `<p>Every command below can be pasted into a shell once it knows the server and, if the server has one, the token:</p>
+<pre><code>URL=${escapeHtml(origin)}
 TOKEN=
-</code></pre>`
+</code></pre>
+`
+}
 
 function section(openapi: OpenApi, { name, description }: OpenApi['tags'][number]): string {
   const articles = tagged(openapi, name).map(operationArticle)

@@ -38,7 +38,10 @@ export function documentFrame({ title, style, script }: Document): [string, stri
 }
 
 /** The headers of such a document; the policy lets in its own style and script by their hashes. */
-export function documentHeaders({ style, script }: Document): string[] {
+export function documentHeaders(
+  { style, script }: Document,
+  caching: 'no-cache' | 'no-store' = 'no-cache',
+): string[] {
   const policy = [
     "default-src 'none'",
     `style-src 'sha256-${hash('sha256', style, 'base64')}'`,
@@ -51,7 +54,7 @@ export function documentHeaders({ style, script }: Document): string[] {
   ]
   return [
     ...['Content-Type', 'text/html; charset=utf-8'],
-    ...['Cache-Control', 'no-cache'],
+    ...['Cache-Control', caching],
     ...['Content-Security-Policy', policy.join('; ')],
     ...['Referrer-Policy', 'no-referrer'],
   ]

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { preferredType } from './accept.ts'
 import { discardBody, hasUnreadBody } from './body.ts'
 import { chooseEncoding, compress, type Encoding, isCompressible } from './compress.ts'
 import { isUnchanged } from './conditional.ts'
@@ -26,6 +27,8 @@ export interface Outcome {
 export interface ListenerOptions {
   find: (path: string) => Match | undefined
   limits: Limits
+  /** An error for clients that prefer HTML; others get JSON. */
+  problemPage: (error: HttpError) => Reply
   /** Once true, each answer ends its connection. */
   isDraining: () => boolean
   onOutcome: (outcome: Outcome) => void
@@ -88,11 +91,19 @@ class Exchange {
   #fail(error: unknown) {
     if (!(error instanceof HttpError)) this.#options.onBug(error, this.#id)
     try {
-      this.#send(problem(error instanceof HttpError ? error : new HttpError(500, 'Our mistake')))
+      this.#send(
+        this.#explain(error instanceof HttpError ? error : new HttpError(500, 'Our mistake')),
+      )
     } catch {
       // An answer that has begun, or cannot be written at all, can only be cut off.
       this.#request.response.destroy()
     }
+  }
+
+  #explain(error: HttpError): Reply {
+    const types = ['application/json', 'application/problem+json', 'text/html'] as const
+    const isPage = preferredType(this.#request.header('accept'), types) === 'text/html'
+    return isPage ? this.#options.problemPage(error) : problem(error)
   }
 
   #trySend(reply: Reply) {

@@ -18,7 +18,11 @@ export interface Reply {
 
 const jsonHeaders = ['Content-Type', 'application/json; charset=utf-8', 'Cache-Control', 'no-store']
 const textHeaders = ['Content-Type', 'text/plain; charset=utf-8', 'Cache-Control', 'no-store']
-const problemHeaders = ['Content-Type', 'application/problem+json', 'Cache-Control', 'no-store']
+const problemHeaders = [
+  ...['Content-Type', 'application/problem+json'],
+  ...['Cache-Control', 'no-store'],
+  ...['Vary', 'Accept'],
+]
 
 // Node writes head and body at once from its stack while they stay below 16 KiB.
 const smallBytes = 12 * 1024

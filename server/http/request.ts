@@ -31,6 +31,11 @@ export class HttpRequest {
     return this.incoming.socket.remoteAddress ?? ''
   }
 
+  /** Scheme and host as the client asked for them, such as `http://localhost:8080`. */
+  get origin(): string {
+    return `http://${this.header('host') ?? ''}`
+  }
+
   /** Takes memory for a part of the body. @throws {HttpError} 503 when there is none left */
   hold(bytes: number) {
     this.limits.bodies.take(bytes)

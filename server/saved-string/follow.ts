@@ -58,7 +58,7 @@ export function createFollow(store: SavedStringStore, limit: number): Follow {
   function start() {
     // A look that fails costs nothing: the next one tells what has changed since.
     poll = setInterval(() => store.current().then(tellChange, () => {}), pollMs)
-    heartbeat = setInterval(() => tell(':\n\n'), heartbeatMs)
+    heartbeat = setInterval(() => tell('event: heartbeat\ndata:\n\n'), heartbeatMs)
   }
 
   function stop() {

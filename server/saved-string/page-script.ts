@@ -1,56 +1,159 @@
 /**
  * Runs in the browser, sent as its own source: it must not use anything from outside itself.
- * Keeps the heading as the server has it, and lets the visitor change it.
+ * Keeps the heading as the server has it, and lets the visitor change it and take that back.
  */
 export function followString() {
   const heading = document.querySelector('h1') as HTMLElement
+  const connection = document.getElementById('connection') as HTMLElement
   const form = document.querySelector('form') as HTMLFormElement
-  const status = form.querySelector('output') as HTMLOutputElement
+  const output = form.querySelector('output') as HTMLOutputElement
   const text = form.elements.namedItem('string') as HTMLTextAreaElement
   const token = form.elements.namedItem('token') as HTMLInputElement | null
+  const undo = form.elements.namedItem('undo') as HTMLButtonElement
+  const opening = 'The saved string is '
+  let shown = (heading.textContent as string).slice(opening.length)
+  /** What the last change of this page replaced, and the entity tag that it gave. */
+  let replaced = { value: '', etag: '' }
+  // An empty field asks for the empty string only if someone has emptied it.
+  let typed = false
+  let saving = false
+  let heard = true
+  let doubt: ReturnType<typeof setTimeout>
 
   form.hidden = false
   if (token) token.value = sessionStorage.getItem('token') ?? ''
-  form.addEventListener('submit', (event) => {
-    event.preventDefault()
-    save().catch(() => say('The server cannot be reached: try again.'))
+  text.addEventListener('input', () => {
+    typed = true
   })
   text.addEventListener('keydown', (event) => {
     if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) {
       event.preventDefault()
-      form.requestSubmit()
+      if (!event.repeat) form.requestSubmit()
     }
   })
+  form.addEventListener('submit', (event) => {
+    event.preventDefault()
+    if (typed || text.value !== '') act(save)
+    else text.focus()
+  })
+  undo.addEventListener('click', () => act(takeBack))
   follow()
 
-  function follow() {
-    const events = new EventSource('/events')
-    events.addEventListener('message', (event) => show(JSON.parse(event.data)))
-    // An answer other than 200 closes the source for good, so come back by hand.
-    events.addEventListener('error', () => {
-      if (events.readyState === EventSource.CLOSED) setTimeout(follow, 5000)
-    })
-  }
-
-  function show(value: string) {
-    const content = `The saved string is ${value}`
-    if (heading.textContent !== content) heading.textContent = content
-    heading.parentElement?.classList.toggle('long', value.length > 140)
+  async function act(change: () => Promise<void>) {
+    if (saving || !hasToken()) return
+    saving = true
+    await change().catch(() => fail('No answer from the server. Check the string, then try again.'))
+    saving = false
   }
 
   async function save() {
-    const value = text.value
-    const headers: Record<string, string> = { 'Content-Type': 'text/plain; charset=utf-8' }
-    if (token) headers.Authorization = `Bearer ${token.value}`
-    const response = await fetch('/', { method: 'PUT', headers, body: value })
-    if (!response.ok) return say((await response.json()).detail)
-    if (token) sessionStorage.setItem('token', token.value)
+    const response = await put(text.value)
+    if (!response.ok) return fail(`Not saved. ${await reasonOf(response)}`)
     text.value = ''
-    show(value)
+    typed = false
     say('Saved.')
   }
 
+  async function takeBack() {
+    const response = await put(replaced.value, { 'If-Match': replaced.etag })
+    if (response.ok) return say('Undone.')
+    if (response.status !== 412) return fail(`Not undone. ${await reasonOf(response)}`)
+    text.focus()
+    undo.hidden = true
+    fail('Not undone. Someone else has changed the string since.')
+  }
+
+  async function put(value: string, condition = {}): Promise<Response> {
+    const before = shown
+    const response = await fetch('/', {
+      method: 'PUT',
+      headers: {
+        'Content-Type': 'text/plain; charset=utf-8',
+        ...(token ? { Authorization: `Bearer ${token.value.trim()}` } : {}),
+        ...condition,
+      },
+      body: value,
+      signal: AbortSignal.timeout(30_000),
+    })
+    if (response.status === 401) refuseToken()
+    if (response.ok) accept(value, before, response.headers.get('etag') as string)
+    return response
+  }
+
+  function accept(value: string, before: string, etag: string) {
+    replaced = { value: before, etag }
+    undo.hidden = false
+    token?.removeAttribute('aria-invalid')
+    if (token) sessionStorage.setItem('token', token.value.trim())
+    show(value)
+  }
+
+  /** A browser cannot even send most other characters. */
+  function hasToken(): boolean {
+    if (!token || /^[!-~]+$/.test(token.value.trim())) return true
+    refuseToken()
+    fail('Not saved. A token has only ASCII letters, digits and signs.')
+    return false
+  }
+
+  function refuseToken() {
+    token?.setAttribute('aria-invalid', 'true')
+    token?.focus()
+  }
+
+  async function reasonOf(response: Response): Promise<string> {
+    const { detail } = await response.json().catch(() => ({}))
+    return `${detail ?? `The answer was ${response.status}`}.`
+  }
+
+  /** A restart takes a moment and is not worth a word. The server speaks every 15 seconds. */
+  function follow() {
+    const events = new EventSource('/events')
+    for (const type of ['open', 'message', 'heartbeat']) events.addEventListener(type, hear)
+    events.addEventListener('message', (event) => show(JSON.parse(event.data)))
+    events.addEventListener('error', () => {
+      if (heard) doubtIn(3000)
+      heard = false
+      // An answer other than 200 closes the source for good, so come back by hand.
+      if (events.readyState === EventSource.CLOSED) setTimeout(follow, 5000)
+    })
+
+    function hear() {
+      heard = true
+      connection.textContent = ''
+      doubtIn(40_000)
+    }
+
+    function doubtIn(ms: number) {
+      clearTimeout(doubt)
+      doubt = setTimeout(lose, ms)
+    }
+
+    function lose() {
+      connection.textContent = 'Connection lost: the string may have changed. Trying again.'
+      if (events.readyState !== EventSource.OPEN) return
+      events.close()
+      follow()
+    }
+  }
+
+  function show(value: string) {
+    shown = value
+    const content = opening + value
+    if (heading.textContent !== content) heading.textContent = content
+    heading.parentElement?.classList.toggle('long', value.length > 140)
+    // What scrolls must be reached by keyboard.
+    if (heading.scrollHeight > heading.clientHeight) heading.tabIndex = 0
+    else heading.removeAttribute('tabindex')
+  }
+
+  function fail(message: string) {
+    say(message)
+    output.className = 'error'
+  }
+
   function say(message: string) {
-    status.textContent = message
+    output.className = ''
+    output.textContent = message
   }
 }

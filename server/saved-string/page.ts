@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import { type Document, documentFrame, documentHeaders, escapeHtml } from '../http/html.ts'
 import type { Reply } from '../http/reply.ts'
+import { footer } from '../pages/footer.ts'
 import { followString } from './page-script.ts'
 import { style } from './page-style.ts'
 import type { SavedString } from './store.ts'
@@ -10,7 +11,7 @@ export function createPage({ needsToken }: { needsToken: boolean }) {
   const document: Document = { title: 'The saved string', style, script: `(${followString})()` }
   const [before, after] = documentFrame(document)
   const headers = documentHeaders(document)
-  const below = form(needsToken) + services
+  const below = form(needsToken) + footer('/')
   const template = hash('sha256', before + below + after, 'hex').slice(0, 8)
 
   function etag(version: string): string {
@@ -36,22 +37,14 @@ function isLong(value: string): boolean {
 }
 
 function form(needsToken: boolean): string {
-  const token = `<label>Token <input name="token" type="password" autocomplete="off" required></label>`
-  return `<form hidden>
+  const token = `<label>Token <input name="token" type="password" autocomplete="off" required></label>\n`
+  return `<p id="connection" role="status"></p>
+<form hidden>
 <label>New string <textarea name="string" rows="2" dir="auto" autocomplete="off"></textarea></label>
-${needsToken ? token : ''}
-<button>Save</button>
-<output role="status"></output>
+${needsToken ? token : ''}<p class="buttons"><button>Save</button> <button type="button" name="undo" hidden>Undo</button></p>
+<output></output>
 </form>
-<noscript><p>Change it with <code>curl -X PUT -d 'hello' ${needsToken ? '-H "Authorization: Bearer $TOKEN" ' : ''}URL</code>; reload to see it.</p></noscript>
+<noscript><p>Change it with <code>curl -X PUT -d 'hello' ${needsToken ? '-H "Authorization: Bearer $TOKEN" ' : ''}URL</code>, where URL is the address of this page, and reload to see it.</p></noscript>
 </main>
 `
 }
-
-const services = `<footer><nav aria-label="Services">
-<a href="/" aria-current="page">Saved string</a>
-<a href="/docs#birthdays">Birthdays</a>
-<a href="/movies">Movies</a>
-<a href="/docs">API</a>
-</nav></footer>
-`

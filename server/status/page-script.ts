@@ -33,11 +33,15 @@ export function watchServer() {
   let heardAt = 0
   let countedAt = 0
 
+  ;(document.querySelector('main') as HTMLElement).hidden = false
+  say('verdict', 'Asking the server')
   form.addEventListener('submit', (event) => {
     event.preventDefault()
-    token = field.value
-    refused = false
-    look()
+    token = field.value.trim()
+    // A browser cannot even send most other characters.
+    refused = !/^[!-~]+$/.test(token)
+    if (refused) refuse()
+    else look()
   })
   document.addEventListener('visibilitychange', () => {
     if (!document.hidden) look()
@@ -71,10 +75,14 @@ export function watchServer() {
     refused = response.status === 401
     form.hidden = !refused
     byId('numbers').hidden = refused
-    field.setAttribute('aria-invalid', String(refused && token !== ''))
-    say('hint', token ? 'The token is wrong: check it for typing errors.' : '')
+    if (refused) refuse()
     if (!response.ok && !refused) throw new Error(`/metrics answers ${response.status}`)
     return refused ? [] : parseMetrics(await response.text())
+  }
+
+  function refuse() {
+    field.setAttribute('aria-invalid', String(token !== ''))
+    say('hint', token ? 'The token is wrong: check it for typing errors.' : '')
   }
 
   function get(path: string, headers = {}): Promise<Response> {
@@ -140,8 +148,11 @@ export function watchServer() {
 
   function showRoom(id: string, series: Series[], part: string, whole: string) {
     const [free, all] = [largest(series, part), largest(series, whole)]
+    const meter = byId(`${id}-meter`) as HTMLMeterElement
+    meter.hidden = all === 0
+    if (meter.hidden) return say(id, '–')
     say(id, `${format(free, 'B')} free of ${format(all, 'B')}`)
-    ;(byId(`${id}-meter`) as HTMLMeterElement).value = 1 - free / all
+    meter.value = 1 - free / all
   }
 
   /** A figure names its unit, and the values whose lines and latest numbers it shows. */

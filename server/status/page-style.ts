@@ -1,22 +1,19 @@
-/** The colours of the page of the saved string; each text has a contrast of at least 4.5:1. */
-export const style = `
-:root { font: 1rem/1.5 system-ui, sans-serif; --ink: #1b1b1f; --soft: #5d5d66; --line: #dcdce3; --paper: #f4f4f8; --card: #fff; --accent: #2b50c8; --other: #a8480a; --good: #1c6b40; --warn: #8a5a00; --bad: #b3261e; }
-@media (prefers-color-scheme: dark) { :root { --ink: #ececf1; --soft: #a5a5b0; --line: #35353e; --paper: #121215; --card: #1c1c21; --accent: #9db2ff; --other: #ffb27d; --good: #7fd3a2; --warn: #f0c46c; --bad: #ff9d94; } }
-* { box-sizing: border-box; }
-[hidden] { display: none !important; }
-body { margin: 0 auto; max-width: 76rem; padding: 1.25rem; color: var(--ink); background: var(--paper); font-variant-numeric: tabular-nums; }
+import { footerStyle, palette } from '../pages/style.ts'
+
+export const style = `${palette}${footerStyle}
+body { margin: 0 auto; max-width: 76rem; padding: 1.25rem; color: var(--ink); background: var(--shade); font-variant-numeric: tabular-nums; }
 header { display: flex; flex-wrap: wrap; align-items: baseline; gap: .25rem 1.5rem; margin-bottom: 1.25rem; }
 h1 { margin: 0; font-size: 1.5rem; line-height: 1.25; font-weight: 600; }
 h2 { margin: 0 0 .75rem; font-size: 1rem; line-height: 1.5; font-weight: 600; }
 p { margin: 0; }
 #verdict { font-weight: 600; color: var(--soft); }
-#verdict::before { content: '○ '; }
+#verdict:not(:empty)::before { content: '○ '; }
 .well #verdict { color: var(--good); }
-.well #verdict::before { content: '● '; }
+.well #verdict:not(:empty)::before { content: '● '; }
 .troubled #verdict { color: var(--warn); }
-.troubled #verdict::before { content: '▲ '; }
+.troubled #verdict:not(:empty)::before { content: '▲ '; }
 .silent #verdict { color: var(--bad); }
-.silent #verdict::before { content: '✕ '; }
+.silent #verdict:not(:empty)::before { content: '✕ '; }
 .silent main { opacity: .6; }
 [role=status] { flex: 1 20rem; display: flex; flex-wrap: wrap; gap: 0 1rem; }
 main { display: grid; gap: 1.25rem; }
@@ -43,6 +40,7 @@ meter { width: 6rem; height: .875rem; }
 table { width: 100%; border-collapse: collapse; font-size: .875rem; }
 th, td { padding: .375rem .75rem .375rem 0; border-top: 1px solid var(--line); text-align: left; font-weight: 400; white-space: nowrap; }
 th { color: var(--soft); }
+td:nth-child(2) { white-space: normal; overflow-wrap: anywhere; }
 th:last-child, td:last-child { padding-right: 0; text-align: right; }
 form { display: grid; gap: .5rem; max-width: 28rem; }
 form h2 { margin: 0; }
@@ -51,8 +49,5 @@ input { font: inherit; color: var(--ink); background: transparent; border: 1px s
 [aria-invalid=true] { border-color: var(--bad); }
 #hint { min-height: 1.5rem; color: var(--bad); font-size: .875rem; }
 button { justify-self: start; font: inherit; font-weight: 600; color: var(--card); background: var(--accent); border: 0; border-radius: .5rem; padding: .5rem 1.25rem; min-height: 2.75rem; cursor: pointer; }
-:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
-a { color: var(--soft); }
-footer { display: flex; flex-wrap: wrap; justify-content: space-between; gap: .5rem 1.5rem; margin-top: 1.25rem; color: var(--soft); font-size: .8125rem; }
-nav { display: flex; gap: 1rem; }
+.note { margin-bottom: 1.25rem; color: var(--soft); font-size: .8125rem; }
 `

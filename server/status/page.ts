@@ -1,5 +1,6 @@
 import { type Document, documentFrame, documentHeaders } from '../http/html.ts'
 import { fixed, type Reply } from '../http/reply.ts'
+import { footer } from '../pages/footer.ts'
 import { watchServer } from './page-script.ts'
 import { style } from './page-style.ts'
 import * as series from './series.ts'
@@ -26,12 +27,12 @@ const charts = [
 const body = `<header>
 <h1>onebox status</h1>
 <div role="status">
-<p id="verdict">Asking the server</p>
+<p id="verdict"></p>
 <p id="problems"></p>
 </div>
 <noscript><p>Without its script this page is empty: ask <code>/healthz</code> and <code>/metrics</code>.</p></noscript>
 </header>
-<main>
+<main hidden>
 <form hidden>
 <h2>The numbers need the token of this server</h2>
 <label for="token">Token</label>
@@ -74,10 +75,9 @@ ${fact('Why', 'deploy-reason')}
 ${table('workers', ['Worker', 'Release', 'Up for', 'Memory'])}
 </section>
 </div>
+<p class="note">Asks every two seconds while it is in sight. What you see is kept in this tab alone.</p>
 </main>
-<footer><p>Asks every two seconds while it is in sight. What you see is kept in this tab alone.</p>
-<nav aria-label="More"><a href="/">Saved string</a> <a href="/docs">API</a></nav></footer>
-`
+${footer('/status')}`
 
 /** `lines` are the names of a point's values, each with what it is called. */
 function chart(title: string, unit: string, lines: Record<string, string>): string {
@@ -97,7 +97,7 @@ function fact(name: string, id: string, more = ''): string {
 }
 
 function meter(id: string, label: string): string {
-  return `<meter id="${id}-meter" aria-label="${label}" low="0.75" high="0.9" optimum="0"></meter>`
+  return `<meter id="${id}-meter" hidden value="0" aria-label="${label}" low="0.75" high="0.9" optimum="0"></meter>`
 }
 
 function table(id: string, columns: string[]): string {

@@ -16,6 +16,7 @@ import {
   send,
   spoil,
 } from '../support/contract.ts'
+import { sendRaw } from '../support/raw.ts'
 import { startServer } from '../support/server.ts'
 
 test('the contract has every route and no other, and a token for those that are guarded', () => {
@@ -245,6 +246,20 @@ test('GET /docs needs nothing from elsewhere, and its links lead somewhere', asy
   for (const [, href = ''] of page.matchAll(/href="([^"]*)"/g)) {
     if (href.startsWith('#')) assert.ok(page.includes(` id="${href.slice(1)}"`), href)
     else assert.ok(['/', '/openapi.json', 'data:,'].includes(href), href)
+  }
+})
+
+test('GET /docs names the host that it was asked for, and none that a shell would run', async (t) => {
+  const url = await startServer(t)
+  const { host } = new URL(url)
+  for (const name of [host, 'onebox.example', '[::1]:8080', host]) {
+    assert.equal(await shownAt(name), `http://${name}`)
+  }
+  assert.equal(await shownAt("a'b"), 'http://HOST')
+
+  async function shownAt(name: string) {
+    const head = `GET /docs HTTP/1.1\r\nHost: ${name}\r\nConnection: close\r\n\r\n`
+    return /URL=(.*)\n/.exec(await sendRaw(url, head))?.[1]
   }
 })
 

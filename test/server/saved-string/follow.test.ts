@@ -91,6 +91,18 @@ test('GET /events says nothing of other writes', async (t) => {
   assert.equal(await next(), 'the next event')
 })
 
+test('GET /events sends a heartbeat every 15 seconds, which no reader takes for the string', async (t) => {
+  const url = await startServer(t)
+  t.mock.timers.enable({ apis: ['setInterval'] })
+  const { socket, until, heard } = await converse(t, url)
+  socket.write(rawRequest('GET /events'))
+  await until(/data: "dynamic string"/)
+  t.mock.timers.tick(14_999)
+  assert.doesNotMatch(heard(), /heartbeat/)
+  t.mock.timers.tick(1)
+  await until(/\r\nevent: heartbeat\ndata:\n\n/)
+})
+
 test('more streams than the limit answer 503, and one that ends makes room', async (t) => {
   const url = await startServer(t, {}, { eventStreamLimit: 2 })
   const streams = [await follow(t, url), await follow(t, url)]

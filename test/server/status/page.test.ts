@@ -49,6 +49,20 @@ test('the page has a language, a title, a viewport, one heading, and a label for
   }
 })
 
+test('without its script the page shows nothing but a word about that, and the links', async (t) => {
+  const { page } = await getPage(t)
+  assert.match(page, /<p id="verdict"><\/p>\n<p id="problems"><\/p>/)
+  assert.match(page, /<noscript><p>Without its script this page is empty/)
+  assert.match(page, /<main hidden>/)
+})
+
+test('every meter has a value, and is hidden until it is known', async (t) => {
+  const { page } = await getPage(t)
+  const meters = [...page.matchAll(/<meter [^>]*>/g)].map(([element]) => element)
+  assert.equal(meters.length, 2)
+  for (const meter of meters) assert.match(meter, / hidden value="0" /)
+})
+
 test('every element that the script looks for by its id is there, once', async (t) => {
   const { page } = await getPage(t)
   const ids = [...page.matchAll(/ id="([\w-]+)"/g)].map(([, id]) => id)

@@ -1,0 +1,38 @@
+/**
+ * The media type among `offered` that the client likes best (RFC 9110, 12.5.1). The first one wins a
+ * tie, and also stands in when the client accepts none of them: it may ignore what it cannot read.
+ */
+export function preferredType<Type extends string>(
+  accept: string | undefined,
+  offered: readonly [Type, ...Type[]],
+): Type {
+  const ranges = rangesOf(accept ?? '*/*')
+  return offered.reduce((best, type) =>
+    qualityOf(type, ranges) > qualityOf(best, ranges) ? type : best,
+  )
+}
+
+/** The quality of the most specific range that covers the type. */
+function qualityOf(type: string, ranges: Map<string, number>): number {
+  const [main] = type.split('/')
+  return ranges.get(type) ?? ranges.get(`${main}/*`) ?? ranges.get('*/*') ?? 0
+}
+
+/** Each media range with its quality. Parameters besides `q` make no difference here. */
+function rangesOf(accept: string): Map<string, number> {
+  const ranges = new Map<string, number>()
+  for (const part of accept.toLowerCase().split(',')) {
+    const [range = '', ...parameters] = part.split(';').map((text) => text.trim())
+    const quality = readQuality(parameters)
+    if (quality >= (ranges.get(range) ?? 0)) ranges.set(range, quality)
+  }
+  return ranges
+}
+
+/** 1 without a `q`, 0 for one that is no number from 0 to 1. */
+function readQuality(parameters: string[]): number {
+  const [, text] =
+    parameters.map((parameter) => /^q\s*=\s*(.*)$/.exec(parameter)).find(Boolean) ?? []
+  const quality = text === undefined ? 1 : Number(text)
+  return quality >= 0 && quality <= 1 ? quality : 0
+}
