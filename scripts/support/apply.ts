@@ -6,6 +6,7 @@ import {
   type OpType,
   type Stack,
 } from '@pulumi/pulumi/automation/index.js'
+import { cureFor } from './cures.ts'
 import { explainPulumi, readableReason } from './explain-pulumi.ts'
 import { duration } from './format.ts'
 import { createLive } from './live.ts'
@@ -65,8 +66,9 @@ async function operateOnce({ name }: Stack, command: Command, operation: Operati
     if (error instanceof ConcurrentUpdateError) throw error
     const again = `npm run ${command} -- --stack ${name}`
     if (interruption.isSeen()) throw new Error(`Interrupted: ${again} goes on from here`)
-    const [reason] = progress.errors
-    throw new Error(`${reason ?? explainPulumi(error).message}. Mend it, then ${again} goes on`)
+    const reason = progress.errors[0] ?? explainPulumi(error).message
+    const cure = cureFor(reason, name) ?? 'Mend it'
+    throw new Error(`${reason.replace(/\.$/, '')}. ${cure}, then ${again} goes on`)
   } finally {
     interruption.end()
     progress.end()
@@ -182,7 +184,7 @@ export function shortType(type: string): string {
 
 function errorsOf({ diagnosticEvent }: EngineEvent): string[] {
   const { severity, message = '', urn = '' } = diagnosticEvent ?? {}
-  const reason = readableReason(message)
+  const reason = readableReason(message, urn.split(':')[2])
   if (severity !== 'error' || /^(update|preview|destroy) failed/.test(reason)) return []
   const [type = '', name] = urn.split('::').slice(2)
   const isOfStack = type === '' || type.startsWith('pulumi:')

@@ -26,7 +26,7 @@ export function checkSettings(stack: Stack, settings: Settings): Config {
   try {
     return readConfig({ project, stack: stack.name, ...settings })
   } catch (error) {
-    throw new Error(readableReason((error as Error).message))
+    throw new Error(readableReason((error as Error).message, stack.name))
   }
 }
 

@@ -29,10 +29,10 @@ export async function arrangeAccess(stack: Stack, settings: Settings, options: A
   const hasKey = settingOf(settings, 'sshPublicKey') !== ''
   if (!hasKey && (isWanted || !options.hasInstance)) await addKey(stack, isWanted)
   if (!isWanted) return
-  if (address === undefined)
-    throw new Error(
-      'The address of this machine cannot be found out: npm run pulumi -- config set onebox:sshFrom ADDRESS',
-    )
+  if (address === undefined) {
+    const cure = `npm run pulumi -- config --stack ${stack.name} set --secret sshFrom ADDRESS`
+    throw new Error(`The address of this machine is not known: ${cure}`)
+  }
   const networks = [open, `${address}/32`].filter((text) => text !== '').join(',')
   await setSetting(stack, 'sshFrom', networks)
   step(`SSH will be open for ${networks}`)

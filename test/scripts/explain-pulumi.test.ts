@@ -24,6 +24,13 @@ for (const [what, text, expected] of told) {
   test(`one readable line of ${what}`, () => assert.equal(readableReason(text), expected))
 }
 
+test('a cure in the CLI’s words is for the stack that is meant', () => {
+  assert.equal(
+    readableReason('pulumi config set onebox:timeZone UTC', 'prod'),
+    'npm run pulumi -- config --stack prod set onebox:timeZone UTC',
+  )
+})
+
 test('the reason is found in the whole output of the CLI', () => {
   const message = `code: -2
  stdout: Updating (dev):

@@ -103,7 +103,7 @@ test('up names a setting that makes no sense, and a cure that works as it stands
   assertFailure(
     await laptop.run('up.ts', '--yes'),
     line(
-      'onebox:timeZone must be an IANA time zone, got "Berlin": npm run pulumi -- config set onebox:timeZone Europe/Berlin',
+      'onebox:timeZone must be an IANA time zone, got "Berlin": npm run pulumi -- config --stack dev set onebox:timeZone Europe/Berlin',
     ),
   )
 })

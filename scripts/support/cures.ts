@@ -1,0 +1,41 @@
+import { asCommands } from './explain-pulumi.ts'
+import { project } from './settings.ts'
+
+/** What AWS refuses for reasons that lie in the account, and what a person can do about each. */
+const cures: [problem: RegExp, cure: string][] = [
+  [
+    /provider with url \S*token\.actions\.githubusercontent\.com already exists/i,
+    `The account has GitHub's identity provider already: run pulumi config set ${project}:githubProviderArn ARN with the ARN that aws iam list-open-id-connect-providers shows`,
+  ],
+  [
+    /CreateServiceLinkedRole/,
+    'Alarms that act on EC2 need a role of CloudWatch, once per account: have an administrator run aws iam create-service-linked-role --aws-service-name events.amazonaws.com',
+  ],
+  [
+    /budgets:|^budgets\.Budget .*(AccessDenied|not authorized)/i,
+    `You may not manage budgets: have the root user of the account activate IAM access to billing, or run pulumi config rm ${project}:monthlyBudgetUsd`,
+  ],
+  [
+    /\bkms:|InvalidKMSKey|KMSKey|Client\.InternalError|Client error on launch/,
+    "The default key for EBS is the account's own: have its policy allow you kms:CreateGrant, kms:Decrypt, kms:DescribeKey, kms:GenerateDataKeyWithoutPlaintext and kms:ReEncrypt*, or run aws ec2 reset-ebs-default-kms-key-id",
+  ],
+  [
+    /AddressLimitExceeded/,
+    'Release an Elastic IP address of this region that nothing uses, or ask for more under Service Quotas',
+  ],
+  [
+    /VpcLimitExceeded|InternetGatewayLimitExceeded/,
+    'Delete a VPC of this region that nothing uses, or ask for more under Service Quotas',
+  ],
+  [
+    /VcpuLimitExceeded/,
+    'Stop another instance of this region, or ask for more under Service Quotas',
+  ],
+  [/PendingVerification/, 'AWS is still verifying the account for this region: wait for its mail'],
+]
+
+/** How to go on after what AWS said, as a sentence without its full stop; undefined if nobody knows. */
+export function cureFor(reason: string, stack: string): string | undefined {
+  const cure = cures.find(([problem]) => problem.test(reason))?.[1]
+  return cure && asCommands(cure, stack)
+}
