@@ -55,6 +55,7 @@ async function main() {
 async function assertMeant({ name }: Stack, { url, volumeId }: Partial<Outputs>, yes: boolean) {
   const what = url ? `${url} and its data volume ${volumeId}` : 'whatever there is of it'
   step(`This takes away stack ${name}: ${what}`)
+  if (url) step('The address goes back to AWS for good: the next npm run up gets another one')
   if (yes) return
   const answer = await ask(`Type ${name} to go on: `)
   if (answer !== name) throw new Error('Nothing was changed')
@@ -97,6 +98,7 @@ async function forgetPast(stack: Stack) {
 
 async function tellWhatStays(stack: Stack) {
   const place = placeOf(await readSettings(stack))
+  if (place.region === '') return step(`Stack ${stack.name} is gone; it never had a region`)
   const snapshots = await listSnapshots(place, { project, stack: stack.name })
   step(`Stack ${stack.name} is gone; of its data, this stays in ${place.region}:`)
   tellSnapshots(snapshots, { ...place, stack: stack.name })

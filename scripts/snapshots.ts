@@ -1,11 +1,14 @@
 // The snapshots of the data volume: `npm run snapshots`.
 import { parseArguments } from './support/arguments.ts'
-import { deleteSnapshot, listSnapshots } from './support/aws/snapshots.ts'
+import { defaultRegion } from './support/aws/account.ts'
+import type { Place } from './support/aws/ask.ts'
+import { deleteSnapshot, listSnapshots, type Snapshot } from './support/aws/snapshots.ts'
 import { assertConfirmed } from './support/confirm.ts'
 import { runCommand } from './support/fail.ts'
-import { selectStack } from './support/pulumi.ts'
+import { minute } from './support/format.ts'
+import { findStack } from './support/pulumi.ts'
 import { placeOf, project, readSettings } from './support/settings.ts'
-import { tellSnapshots } from './support/snapshots.ts'
+import { leftoversOf, tellSnapshots } from './support/snapshots.ts'
 import { step } from './support/step.ts'
 
 const help = `npm run snapshots -- [options]
@@ -13,11 +16,13 @@ const help = `npm run snapshots -- [options]
 Lists the snapshots of the data volume, the daily ones and those that were left when it was
 destroyed, with what they cost and how the data comes back from them.
 
-  --delete ID    deletes one of them for good
-  --stack NAME   (default dev)
-  --json         as JSON
-  --yes          asks nothing
-  --help         this text`
+  --delete ID           deletes one of them for good
+  --delete-leftovers    deletes the daily ones of volumes that are gone, but never the newest of all
+  --stack NAME          (default dev)
+  --region NAME         (default the stack's)
+  --json                as JSON
+  --yes                 asks nothing
+  --help                this text`
 
 await runCommand(main)
 
@@ -25,20 +30,40 @@ async function main() {
   const { values } = parseArguments('snapshots', help, {
     options: {
       delete: { type: 'string' },
+      'delete-leftovers': { type: 'boolean', default: false },
       stack: { type: 'string', default: 'dev' },
+      region: { type: 'string' },
       json: { type: 'boolean', default: false },
       yes: { type: 'boolean', default: false },
     },
   })
-  const stack = await selectStack(values.stack)
-  const place = placeOf(await readSettings(stack))
-  const snapshots = await listSnapshots(place, { project, stack: stack.name })
+  const { stack, yes } = values
+  const place = await findPlace(stack, values.region)
+  const snapshots = await listSnapshots(place, { project, stack })
   if (values.json) return console.log(JSON.stringify(snapshots, null, 2))
-  if (values.delete === undefined) return tellSnapshots(snapshots, { ...place, stack: stack.name })
+  if (values['delete-leftovers']) return deleteAll(place, leftoversOf(snapshots), yes)
+  if (values.delete === undefined) return tellSnapshots(snapshots, { ...place, stack })
 
   const doomed = snapshots.find(({ id }) => id === values.delete)
-  if (!doomed) throw new Error(`Stack ${stack.name} has no ${values.delete}: npm run snapshots`)
-  await assertConfirmed(`Delete ${doomed.id} of ${doomed.startedAt} for good?`, values)
-  await deleteSnapshot(place, doomed.id)
-  step(`Deleted ${doomed.id}`)
+  if (!doomed) throw new Error(`Stack ${stack} has no ${values.delete}: npm run snapshots`)
+  await deleteAll(place, [doomed], yes)
+}
+
+/** Snapshots outlive their stack, which may be gone from here. */
+async function findPlace(name: string, wanted: string | undefined): Promise<Place> {
+  const stack = await findStack(name)
+  const known = stack ? placeOf(await readSettings(stack)) : { region: '', profile: undefined }
+  const region = wanted || known.region || (await defaultRegion(known.profile))
+  if (region) return { ...known, region }
+  throw new Error(`In which region are the snapshots of stack ${name}? Add --region eu-central-1`)
+}
+
+async function deleteAll(place: Place, doomed: Snapshot[], yes: boolean) {
+  if (doomed.length === 0) return console.log('There is nothing to delete')
+  const list = doomed.map(({ id, startedAt }) => `${id} of ${minute(startedAt)}`).join(', ')
+  await assertConfirmed(`Delete ${list} for good?`, { yes })
+  for (const { id } of doomed) {
+    await deleteSnapshot(place, id)
+    step(`Deleted ${id}`)
+  }
 }

@@ -18,12 +18,14 @@ import { openStack } from './support/pulumi.ts'
 import {
   checkSettings,
   placeOf,
+  project,
   readSettings,
   removeSetting,
   type Settings,
   setSetting,
   settingOf,
 } from './support/settings.ts'
+import { assertRestorable } from './support/snapshots.ts'
 import { arrangeAccess } from './support/ssh-access.ts'
 import { step } from './support/step.ts'
 import { NotLive, shortId, untilLive } from './support/until-live.ts'
@@ -101,6 +103,7 @@ async function prepare(stack: Stack, before: Partial<Outputs>, options: Options)
   const place = { ...placeOf(settings), region }
   const { account, arn } = await whoAmI(place)
   if (placeOf(settings).region === '') await stack.setConfig('aws:region', { value: region })
+  settings.values['aws:region'] = region
   step(`AWS account ${account} in ${region}, as ${arn}`)
   await settleRelease(stack, settings, options.latest)
   await settleSnapshot(stack, settings, before, options.restore)
@@ -145,9 +148,12 @@ async function settleSnapshot(
     const cure = `npm run up -- --stack another --restore ${wanted}, or npm run destroy first`
     throw new Error(`Stack ${stack.name} has its data volume, ${volumeId}: ${cure}`)
   }
+  const id = wanted || settingOf(settings, 'restoreSnapshotId')
+  if (!id || volumeId) return
+  const values = { ...settings.values, [`${project}:restoreSnapshotId`]: id }
+  await assertRestorable(placeOf(settings), checkSettings(stack, { ...settings, values }))
   if (wanted) await setSetting(stack, 'restoreSnapshotId', wanted)
-  const snapshot = wanted || settingOf(settings, 'restoreSnapshotId')
-  if (snapshot && !volumeId) step(`The data volume will be made from ${snapshot}`)
+  step(`The data volume will be made from ${id}`)
 }
 
 /** @throws {Error} where somebody would have to be asked and nobody is there */

@@ -22,12 +22,19 @@ const pinnedCli = manifest.devDependencies['@pulumi/pulumi']
 
 /** @throws {Error} where there is no such stack, or no Pulumi CLI */
 export async function selectStack(name: string): Promise<Stack> {
+  const stack = await findStack(name)
+  if (stack) return stack
+  throw new Error(`There is no stack ${name} yet: npm run up -- --stack ${name} makes it`)
+}
+
+/** Undefined if there is no such stack. @throws {Error} where there is no Pulumi CLI */
+export async function findStack(name: string): Promise<Stack | undefined> {
   const options = { pulumiCommand: await requireCli(), envVars: backendEnvironment(name) }
   try {
     return await LocalWorkspace.selectStack({ stackName: name, workDir: program }, options)
   } catch (error) {
     if (!(error instanceof StackNotFoundError)) throw explainPulumi(error)
-    throw new Error(`There is no stack ${name} yet: npm run up -- --stack ${name} makes it`)
+    return undefined
   }
 }
 

@@ -39,8 +39,18 @@ test('the life of a stack', async (t) => {
   })
 
   await t.test('up tells what AWS refuses in one line, and how to go on', async () => {
-    cloud.refusals['aws:s3/bucket:Bucket'] =
-      'creating S3 Bucket (onebox-dev-releases-1a2b3c4): operation error S3: CreateBucket, https response error StatusCode: 409, RequestID: 4B5C, HostID: x/y=, BucketAlreadyExists: The requested bucket name is not available'
+    cloud.refusals = {
+      'aws:ec2/vpc:Vpc':
+        'creating EC2 VPC: operation error EC2: CreateVpc, https response error StatusCode: 400, RequestID: 4B5C, api error VpcLimitExceeded: The maximum number of VPCs has been reached.',
+    }
+    assertFailure(
+      await laptop.run(...up),
+      /Delete a VPC .* Service Quotas, then npm run up -- --stack dev goes on$/m,
+    )
+    cloud.refusals = {
+      'aws:s3/bucket:Bucket':
+        'creating S3 Bucket (onebox-dev-releases-1a2b3c4): operation error S3: CreateBucket, https response error StatusCode: 409, RequestID: 4B5C, HostID: x/y=, BucketAlreadyExists: The requested bucket name is not available',
+    }
     const ended = await laptop.run(...up)
     tell('up, refused', ended)
     assertFailure(
@@ -365,11 +375,12 @@ test('the life of a stack', async (t) => {
     const ended = await laptop.run('destroy.ts', '--yes')
     tell('destroy', ended)
     assert.equal(ended.error, '')
+    assert.match(ended.out, /^→ The address goes back to AWS for good: the next npm run up gets/m)
     assert.match(ended.out, /^→ Saved .*\/backups\/dev-onebox-\d{8}T\d{6}Z\.db$/m)
     assert.match(ended.out, /^✓ deleted ebs\.Volume data /m)
     assert.match(
       ended.out,
-      /^snap-0123456789abcdef0 .* final {2}8 GiB {2}at most \$0\.\d\d a month$/m,
+      /^snap-0123456789abcdef0 .* final {5}8 GiB {2}at most \$0\.\d\d a month$/m,
     )
     assert.match(ended.out, /up -- --stack dev --restore snap-0123456789abcdef0$/m)
     assert.deepEqual(stateOf(laptop).resources, [])
@@ -383,7 +394,7 @@ test('the life of a stack', async (t) => {
 
   await t.test('snapshots lists what stays, and deletes it when told', async () => {
     const listed = JSON.parse((await laptop.run('snapshots.ts', '--json')).out)
-    assert.deepEqual([listed.length, listed[0].isDaily, listed[0].volumeGiB], [1, false, 8])
+    assert.deepEqual([listed.length, listed[0].kind, listed[0].volumeGiB], [1, 'final', 8])
     assertFailure(
       await laptop.run('snapshots.ts', '--delete', 'snap-0', '--yes'),
       line('Stack dev has no snap-0: npm run snapshots'),

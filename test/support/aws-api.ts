@@ -12,6 +12,8 @@ export interface FakeAws extends FakeFleet {
   url: string
   regions: Record<string, 'opt-in-not-required' | 'opted-in' | 'not-opted-in'>
   snapshots: FakeSnapshot[]
+  /** The ids of the volumes that are there. */
+  volumes: string[]
   /** What the instance has written to its console. */
   console: string
   /** What is in buckets, by `bucket/key`. */
@@ -28,6 +30,11 @@ export interface FakeSnapshot {
   volumeGiB: number
   bytes: number
   tags: Record<string, string>
+  /** One that is gone, unless it is given. */
+  volumeId?: string
+  /** `completed`, unless it is given. */
+  state?: string
+  tier?: 'standard' | 'archive'
 }
 
 /** The few actions of AWS's API that our commands use, in the shapes that AWS gives them. */
@@ -40,6 +47,7 @@ export async function startAws(t: Lifetime): Promise<FakeAws> {
     images: [{ id: 'ami-0123456789abcdef0', name: 'debian-13-arm64-20261101-2280', at }],
     addresses: new Map(),
     onInstances() {},
+    volumes: [],
     console: '',
     objects: new Map(),
     refusal: undefined,
@@ -116,18 +124,30 @@ const actions: Record<string, Action> = {
   },
 
   DescribeSnapshots({ snapshots }, parameters) {
+    const id = parameters.get('SnapshotId.1')
+    if (id !== null && !snapshots.some((each) => each.id === id)) return noSnapshot(id)
     const filters = [...filtersOf(parameters)]
-    const fits = ({ tags }: FakeSnapshot) =>
-      filters.every(([name, values]) => values.includes(tags[name.replace('tag:', '')] ?? ''))
+    const fits = (each: FakeSnapshot) => {
+      const hasTags = filters.every(([name, values]) =>
+        values.includes(each.tags[name.replace('tag:', '')] ?? ''),
+      )
+      return hasTags && (id === null || id === each.id)
+    }
     const items = snapshots.filter(fits).map(snapshotItem)
     return ec2('DescribeSnapshots', `<snapshotSet>${items.join('')}</snapshotSet>`)
   },
 
+  DescribeVolumes({ volumes }, parameters) {
+    const wanted = [...parameters].filter(([key]) => /^Filter\.1\.Value\./.test(key))
+    const items = wanted
+      .filter(([, id]) => volumes.includes(id))
+      .map(([, id]) => `<item><volumeId>${id}</volumeId><status>in-use</status></item>`)
+    return ec2('DescribeVolumes', `<volumeSet>${items.join('')}</volumeSet>`)
+  },
+
   DeleteSnapshot(aws, parameters) {
     const id = parameters.get('SnapshotId')
-    if (!aws.snapshots.some((each) => each.id === id)) {
-      return refuse('ec2', 400, 'InvalidSnapshot.NotFound', `The snapshot '${id}' does not exist.`)
-    }
+    if (!aws.snapshots.some((each) => each.id === id)) return noSnapshot(id)
     aws.snapshots = aws.snapshots.filter((each) => each.id !== id)
     return ec2('DeleteSnapshot', '<return>true</return>')
   },
@@ -143,22 +163,27 @@ const actions: Record<string, Action> = {
   },
 }
 
-function snapshotItem({ id, at, volumeGiB, bytes, tags }: FakeSnapshot): string {
+function noSnapshot(id: string | null): Reply {
+  return refuse('ec2', 400, 'InvalidSnapshot.NotFound', `The snapshot '${id}' does not exist.`)
+}
+
+function snapshotItem({ id, at, volumeGiB, bytes, tags, ...rest }: FakeSnapshot): string {
+  const { volumeId = 'vol-0123456789abcdef0', state = 'completed', tier = 'standard' } = rest
   const tagSet = Object.entries(tags).map(
     ([key, value]) => `<item><key>${key}</key><value>${value}</value></item>`,
   )
   return `<item>
     <snapshotId>${id}</snapshotId>
-    <volumeId>vol-0123456789abcdef0</volumeId>
-    <status>completed</status>
+    <volumeId>${volumeId}</volumeId>
+    <status>${state}</status>
     <startTime>${at.toISOString()}</startTime>
-    <progress>100%</progress>
+    <progress>${state === 'completed' ? 100 : 42}%</progress>
     <ownerId>123456789012</ownerId>
     <volumeSize>${volumeGiB}</volumeSize>
     <description/>
     <tagSet>${tagSet.join('')}</tagSet>
     <encrypted>true</encrypted>
-    <storageTier>standard</storageTier>
+    <storageTier>${tier}</storageTier>
     <fullSnapshotSizeInBytes>${bytes}</fullSnapshotSizeInBytes>
   </item>`
 }

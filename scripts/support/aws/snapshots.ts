@@ -1,4 +1,11 @@
-import { DeleteSnapshotCommand, EC2Client, paginateDescribeSnapshots } from '@aws-sdk/client-ec2'
+import {
+  DeleteSnapshotCommand,
+  DescribeSnapshotsCommand,
+  EC2Client,
+  paginateDescribeSnapshots,
+  paginateDescribeVolumes,
+  type Snapshot as SnapshotOnAws,
+} from '@aws-sdk/client-ec2'
 import { ask, collect, type Place } from './ask.ts'
 
 export interface Snapshot {
@@ -8,16 +15,41 @@ export interface Snapshot {
   volumeGiB: number
   /** What is stored for it at most, as snapshots share what has not changed; 0 while not known. */
   bytes: number
-  /** Whether it is one of the daily ones, which AWS removes by itself while the stack is up. */
-  isDaily: boolean
+  /**
+   * AWS removes daily ones by itself while their volume is there. Those of a volume that is gone are
+   * left over: they stay, and cost, until somebody deletes them.
+   */
+  kind: 'daily' | 'leftover' | 'final'
 }
 
-/** The snapshots of a stack's data volume, newest first. */
+/** The snapshots of a stack's data volumes, of today and earlier, newest first. */
 export async function listSnapshots(
   place: Place,
   { project, stack }: { project: string; stack: string },
 ): Promise<Snapshot[]> {
-  const tags = { Project: project, Stack: stack }
+  const found = await findSnapshots(place, { Project: project, Stack: stack })
+  const volumes = await existing(place, found.filter(isDaily).map(volumeOf))
+  return found
+    .map((each) => describe(each, volumes))
+    .sort((a, b) => b.startedAt.localeCompare(a.startedAt))
+}
+
+export async function deleteSnapshot(place: Place, id: string) {
+  await ask(new EC2Client(place).send(new DeleteSnapshotCommand({ SnapshotId: id })))
+}
+
+/** One snapshot as AWS has it, whosever it is; undefined if the region does not have it. */
+export async function findSnapshot(place: Place, id: string): Promise<SnapshotOnAws | undefined> {
+  const command = new DescribeSnapshotsCommand({ SnapshotIds: [id] })
+  const answer = new EC2Client(place).send(command).catch((error: Error) => {
+    if (error.name.startsWith('InvalidSnapshot')) return { Snapshots: [] }
+    throw error
+  })
+  const { Snapshots: [snapshot] = [] } = await ask(answer)
+  return snapshot
+}
+
+async function findSnapshots(place: Place, tags: Record<string, string>) {
   const Filters = Object.entries(tags).map(([tag, value]) => ({
     Name: `tag:${tag}`,
     Values: [value],
@@ -26,19 +58,36 @@ export async function listSnapshots(
     { client: new EC2Client(place) },
     { OwnerIds: ['self'], Filters },
   )
-  const found = (await ask(collect(pages))).flatMap(({ Snapshots = [] }) => Snapshots)
-  return found
-    .map((each) => ({
-      id: each.SnapshotId ?? '',
-      startedAt: each.StartTime?.toISOString() ?? '',
-      state: each.State ?? '',
-      volumeGiB: each.VolumeSize ?? 0,
-      bytes: each.FullSnapshotSizeInBytes ?? 0,
-      isDaily: (each.Tags ?? []).some(({ Key }) => Key === 'aws:dlm:lifecycle-policy-id'),
-    }))
-    .sort((a, b) => b.startedAt.localeCompare(a.startedAt))
+  return (await ask(collect(pages))).flatMap(({ Snapshots = [] }) => Snapshots)
 }
 
-export async function deleteSnapshot(place: Place, id: string) {
-  await ask(new EC2Client(place).send(new DeleteSnapshotCommand({ SnapshotId: id })))
+/** Those of the volumes that are still there. */
+async function existing(place: Place, ids: string[]): Promise<Set<string>> {
+  if (ids.length === 0) return new Set()
+  const pages = paginateDescribeVolumes(
+    { client: new EC2Client(place) },
+    { Filters: [{ Name: 'volume-id', Values: [...new Set(ids)] }] },
+  )
+  const volumes = (await ask(collect(pages))).flatMap(({ Volumes = [] }) => Volumes)
+  return new Set(volumes.map(volumeOf))
+}
+
+function describe(snapshot: SnapshotOnAws, volumes: Set<string>): Snapshot {
+  const daily = volumes.has(volumeOf(snapshot)) ? 'daily' : 'leftover'
+  return {
+    id: snapshot.SnapshotId ?? '',
+    startedAt: snapshot.StartTime?.toISOString() ?? '',
+    state: snapshot.State ?? '',
+    volumeGiB: snapshot.VolumeSize ?? 0,
+    bytes: snapshot.FullSnapshotSizeInBytes ?? 0,
+    kind: isDaily(snapshot) ? daily : 'final',
+  }
+}
+
+function isDaily({ Tags = [] }: SnapshotOnAws): boolean {
+  return Tags.some(({ Key }) => Key === 'aws:dlm:lifecycle-policy-id')
+}
+
+function volumeOf({ VolumeId = '' }: { VolumeId?: string | undefined }): string {
+  return VolumeId
 }
