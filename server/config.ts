@@ -16,6 +16,8 @@ export interface Config {
   /** Where the agent that deploys keeps its state, for /healthz to tell. */
   deployStateFile: string | undefined
   logLevel: LogLevel
+  /** Whether systemd has connected the process that it started to its journal. */
+  journal: boolean
   /** Which of pm2's workers this is. */
   worker: string
   workers: number
@@ -59,6 +61,7 @@ export function readConfig(env: Env, releaseDir: string): Config {
     releaseId: env.RELEASE_ID || readReleaseId(releaseDir),
     deployStateFile: env.DEPLOY_STATE_FILE || undefined,
     logLevel: readChoice(env, 'LOG_LEVEL', logLevels, 'info'),
+    journal: env.JOURNAL_STREAM !== undefined,
     worker: String(readInteger(env, 'NODE_APP_INSTANCE', { min: 0, max: 9999, byDefault: 0 })),
     workers: readInteger(env, 'WEB_CONCURRENCY', {
       min: 1,

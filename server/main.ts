@@ -52,7 +52,7 @@ function readRestoreArgs(args: string[]): [file: string, options: { overwrite: b
 
 /** Serves until a signal comes, then drains. */
 async function serve(config: Config) {
-  const log = createLog({ level: config.logLevel, worker: config.worker })
+  const log = createLog({ ...config, level: config.logLevel })
   // Both, as pm2 listens for rejections, too, and Node then takes them for handled.
   for (const event of ['uncaughtException', 'unhandledRejection']) process.on(event, crash)
   const database = openDatabase(config.dataDir, { ...config, threadFile: import.meta.filename })

@@ -38,7 +38,7 @@ async function endAfter(timeoutMs: number) {
 async function tryOut(config: Config, ownDir: string, threadFile: string) {
   const dataDir = rehearseMigration(config.dataDir, ownDir) ? ownDir : config.dataDir
   const database = openDatabase(dataDir, { ...config, threadFile })
-  const log = createLog({ level: 'error', fd: 2 })
+  const log = createLog({ ...config, level: 'error', fd: 2 })
   const { server } = createApp({ ...config, dataDir: ownDir }, database, log)
   const socketPath = join(ownDir, 'http.sock')
   server.listen({ path: socketPath, exclusive: true })

@@ -1,4 +1,4 @@
-import { write } from 'node:fs'
+import { fstatSync, write } from 'node:fs'
 import type { LogLevel } from '../config.ts'
 import type { Outcome } from '../http/listener.ts'
 
@@ -18,17 +18,24 @@ export interface LogOptions {
   worker?: string
   /** The file descriptor to write to. */
   fd?: number
+  /** Whether systemd reads it, in which case each line begins with its priority. */
+  journal?: boolean
 }
 
 const flushMs = 100
-const chunkBytes = 64 * 1024
-const chunkLimit = 64
+// All workers write to one socket of the journal, and Linux keeps what is sent at once in one piece
+// up to 32 KiB: beyond that, one worker's lines end up in the middle of another's.
+const chunkBytes = 32 * 1024
+const chunkLimit = 128
+// What is left for errors once requests have filled the rest.
+const errorChunkLimit = chunkLimit + 32
 
 /**
  * JSON lines to a file descriptor, gathered and written off the main thread. They go past
  * `process.stdout`, which pm2 replaces to send every line through its primary process.
  */
-export function createLog({ level, worker = '0', fd = 1 }: LogOptions): Log {
+export function createLog({ level, worker = '0', fd = 1, journal = false }: LogOptions): Log {
+  const marks = marksFor(journal && fstatSync(fd).isSocket())
   let chunk: Buffer = Buffer.allocUnsafeSlow(chunkBytes)
   let length = 0
   let spare: Buffer | undefined
@@ -38,7 +45,10 @@ export function createLog({ level, worker = '0', fd = 1 }: LogOptions): Log {
   let timer: NodeJS.Timeout | undefined
 
   return {
-    request: level === 'info' ? (outcome) => addLine(requestLine(outcome)) : () => {},
+    request:
+      level === 'info'
+        ? (outcome) => addLine(marks.info + requestLine(outcome), chunkLimit)
+        : () => {},
     info: level === 'info' ? (entry) => add('info', entry) : () => {},
     error: (entry) => add('error', entry),
     dropped: () => dropped,
@@ -46,7 +56,8 @@ export function createLog({ level, worker = '0', fd = 1 }: LogOptions): Log {
   }
 
   function add(kind: LogLevel, entry: Record<string, unknown>) {
-    addLine(toAscii(JSON.stringify({ time: now(), level: kind, worker, ...entry })))
+    const text = JSON.stringify({ time: now(), level: kind, worker, ...entry })
+    addLine(marks[kind] + toAscii(text), kind === 'error' ? errorChunkLimit : chunkLimit)
   }
 
   // Of its parts only the id comes from outside, and the listener lets in no character to escape.
@@ -56,13 +67,13 @@ export function createLog({ level, worker = '0', fd = 1 }: LogOptions): Log {
   }
 
   // Each line is copied at once, as strings gathered until the flush would keep the collector busy.
-  function addLine(line: string) {
+  function addLine(line: string, limit: number) {
     const text = `${line.slice(0, chunkBytes - 1)}\n`
     if (length + text.length > chunkBytes) {
       seal()
       flush()
     }
-    if (full.length > chunkLimit) {
+    if (full.length > limit) {
       dropped += 1
       return
     }
@@ -96,6 +107,14 @@ export function createLog({ level, worker = '0', fd = 1 }: LogOptions): Log {
       spare = Buffer.from(next.buffer)
     }
   }
+}
+
+/**
+ * The journal takes a burst of lines from a service and drops the rest, but counts each priority by
+ * itself: so marked, errors are not among what a burst of requests costs. See sd-daemon(3).
+ */
+function marksFor(journal: boolean): Record<LogLevel, string> {
+  return journal ? { error: '<3>', info: '<6>' } : { error: '', info: '' }
 }
 
 /** Escapes what is not ASCII, so that a character is a byte. */

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -30,6 +31,27 @@ export function spoilRelease(release: Release, name: string, spoiler: string): P
 /** A release whose schema has one step more. */
 export function addMigration(release: Release, name: string, sql: string): Promise<Release> {
   return changeRelease(release, name, (code) => withMigration(code, sql))
+}
+
+/** A release each of whose workers logs more at its start than the journal takes, with errors in it. */
+export async function floodLog(release: Release, name: string) {
+  const counts = { lines: 20_000, errors: 100 }
+  const flood = `
+  setTimeout(async () => {
+    for (let index = 1; index <= ${counts.lines}; index += 1) {
+      log.info({ message: 'a request' })
+      if (index % ${counts.lines / counts.errors} !== 0) continue
+      log.error({ message: 'a mistake' })
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+    log.error({ message: 'last of the flood' })
+  }, 1000)`
+  const changed = await changeRelease(release, name, (code) => {
+    const flooded = code.replace(/\n *log\.info\(\{ message: "listening"/, `${flood}$&`)
+    assert.notEqual(flooded, code, 'the bundle logs that it listens')
+    return flooded
+  })
+  return { release: changed, ...counts }
 }
 
 async function changeRelease(

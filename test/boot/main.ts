@@ -17,6 +17,7 @@ import { byHand, newSettings } from './story/by-hand.ts'
 import { cutFirstBoot } from './story/cut-first-boot.ts'
 import { fromALaptop } from './story/from-a-laptop.ts'
 import { grownVolume } from './story/grown-volume.ts'
+import { hardTimes } from './story/hard-times.ts'
 import { newRelease } from './story/new-release.ts'
 import { newRuntime } from './story/new-runtime.ts'
 import { powerCuts } from './story/power-cuts.ts'
@@ -43,6 +44,7 @@ const chapters: Record<string, Chapter> = {
   'power-cuts': powerCuts,
   trouble,
   'small-box': smallBox,
+  'hard-times': hardTimes,
   'grown-volume': grownVolume,
   'new-settings': newSettings,
   'by-hand': byHand,

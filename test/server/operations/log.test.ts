@@ -1,14 +1,28 @@
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { closeSync, constants, openSync, readFileSync, readSync } from 'node:fs'
-import { join } from 'node:path'
-import test from 'node:test'
+import { connect, createServer } from 'node:net'
+import { join, resolve } from 'node:path'
+import test, { type TestContext } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
 import { createLog } from '../../../server/operations/log.ts'
+import { eventually } from '../../support/eventually.ts'
 import { send, sendJson } from '../../support/http.ts'
 import { makeDataDir, startApp } from '../../support/server.ts'
 
 type Line = Record<string, unknown>
+
+const logFile = resolve(import.meta.dirname, '../../../server/operations/log.ts')
+const outcome = {
+  id: 'the-id',
+  traceparent: undefined,
+  method: 'GET',
+  route: '/',
+  status: 200,
+  durationMs: 1,
+  address: '127.0.0.1',
+}
 
 const parse = (text: string): Line[] =>
   text
@@ -78,6 +92,49 @@ test('a line stays whole whatever is in it', async () => {
   closeSync(fd)
 })
 
+test('for the journal each line has its priority, and for others none', async (t) => {
+  for (const journal of [true, false]) {
+    const { fd, lines } = await openStream(t)
+    const log = createLog({ level: 'info', fd, journal })
+    log.request(outcome)
+    log.info({ message: 'listening' })
+    log.error({ error: 'a mistake' })
+    await log.flush()
+    await eventually(async () => lines().length === 3)
+    const marks = lines().map((line) => line.slice(0, line.indexOf('{')))
+    assert.deepEqual(marks, journal ? ['<6>', '<6>', '<3>'] : ['', '', ''])
+  }
+  // What a service's child inherits says nothing of the file that its own output goes to.
+  const path = join(makeDataDir(), 'log')
+  const log = createLog({ level: 'info', fd: openSync(path, 'w'), journal: true })
+  log.info({ message: 'to a file' })
+  await log.flush()
+  assert.match(readFileSync(path, 'utf8'), /^\{/)
+})
+
+test('workers that share a socket leave each other’s lines whole', {
+  skip: process.platform !== 'linux' && 'needs Linux, as the journal does',
+}, async (t) => {
+  const { fd, lines } = await openStream(t)
+  const script = `
+    const { createLog } = await import(${JSON.stringify(logFile)})
+    const log = createLog({ level: 'info' })
+    for (let index = 0; index < 20_000; index += 1) {
+      log.info({ message: 'a'.repeat(200) })
+      if (index % 500 === 0) await new Promise((resolve) => setTimeout(resolve, 1))
+    }
+    await log.flush()`
+  const workers = [1, 2].map(() =>
+    spawn(process.execPath, ['--input-type=module', '--eval', script], {
+      stdio: ['ignore', fd, 'inherit'],
+    }),
+  )
+  const codes = await Promise.all(workers.map(async (worker) => (await once(worker, 'exit'))[0]))
+  assert.deepEqual(codes, [0, 0])
+  await eventually(async () => lines().length === 40_000)
+  for (const line of lines()) JSON.parse(line)
+})
+
 test('LOG_LEVEL error logs errors alone', async () => {
   const path = join(makeDataDir(), 'log')
   const log = createLog({ level: 'error', fd: openSync(path, 'w') })
@@ -89,6 +146,28 @@ test('LOG_LEVEL error logs errors alone', async () => {
     ['yes'],
   )
 })
+
+/** A Unix socket as the journal's, with a reader that takes its time. */
+async function openStream(t: TestContext) {
+  const path = join(makeDataDir(), 'journal.sock')
+  let text = ''
+  const server = createServer((socket) => {
+    socket.on('data', (chunk) => {
+      text += chunk
+      socket.pause()
+      setTimeout(1).then(() => socket.resume())
+    })
+  })
+  server.listen(path)
+  const client = connect(path)
+  await once(client, 'connect')
+  t.after(() => {
+    client.destroy()
+    server.close()
+  })
+  const { fd } = (client as unknown as { _handle: { fd: number } })._handle
+  return { fd, lines: () => text.split('\n').slice(0, -1) }
+}
 
 /** A pipe that nobody reads until the test does. */
 function makePipe(): number {
@@ -135,6 +214,21 @@ test('a reader too slow for the log costs lines and no more memory, and the rest
   log.info({ message: 'later' })
   await log.flush()
   assert.equal(parse(readPipe(pipe))[0]?.message, 'later')
+  closeSync(pipe)
+})
+
+test('errors find room when requests have taken all of it', async () => {
+  const pipe = makePipe()
+  const log = createLog({ level: 'info', fd: pipe })
+  while (log.dropped() === 0) log.info({ message: 'a'.repeat(1000) })
+  const dropped = log.dropped()
+  for (let index = 0; index < 100; index += 1) log.error({ index })
+  assert.equal(log.dropped(), dropped)
+  let text = ''
+  const flushed = log.flush().then(() => true)
+  while (!(await Promise.race([flushed, setTimeout(1, false)]))) text += readPipe(pipe)
+  text += readPipe(pipe)
+  assert.equal(parse(text).filter(({ level }) => level === 'error').length, 100)
   closeSync(pipe)
 })
 
