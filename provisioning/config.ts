@@ -1,4 +1,5 @@
 import { isIPv4 } from 'node:net'
+import { isNetwork as isProxyNetwork } from '../server/http/proxies.ts'
 
 export interface Config {
   project: string
@@ -24,6 +25,9 @@ export interface Config {
   /** 0 is one for each CPU. */
   webConcurrency: number
   logLevel: string
+  keepAliveSeconds: number
+  /** Addresses and networks; empty trusts none. */
+  trustedProxies: string[]
   alarmEmail: string
   /** 0 is no budget. */
   monthlyBudgetUsd: number
@@ -102,6 +106,13 @@ export const settings = {
   },
   webConcurrency: integer(0, 0, 64),
   logLevel: choice('info', ['info', 'error']),
+  keepAliveSeconds: integer(5, 1, 3600),
+  trustedProxies: {
+    byDefault: '',
+    rule: 'be addresses, or networks from /8, separated by commas',
+    example: '10.0.0.0/16',
+    parse: parseProxies,
+  },
   alarmEmail: text('', /^[^\s@,]+@[^\s@,]+\.[^\s@,]+$/, 'be one e-mail address', 'you@example.com'),
   monthlyBudgetUsd: integer(0, 0, 1_000_000),
   previewSubject: subject('pull_request'),
@@ -151,6 +162,8 @@ export function readConfig({ project, stack, values, secrets }: Stack): Config {
     timeZone: read('timeZone'),
     webConcurrency: read('webConcurrency'),
     logLevel: read('logLevel'),
+    keepAliveSeconds: read('keepAliveSeconds'),
+    trustedProxies: read('trustedProxies'),
     alarmEmail: read('alarmEmail'),
     monthlyBudgetUsd: read('monthlyBudgetUsd'),
     previewSubject: read('previewSubject'),
@@ -288,12 +301,20 @@ function parsePublicKey(text: string): string | undefined {
 }
 
 function parseNetworks(text: string): string[] | undefined {
-  const networks = text
+  const networks = list(text).map((entry) => (entry.includes('/') ? entry : `${entry}/32`))
+  return networks.every(isNetwork) ? [...new Set(networks)] : undefined
+}
+
+function parseProxies(text: string): string[] | undefined {
+  const networks = list(text)
+  return networks.every(isProxyNetwork) ? networks : undefined
+}
+
+function list(text: string): string[] {
+  return text
     .split(',')
     .map((entry) => entry.trim())
     .filter((entry) => entry !== '')
-    .map((entry) => (entry.includes('/') ? entry : `${entry}/32`))
-  return networks.every(isNetwork) ? [...new Set(networks)] : undefined
 }
 
 function isNetwork(text: string): boolean {

@@ -21,6 +21,8 @@ export function createEnvironment(config: Config): Environment {
         WRITES_PER_MINUTE: String(config.writesPerMinute),
         WEB_CONCURRENCY: config.webConcurrency === 0 ? '' : String(config.webConcurrency),
         LOG_LEVEL: config.logLevel,
+        KEEP_ALIVE_SECONDS: String(config.keepAliveSeconds),
+        TRUSTED_PROXIES: config.trustedProxies.join(','),
       }),
     ),
   )

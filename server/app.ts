@@ -8,6 +8,7 @@ import { createAuthorize } from './http/authorize.ts'
 import { answerClientError, refuseTunnel } from './http/client-error.ts'
 import { Budget, WriteRate } from './http/limits.ts'
 import { createListener } from './http/listener.ts'
+import { TrustedProxies } from './http/proxies.ts'
 import { createRouter } from './http/router.ts'
 import { createMovieHandlers } from './movies/handlers.ts'
 import { createMovieStore } from './movies/store.ts'
@@ -67,6 +68,7 @@ export function createApp(config: Config, database: Database, log: Log): App {
     find: createRouter(routes),
     limits: { ...config, bodies: new Budget(config.bodyBudgetBytes) },
     problemPage,
+    proxies: new TrustedProxies(config.trustedProxies),
     isDraining: () => draining,
     onOutcome(outcome) {
       requests.observe(outcome)
@@ -102,7 +104,7 @@ export function createApp(config: Config, database: Database, log: Log): App {
     async drain() {
       draining = true
       follow.end()
-      await drain(server, { timeoutMs: config.drainTimeoutMs })
+      await drain(server, { idleMs: config.drainIdleMs, timeoutMs: config.drainTimeoutMs })
       peers.close()
     },
   }

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { basename, join, resolve } from 'node:path'
+import { isNetwork } from './http/proxies.ts'
 
 export interface Config {
   /** Where to listen: an address, or a socket that systemd holds for us. */
@@ -31,6 +32,8 @@ export interface Config {
   headersTimeoutMs: number
   requestTimeoutMs: number
   keepAliveTimeoutMs: number
+  /** Addresses and networks of proxies whose X-Forwarded headers count. */
+  trustedProxies: string[]
   /** Per worker. */
   connectionLimit: number
   /** Browsers that follow the saved string live, per worker. */
@@ -39,6 +42,8 @@ export interface Config {
   writeQueueLimit: number
   /** Per address, minute and worker; 0 is no limit. */
   writesPerMinute: number
+  /** How long a process that drains keeps connections open for which nothing is under way. */
+  drainIdleMs: number
   /** After this, a process that drains ends whatever is still under way. */
   drainTimeoutMs: number
   canaryTimeoutMs: number
@@ -46,12 +51,20 @@ export interface Config {
   backupsKept: number
 }
 
+const keepAliveSeconds = { min: 1, max: 3600, byDefault: 5 }
 const logLevels = ['error', 'info'] as const
 export type LogLevel = (typeof logLevels)[number]
 type Env = Record<string, string | undefined>
 
 /** @throws {Error} one line that names the variable, what it got and the cure */
 export function readConfig(env: Env, releaseDir: string): Config {
+  const worker = String(readInteger(env, 'NODE_APP_INSTANCE', { min: 0, max: 9999, byDefault: 0 }))
+  const workers = readInteger(env, 'WEB_CONCURRENCY', {
+    min: 1,
+    max: 64,
+    byDefault: Math.min(64, availableParallelism()),
+  })
+  const keepAliveTimeoutMs = 1000 * readInteger(env, 'KEEP_ALIVE_SECONDS', keepAliveSeconds)
   const config: Config = {
     listen: readListen(env),
     dataDir: readDataDir(env),
@@ -62,12 +75,8 @@ export function readConfig(env: Env, releaseDir: string): Config {
     deployStateFile: env.DEPLOY_STATE_FILE || undefined,
     logLevel: readChoice(env, 'LOG_LEVEL', logLevels, 'info'),
     journal: env.JOURNAL_STREAM !== undefined,
-    worker: String(readInteger(env, 'NODE_APP_INSTANCE', { min: 0, max: 9999, byDefault: 0 })),
-    workers: readInteger(env, 'WEB_CONCURRENCY', {
-      min: 1,
-      max: 64,
-      byDefault: Math.min(64, availableParallelism()),
-    }),
+    worker,
+    workers,
     bodyLimitBytes: 2 ** 20,
     bulkBodyLimitBytes: 8 * 2 ** 20,
     bodyBudgetBytes: 32 * 2 ** 20,
@@ -75,7 +84,8 @@ export function readConfig(env: Env, releaseDir: string): Config {
     headerLimitBytes: 16 * 1024,
     headersTimeoutMs: 10_000,
     requestTimeoutMs: 30_000,
-    keepAliveTimeoutMs: 5_000,
+    keepAliveTimeoutMs,
+    trustedProxies: readNetworks(env, 'TRUSTED_PROXIES'),
     connectionLimit: readInteger(env, 'CONNECTION_LIMIT', {
       min: 1,
       max: 100_000,
@@ -88,6 +98,8 @@ export function readConfig(env: Env, releaseDir: string): Config {
       max: 1_000_000,
       byDefault: 0,
     }),
+    // Bounded, or a reload would end with the hard limit below.
+    drainIdleMs: Math.min(keepAliveTimeoutMs, 15_000) + 500,
     drainTimeoutMs: 32_000,
     canaryTimeoutMs: readInteger(env, 'CANARY_TIMEOUT_MS', {
       min: 1000,
@@ -141,6 +153,14 @@ function list(value = ''): string[] {
     .split(',')
     .map((entry) => entry.trim())
     .filter((entry) => entry !== '')
+}
+
+function readNetworks(env: Env, name: string): string[] {
+  const networks = list(env[name])
+  const bad = networks.find((network) => !isNetwork(network))
+  if (bad === undefined) return networks
+  const rule = 'hold addresses, or networks from /8, separated by commas'
+  throw invalid(name, bad, rule, 'for example 10.0.0.0/8,2001:db8::1')
 }
 
 function readTimeZone(env: Env): string {

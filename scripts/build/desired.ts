@@ -9,6 +9,8 @@ const defaults = {
   WRITES_PER_MINUTE: '60',
   WEB_CONCURRENCY: '',
   CONNECTION_LIMIT: '',
+  KEEP_ALIVE_SECONDS: '',
+  TRUSTED_PROXIES: '',
   LOG_LEVEL: '',
 }
 

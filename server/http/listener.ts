@@ -8,6 +8,7 @@ import { assertFraming, isAuthority } from './framing.ts'
 import { HttpError } from './http-error.ts'
 import type { Limits } from './limits.ts'
 import { createPipeline } from './pipeline.ts'
+import type { TrustedProxies } from './proxies.ts'
 import { problem, type Reply, wireOf } from './reply.ts'
 import { HttpRequest } from './request.ts'
 import type { Match } from './router.ts'
@@ -29,6 +30,7 @@ export interface ListenerOptions {
   limits: Limits
   /** An error for clients that prefer HTML; others get JSON. */
   problemPage: (error: HttpError) => Reply
+  proxies: TrustedProxies
   /** Once true, each answer ends its connection. */
   isDraining: () => boolean
   onOutcome: (outcome: Outcome) => void
@@ -54,7 +56,7 @@ class Exchange {
 
   constructor(options: ListenerOptions, incoming: IncomingMessage, response: ServerResponse) {
     this.#options = options
-    this.#request = new HttpRequest(incoming, response, options.limits)
+    this.#request = new HttpRequest(incoming, response, options)
     this.#id = requestId(incoming)
   }
 

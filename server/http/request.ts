@@ -1,21 +1,30 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { TLSSocket } from 'node:tls'
 import { hasBody } from './body.ts'
+import { isAuthority } from './framing.ts'
 import { HttpError } from './http-error.ts'
 import type { Limits } from './limits.ts'
+import type { TrustedProxies } from './proxies.ts'
 
 /** One request as handlers see it. */
 export class HttpRequest {
   readonly incoming: IncomingMessage
   readonly response: ServerResponse
   readonly limits: Limits
+  readonly #proxies: TrustedProxies
   #heldBytes = 0
   /** What the pattern's placeholder, such as `{username}`, stands for in this path, decoded. */
   parameter = ''
 
-  constructor(incoming: IncomingMessage, response: ServerResponse, limits: Limits) {
+  constructor(
+    incoming: IncomingMessage,
+    response: ServerResponse,
+    { limits, proxies }: { limits: Limits; proxies: TrustedProxies },
+  ) {
     this.incoming = incoming
     this.response = response
     this.limits = limits
+    this.#proxies = proxies
   }
 
   get method(): string {
@@ -27,13 +36,28 @@ export class HttpRequest {
     return hasBody(this.incoming)
   }
 
+  /** The client's address, behind trusted proxies too. */
   get address(): string {
+    return this.#proxies.clientOf(this.#peer, this.header('x-forwarded-for'))
+  }
+
+  /** Scheme and host as the client asked for them, such as `https://example.com`. */
+  get origin(): string {
+    const scheme = this.#forwarded('x-forwarded-proto').toLowerCase()
+    const host = this.#forwarded('x-forwarded-host')
+    const ownScheme = (this.incoming.socket as TLSSocket).encrypted ? 'https' : 'http'
+    const ownHost = this.header('host') ?? ''
+    return `${/^https?$/.test(scheme) ? scheme : ownScheme}://${isAuthority(host) ? host : ownHost}`
+  }
+
+  get #peer(): string {
     return this.incoming.socket.remoteAddress ?? ''
   }
 
-  /** Scheme and host as the client asked for them, such as `http://localhost:8080`. */
-  get origin(): string {
-    return `http://${this.header('host') ?? ''}`
+  /** What a trusted proxy says in a header, at the end of what others said there. */
+  #forwarded(name: string): string {
+    const said = this.#proxies.trusts(this.#peer) ? this.header(name) : undefined
+    return said?.split(',').at(-1)?.trim() ?? ''
   }
 
   /** Takes memory for a part of the body. @throws {HttpError} 503 when there is none left */

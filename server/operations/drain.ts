@@ -1,20 +1,23 @@
 import type { Server } from 'node:http'
 import net from 'node:net'
 
-const settleMs = 500
 const sweepMs = 250
 
 /**
  * Lame duck: takes no new connections, answers what still comes on open ones (each answer then
- * ends its connection), and closes idle ones only when their client no longer counts on them.
- * `http.Server.close` would cut those at once, and with them requests already on their way.
+ * ends its connection), and closes those that stay idle for `idleMs`, by when clients no longer
+ * count on them. `http.Server.close` would cut those at once, and with them requests already on
+ * their way.
  */
-export function drain(server: Server, { timeoutMs }: { timeoutMs: number }): Promise<void> {
+export function drain(
+  server: Server,
+  { idleMs, timeoutMs }: { idleMs: number; timeoutMs: number },
+): Promise<void> {
   const startedAt = performance.now()
   const sweep = setInterval(() => {
     const elapsedMs = performance.now() - startedAt
     if (elapsedMs > timeoutMs) server.closeAllConnections()
-    else if (elapsedMs > server.keepAliveTimeout + settleMs) server.closeIdleConnections()
+    else if (elapsedMs > idleMs) server.closeIdleConnections()
   }, sweepMs)
   return new Promise((resolve) => {
     net.Server.prototype.close.call(server, () => {

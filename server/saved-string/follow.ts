@@ -5,7 +5,11 @@ import type { SavedString, SavedStringStore } from './store.ts'
 
 const pollMs = 250
 const heartbeatMs = 15_000
-const headers = ['Content-Type', 'text/event-stream', 'Cache-Control', 'no-store']
+const headers = [
+  ...['Content-Type', 'text/event-stream', 'Cache-Control', 'no-store'],
+  // nginx would keep the events back until they fill a buffer.
+  ...['X-Accel-Buffering', 'no'],
+]
 
 export interface Follow {
   /** A stream of the string now and after every change. @throws {HttpError} 503 when too many follow */

@@ -199,6 +199,8 @@ test('desired.json names the archives, and comes after them', () => {
     WRITES_PER_MINUTE: '60',
     WEB_CONCURRENCY: '',
     CONNECTION_LIMIT: '',
+    KEEP_ALIVE_SECONDS: '5',
+    TRUSTED_PROXIES: '',
     LOG_LEVEL: 'info',
   })
 })

@@ -26,13 +26,18 @@ test('no variable at all serves this machine only, without a token', () => {
   assert.equal(config.connectionLimit, 2000)
   assert.equal(config.writesPerMinute, 0)
   assert.equal(config.backupsKept, 7)
+  assert.equal(config.keepAliveTimeoutMs, 5000)
+  assert.equal(config.drainIdleMs, 5500)
+  assert.deepEqual(config.trustedProxies, [])
 })
 
 test('an empty variable is as good as none', () => {
   const names = ['PORT', 'HOST', 'DATA_DIR', 'WRITE_TOKEN', 'WRITE_TOKEN_SHA256', 'OPEN_WRITES']
   const more = ['TIME_ZONE', 'WEB_CONCURRENCY', 'RELEASE_ID', 'LOG_LEVEL', 'LISTEN_FDS']
   const limits = ['CONNECTION_LIMIT', 'WRITES_PER_MINUTE', 'NODE_APP_INSTANCE', 'BACKUPS_KEPT']
-  const env = Object.fromEntries([...names, ...more, ...limits].map((name) => [name, '']))
+  const proxied = ['KEEP_ALIVE_SECONDS', 'TRUSTED_PROXIES']
+  const all = [...names, ...more, ...limits, ...proxied]
+  const env = Object.fromEntries(all.map((name) => [name, '']))
   assert.deepEqual(read(env), read())
 })
 
@@ -49,6 +54,8 @@ test('every variable is taken', () => {
     CONNECTION_LIMIT: '10',
     WRITES_PER_MINUTE: '60',
     BACKUPS_KEPT: '30',
+    KEEP_ALIVE_SECONDS: '75',
+    TRUSTED_PROXIES: '192.0.2.7, 10.0.0.0/8,fd00::/8',
   })
   assert.deepEqual(config.listen, { host: '::1', port: 80 })
   assert.equal(config.dataDir, '/var/lib/onebox')
@@ -60,6 +67,9 @@ test('every variable is taken', () => {
   assert.equal(config.connectionLimit, 10)
   assert.equal(config.writesPerMinute, 60)
   assert.equal(config.backupsKept, 30)
+  assert.equal(config.keepAliveTimeoutMs, 75_000)
+  assert.ok(config.drainIdleMs < config.drainTimeoutMs / 2, 'a reload is not cut short')
+  assert.deepEqual(config.trustedProxies, ['192.0.2.7', '10.0.0.0/8', 'fd00::/8'])
 })
 
 const refused: [name: string, value: string, rule: RegExp][] = [
@@ -74,6 +84,11 @@ const refused: [name: string, value: string, rule: RegExp][] = [
   ['CONNECTION_LIMIT', '0', /an integer from 1 to 100000, got "0": leave it out for 2000/],
   ['WRITES_PER_MINUTE', 'many', /an integer from 0 to 1000000, got "many": leave it out for 0/],
   ['BACKUPS_KEPT', '0', /an integer from 1 to 1000, got "0": leave it out for 7/],
+  ['KEEP_ALIVE_SECONDS', '0', /an integer from 1 to 3600, got "0": leave it out for 5/],
+  ['TRUSTED_PROXIES', '10.0.0.0/33', /must hold addresses, or networks .*, got "10.0.0.0\/33"/],
+  ['TRUSTED_PROXIES', '192.0.2.1,::/0', /from \/8, separated by commas, got "::\/0"/],
+  ['TRUSTED_PROXIES', '0.0.0.0/0', /got "0.0.0.0\/0": for example 10.0.0.0\/8,2001:db8::1$/],
+  ['TRUSTED_PROXIES', 'proxy.local', /got "proxy.local"/],
   ['OPEN_WRITES', 'yes', /be true or false, got "yes": set one of them/],
   ['OPEN_WRITES', 'TRUE', /be true or false, got "TRUE"/],
   ['LOG_LEVEL', 'verbose', /be error or info, got "verbose": set one of them/],

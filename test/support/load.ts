@@ -61,7 +61,7 @@ export function startLoad(
   }
 }
 
-function send(url: string, options: object, body?: string): Promise<IncomingMessage> {
+export function send(url: string, options: object, body?: string): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const sent = request(url, { timeout: 30_000, ...options }, (response) => {
       response.resume()

@@ -29,6 +29,8 @@ test('desired.json names both archives and every setting, empty where the defaul
       WRITES_PER_MINUTE: '60',
       WEB_CONCURRENCY: '',
       CONNECTION_LIMIT: '',
+      KEEP_ALIVE_SECONDS: '',
+      TRUSTED_PROXIES: '',
       LOG_LEVEL: '',
     },
   })

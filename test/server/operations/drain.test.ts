@@ -6,7 +6,7 @@ import { startProgram } from '../../support/program.ts'
 import { converse, rawRequest, statusesOf } from '../../support/raw.ts'
 import { startApp, startServer } from '../../support/server.ts'
 
-const patient = { drainTimeoutMs: 20_000, keepAliveTimeoutMs: 15_000 }
+const patient = { drainTimeoutMs: 20_000, drainIdleMs: 15_000, keepAliveTimeoutMs: 15_000 }
 
 /** Whether a new connection is refused. */
 function isClosed(url: string): Promise<boolean> {
@@ -84,8 +84,9 @@ test('GET /healthz answers 503 while draining, here and in the list of the other
   await drained
 })
 
-test('a connection that stays idle is closed after the keep-alive time', async (t) => {
-  const { url, drain } = await startApp(t, {}, { ...patient, keepAliveTimeoutMs: 1000 })
+test('a connection that stays idle is closed soon, however long the keep-alive time', async (t) => {
+  const hurried = { drainTimeoutMs: 600_000, drainIdleMs: 300 }
+  const { url, drain } = await startApp(t, { KEEP_ALIVE_SECONDS: '600' }, hurried)
   const { socket, until, ended } = await converse(t, url)
   socket.write(rawRequest('GET /echo'))
   await until(/ECHO/)
