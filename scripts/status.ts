@@ -111,6 +111,7 @@ function print({ stack, url, instance, wanted, pinned, health, warnings, ...stat
     const since = `${ago(startedAt)} up${draining ? ', draining' : ''}`
     line(`worker ${worker}`, `release ${shortId(release)}, ${since}`)
   }
+  for (const worker of health.silent ?? []) line(`worker ${worker}`, 'does not answer')
   const { deploy } = health
   if (deploy)
     line(

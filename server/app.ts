@@ -21,6 +21,7 @@ import { createMachineMetrics } from './operations/machine-metrics.ts'
 import { RequestMetrics, single } from './operations/metrics.ts'
 import { createPeers } from './operations/peers.ts'
 import { createProcessMetrics } from './operations/process-metrics.ts'
+import { killSibling } from './operations/siblings.ts'
 import { problemPage } from './pages/problem-page.ts'
 import { createRoutes } from './routes.ts'
 import { createFollow } from './saved-string/follow.ts'
@@ -38,6 +39,7 @@ export interface App {
 export function createApp(config: Config, database: Database, log: Log): App {
   const startedAt = Date.now()
   let draining = false
+  let killed = 0
 
   const requests = new RequestMetrics()
   const processMetrics = createProcessMetrics(database)
@@ -55,6 +57,7 @@ export function createApp(config: Config, database: Database, log: Log): App {
       operations: createOperationsHandlers({
         own,
         states: peers.states,
+        workerNames: config.workerNames,
         healthCheck: createHealthCheck(database, config.worker),
         deployStateFile: config.deployStateFile,
         log,
@@ -98,6 +101,7 @@ export function createApp(config: Config, database: Database, log: Log): App {
   server.on('checkExpectation', listener)
   server.on('clientError', answerClientError)
   server.on('connect', refuseTunnel)
+  peers.watch(replace)
 
   return {
     server,
@@ -109,6 +113,13 @@ export function createApp(config: Config, database: Database, log: Log): App {
     },
   }
 
+  /** Has pm2 start another worker in place of one that hangs. */
+  function replace({ worker, pid }: { worker: string; pid: number }) {
+    if (draining || !killSibling(pid)) return
+    killed += 1
+    log.error({ message: 'killed a worker that hung for 15 s', hung: worker, pid })
+  }
+
   function own(): WorkerState {
     const families = [
       ...requests.families(),
@@ -116,6 +127,7 @@ export function createApp(config: Config, database: Database, log: Log): App {
       ...machineMetrics(),
       ...connectionMetrics(),
       single('onebox_event_streams', 'gauge', 'Browsers that follow the string.', follow.count()),
+      single('onebox_hung_workers_total', 'counter', 'Workers that hung and were killed.', killed),
       single('onebox_log_lines_dropped_total', 'counter', 'Lost log lines.', log.dropped()),
       {
         name: 'onebox_release_info',

@@ -22,6 +22,8 @@ export interface Config {
   /** Which of pm2's workers this is. */
   worker: string
   workers: number
+  /** The workers that should run: all of pm2's, or this process alone without pm2. */
+  workerNames: string[]
   bodyLimitBytes: number
   bulkBodyLimitBytes: number
   /** All request bodies in memory at a time, per worker. */
@@ -77,6 +79,9 @@ export function readConfig(env: Env, releaseDir: string): Config {
     journal: env.JOURNAL_STREAM !== undefined,
     worker,
     workers,
+    workerNames: env.NODE_APP_INSTANCE
+      ? Array.from({ length: workers }, (_, i) => `${i}`)
+      : [worker],
     bodyLimitBytes: 2 ** 20,
     bulkBodyLimitBytes: 8 * 2 ** 20,
     bodyBudgetBytes: 32 * 2 ** 20,

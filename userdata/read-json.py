@@ -30,7 +30,8 @@ def workers(content):
 def serving(content):
     releases = {each["release"][:12] for each in content["workers"]}
     starts = [each["startedAt"] for each in content["workers"]]
-    print(f"release {', '.join(releases)} on {len(starts)} workers, since {min(starts)}")
+    silent = f"; worker {' and '.join(content['silent'])} does not answer" if "silent" in content else ""
+    print(f"release {', '.join(releases)} on {len(starts)} workers, since {min(starts)}{silent}")
 
 
 def deploy(content):

@@ -11,6 +11,8 @@ export interface Health {
   release: string
   uptimeSeconds: number
   workers: { worker: string; release: string; startedAt: string; draining: boolean }[]
+  /** Workers that do not answer; absent if all do. */
+  silent?: string[]
   deploy?: DeployState
 }
 
@@ -94,15 +96,18 @@ function assertNotRejected({ deploy, workers }: Health, wanted: Wanted) {
   )
 }
 
-export function isLive({ status, deploy, workers }: Health, { release, desired }: Wanted): boolean {
+export function isLive(
+  { status, deploy, workers, silent }: Health,
+  { release, desired }: Wanted,
+): boolean {
   const isSettled = deploy?.status === 'live' && deploy.desired === desired
   const isEverywhere = workers.every((each) => each.release === release && !each.draining)
-  return status === 'ok' && isSettled && isEverywhere
+  return status === 'ok' && isSettled && isEverywhere && silent === undefined
 }
 
 /** What a site does, in a few words. */
 export function standingOf(health: Health, { desired }: Wanted): string {
-  const { problem, deploy, workers } = health
+  const { problem, deploy, workers, silent } = health
   const running = releasesOf(workers)
   // A worker that drains in a reload says so to whoever is still connected to it.
   if (problem && problem !== 'draining') return `failing: ${problem}`
@@ -113,7 +118,8 @@ export function standingOf(health: Health, { desired }: Wanted): string {
     const delay = deploy.status === 'waiting' ? reason : ''
     return `runs release ${running}, has not seen the new one${delay}`
   }
-  return `${deploy.status}, runs release ${running}${reason}`
+  const missing = silent ? `, but worker ${silent.join(' and ')} does not answer` : ''
+  return `${deploy.status}, runs release ${running}${missing}${reason}`
 }
 
 /** Empty where there are no workers. */

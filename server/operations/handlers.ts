@@ -4,7 +4,7 @@ import type { HttpRequest } from '../http/request.ts'
 import { renderStatus } from '../status/page.ts'
 import { readDeployState } from './deploy-state.ts'
 import type { Log } from './log.ts'
-import { type Family, render } from './metrics.ts'
+import { type Family, render, single } from './metrics.ts'
 
 const metricsHeaders = [
   ...['Content-Type', 'text/plain; version=0.0.4; charset=utf-8'],
@@ -23,6 +23,8 @@ export interface WorkerState {
 export interface Operations {
   own: () => WorkerState
   states: () => Promise<WorkerState[]>
+  /** The workers that should run. */
+  workerNames: string[]
   /** @throws when the database cannot be read or written */
   healthCheck: () => Promise<void>
   deployStateFile: string | undefined
@@ -32,6 +34,7 @@ export interface Operations {
 export function createOperationsHandlers({
   own,
   states,
+  workerNames,
   healthCheck,
   deployStateFile,
   log,
@@ -42,19 +45,28 @@ export function createOperationsHandlers({
     async health(): Promise<Reply> {
       const { worker, release, draining } = own()
       const problem = draining ? 'draining' : await checkDatabase()
-      const workers = (await states()).map(({ families, ...state }) => ({
+      const known = await states()
+      const silent = silentAmong(known)
+      const workers = known.map(({ families, ...state }) => ({
         ...state,
         startedAt: new Date(state.startedAt).toISOString(),
       }))
       const status = problem === undefined ? 'ok' : 'failing'
       const uptimeSeconds = Math.round(process.uptime())
       const deploy = await readDeployState(deployStateFile)
-      const body = { status, problem, release, worker, uptimeSeconds, workers, deploy }
+      const body = {
+        ...{ status, problem, release, worker, uptimeSeconds, workers },
+        silent: silent.length > 0 ? silent : undefined,
+        deploy,
+      }
       return json(problem === undefined ? 200 : 503, body)
     },
 
     async metrics(): Promise<Reply> {
-      return { status: 200, headers: metricsHeaders, body: render(await states()) }
+      const known = await states()
+      const silent = silentAmong(known).map((worker) => ({ worker, families: [up(0)] }))
+      const told = known.map(({ worker, families }) => ({ worker, families: [up(1), ...families] }))
+      return { status: 200, headers: metricsHeaders, body: render([...told, ...silent]) }
     },
 
     /** The page that draws the two above. */
@@ -63,6 +75,10 @@ export function createOperationsHandlers({
     echo({ method }: HttpRequest): Reply {
       return text(200, `ECHO: ${method}\n`)
     },
+  }
+
+  function silentAmong(known: WorkerState[]): string[] {
+    return workerNames.filter((name) => !known.some(({ worker }) => worker === name))
   }
 
   /** What is wrong with the database, in words for everyone. */
@@ -75,4 +91,8 @@ export function createOperationsHandlers({
       return 'The database cannot be used'
     }
   }
+}
+
+function up(value: 0 | 1): Family {
+  return single('onebox_worker_up', 'gauge', 'Whether the worker answers the others.', value)
 }

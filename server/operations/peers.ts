@@ -1,22 +1,24 @@
 import { readdirSync, renameSync, rmSync } from 'node:fs'
 import net from 'node:net'
 import { join } from 'node:path'
-import { json } from 'node:stream/consumers'
+import { json, text } from 'node:stream/consumers'
+import { Watch } from './watch.ts'
 
 const answerTimeoutMs = 1000
 
 export interface Peers<State> {
   /**
-   * What every worker of this data folder says of itself, in the order of the workers. Whoever asks
-   * while the answers come in shares them.
+   * What every worker of this data folder says of itself, in the order of the workers; one that is
+   * silent is left out. Callers that ask while the answers come in share them.
    */
   states: () => Promise<State[]>
+  /** Sees to workers that hang, until it is closed. */
+  watch: (onHung: (peer: { worker: string; pid: number }) => void) => void
   close: () => void
 }
 
 /**
- * Lets the workers know of each other: each tells its state to whoever connects to its Unix
- * socket in the data folder. pm2's primary process runs no code of ours that could collect them.
+ * Lets the workers know of each other: each answers questions on its Unix socket in the data folder. pm2's primary process runs no code of ours that could collect them.
  */
 export function createPeers<State extends { worker: string; startedAt: number }>(
   dataDir: string,
@@ -27,7 +29,10 @@ export function createPeers<State extends { worker: string; startedAt: number }>
   const path = join(dataDir, `worker-${worker}-${process.pid}.sock`)
   const server = net.createServer((socket) => {
     socket.on('error', () => {})
-    socket.end(JSON.stringify(ownState()))
+    socket.setTimeout(answerTimeoutMs, () => socket.destroy())
+    socket.once('data', (question) => {
+      socket.end(String(question) === 'state' ? JSON.stringify(ownState()) : 'alive')
+    })
   })
   const unheard = `${path}.new`
   for (const old of [path, unheard]) rmSync(old, { force: true })
@@ -35,6 +40,7 @@ export function createPeers<State extends { worker: string; startedAt: number }>
   server.listen({ path: unheard, exclusive: true }, () => renameSync(unheard, path))
 
   let asking: Promise<State[]> | undefined
+  let watch: Watch | undefined
 
   return {
     states() {
@@ -43,32 +49,61 @@ export function createPeers<State extends { worker: string; startedAt: number }>
       })
       return asking
     },
+    watch(onHung) {
+      watch = new Watch({ list, isAlive, onHung: (other) => onHung(namesOf(other)) })
+      watch.start()
+    },
     close() {
+      watch?.stop()
       rmSync(path, { force: true })
       server.close()
     },
   }
 
   async function collect(): Promise<State[]> {
-    const paths = readdirSync(dataDir)
+    const others = list().filter((other) => !watch?.isSilent(other))
+    const states = await Promise.all(others.map((other) => askState<State>(other)))
+    return latest([ownState(), ...states.filter((state) => state !== undefined)])
+  }
+
+  /** The sockets of the others. */
+  function list(): string[] {
+    return readdirSync(dataDir)
       .filter((name) => /^worker-.*\.sock$/.test(name))
       .map((name) => join(dataDir, name))
-    const others = paths.filter((other) => other !== path).map((other) => ask<State>(other))
-    const known = (await Promise.all(others)).filter((state) => state !== undefined)
-    return latest([ownState(), ...known])
+      .filter((other) => other !== path)
   }
 }
 
-async function ask<State extends { worker: string; startedAt: number }>(
+function namesOf(path: string): { worker: string; pid: number } {
+  const [, worker = '', pid] = /worker-(.*)-(\d+)\.sock$/.exec(path) ?? []
+  return { worker, pid: Number(pid) }
+}
+
+/** Waits for the answer as long as it takes. */
+async function isAlive(path: string): Promise<boolean> {
+  return (await ask(path, 'alive', text)) === 'alive'
+}
+
+async function askState<State extends { worker: string; startedAt: number }>(
   path: string,
 ): Promise<State | undefined> {
-  const socket = net
-    .connect({ path })
-    .setTimeout(answerTimeoutMs, () => socket.destroy(new Error('silent')))
+  const state = (await ask(path, 'state', json, answerTimeoutMs)) as State | null | undefined
+  if (typeof state?.worker === 'string' && typeof state.startedAt === 'number') return state
+}
+
+/** The answer, or undefined if there is none. */
+async function ask<Answer>(
+  path: string,
+  question: 'alive' | 'state',
+  read: (socket: net.Socket) => Promise<Answer>,
+  timeoutMs = 0,
+): Promise<Answer | undefined> {
+  const socket = net.connect({ path }).unref()
+  socket.setTimeout(timeoutMs, () => socket.destroy(new Error('silent')))
+  socket.write(question)
   try {
-    const state = (await json(socket)) as State | null
-    if (typeof state?.worker === 'string' && typeof state.startedAt === 'number')
-      return state as State
+    return await read(socket)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ECONNREFUSED') rmSync(path, { force: true })
   }

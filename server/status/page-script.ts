@@ -104,14 +104,15 @@ export function watchServer() {
     say('problems', problems.join(' '))
   }
 
-  function showWorkers({ deploy, workers }: Health, series: Series[], now: number) {
+  function showWorkers({ deploy, workers, silent = [] }: Health, series: Series[], now: number) {
     const ageOf = (time: string) => span((now - Date.parse(time)) / 1000)
     const rows = workers.map(({ worker, release, startedAt, draining }) => {
       const memory = total(series, 'process_resident_memory_bytes', (one) => one.worker === worker)
       const size = series.length > 0 ? format(memory, 'B') : '–'
       return [worker, release.slice(0, 12), draining ? 'draining' : ageOf(startedAt), size]
     })
-    fill('workers', rows)
+    const missing = silent.map((worker) => [worker, '–', 'silent', '–'])
+    fill('workers', [...rows, ...missing])
     byId('deploy').hidden = deploy === undefined
     if (deploy === undefined) return
     say('deploy-status', deploy.status)

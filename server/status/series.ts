@@ -204,6 +204,7 @@ export function span(seconds: number): string {
 export interface Health {
   problem?: string
   workers: { worker: string; release: string; startedAt: string; draining: boolean }[]
+  silent?: string[]
   deploy?: { status: string; release?: string; reason?: string; at: string }
 }
 
@@ -214,7 +215,7 @@ export function problemsOf(
   points: Point[],
   now: number,
 ): string[] {
-  const { problem, workers, deploy } = health
+  const { problem, workers, silent = [], deploy } = health
   const releases = new Set(workers.map(({ release }) => release))
   const share = (part: string, whole: string) => largest(series, part) / largest(series, whole)
   const backupAt = largest(series, 'onebox_backup_last_success_timestamp_seconds') * 1000
@@ -231,6 +232,7 @@ export function problemsOf(
     [deploy?.status === 'rejected', `The deploy was rejected: ${deploy?.reason}.`],
     [deploy?.status === 'waiting', `The deploy waits: ${deploy?.reason}.`],
     [failed > 0, `${digits(failed)} requests failed in the last five minutes.`],
+    [silent.length > 0, `Worker ${silent.join(' and ')} does not answer.`],
     [releases.size > 1, `The workers run ${releases.size} releases.`],
     [freeDisk < 0.1, 'The disk is nearly full.'],
     [freeMemory < 0.1, 'The memory is nearly used up.'],

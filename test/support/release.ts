@@ -97,6 +97,7 @@ export interface Health {
   problem?: string
   release: string
   workers: { worker: string; release: string; startedAt: string; draining: boolean }[]
+  silent?: string[]
 }
 
 /** Waits, bounded, until the health of a server is as wanted; its failure tells what it saw last. */

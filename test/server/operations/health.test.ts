@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readdirSync, writeFileSync } from 'node:fs'
 import net from 'node:net'
 import { join } from 'node:path'
-import test from 'node:test'
+import test, { type TestContext } from 'node:test'
 import SQLite from 'better-sqlite3'
 import { eventually } from '../../support/eventually.ts'
 import { getJson } from '../../support/http.ts'
@@ -15,6 +15,7 @@ interface Health {
   release: string
   worker: string
   uptimeSeconds: number
+  silent?: string[]
   workers: { worker: string; release: string; startedAt: string; draining: boolean }[]
 }
 
@@ -183,3 +184,39 @@ test('a worker that is silent, or tells nonsense, is left out and holds up nobod
     ['0'],
   )
 })
+
+test('GET /healthz names the workers of pm2 that do not answer, and /metrics has them as down', async (t) => {
+  const { url, dataDir } = await startApp(t, { NODE_APP_INSTANCE: '0', WEB_CONCURRENCY: '3' })
+  listenInVain(t, join(dataDir, 'worker-2-1.sock'))
+  const { status, silent } = await healthOf(url)
+  assert.equal(status, 'ok', 'a balancer must not take this worker out for its sibling')
+  assert.deepEqual(silent, ['1', '2'])
+  const metrics = await (await fetch(`${url}/metrics`)).text()
+  const up = [...metrics.matchAll(/^onebox_worker_up\{worker="(\d)"\} (\d)$/gm)]
+  assert.deepEqual(
+    up.map(([, worker, value]) => `${worker} ${value}`),
+    ['0 1', '1 0', '2 0'],
+  )
+})
+
+test('a worker that hangs holds up the answer for a moment only', async (t) => {
+  const { url, dataDir } = await startApp(t)
+  const connections = listenInVain(t, join(dataDir, 'worker-1-1.sock'))
+  await eventually(async () => {
+    const before = connections.size
+    await healthOf(url)
+    return before > 0 && connections.size === before
+  })
+})
+
+/** A worker that hangs: it gives no answer. Gives its connections. */
+function listenInVain(t: TestContext, path: string): Set<net.Socket> {
+  const connections = new Set<net.Socket>()
+  const server = net.createServer((socket) => connections.add(socket))
+  server.listen({ path, exclusive: true })
+  t.after(() => {
+    for (const socket of connections) socket.destroy()
+    server.close()
+  })
+  return connections
+}

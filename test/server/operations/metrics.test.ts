@@ -174,7 +174,7 @@ test('GET /metrics holds nothing of what people send', async (t) => {
   await sendJson('PUT', `${url}/hello/Secretname`, { dateOfBirth: '1990-04-23' })
   await send('PUT', url, 'secret string')
   await send('DELETE', `${url}/secretpath?secretquery=1`)
-  assert.doesNotMatch(await scrape(url), /secret|1990/i)
+  assert.doesNotMatch(await scrape(url), /secret|1990-04-23/i)
 })
 
 test('GET /metrics needs the token when one is set', async (t) => {

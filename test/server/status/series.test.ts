@@ -185,6 +185,7 @@ const troubles: [what: string, health: object, values: Record<string, number>, t
     /^The deploy waits: No S3\.$/,
   ],
   ['two releases', { workers: [worker, { ...worker, release: 'b' }] }, {}, /run 2 releases/],
+  ['a worker that hangs', { silent: ['1'] }, {}, /^Worker 1 does not answer\.$/],
   ['a full disk', {}, { onebox_disk_free_bytes: 9 }, /disk is nearly full/],
   ['little memory', {}, { onebox_memory_available_bytes: 9 }, /memory is nearly used up/],
   [
