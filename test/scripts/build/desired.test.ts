@@ -12,6 +12,7 @@ const notForUsers = new Set([
   'DATA_DIR',
   'DEPLOY_STATE_FILE',
   'HOST',
+  'JOURNAL_STREAM',
   'LISTEN_FDS',
   'NODE_APP_INSTANCE',
   'PORT',
