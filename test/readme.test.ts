@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import test from 'node:test'
 import { startProgram } from './support/program.ts'
 import { replay, sessionsOf, withoutVariables } from './support/readme.ts'
 
+const readme = readFileSync('README.md', 'utf8')
 const hasTools = spawnSync('curl', ['--version']).status === 0
 
 test('the README shows what every URL answers', { skip: !hasTools && 'needs curl' }, async (t) => {
@@ -13,4 +15,14 @@ test('the README shows what every URL answers', { skip: !hasTools && 'needs curl
   for (const session of sessions) {
     assert.equal(withoutVariables(replay(session, url)), withoutVariables(session.text))
   }
+})
+
+test('the README loads the movies that come with onebox', async (t) => {
+  const { url } = await startProgram(t)
+  const [, file = ''] = /npm run load-movies -- (\S+)/.exec(readme) ?? []
+  const args = ['scripts/load-movies.ts', file, '--url', url]
+  const { stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' })
+  const count = /: 20 added, 0 replaced\n/
+  assert.match(stdout + stderr, count)
+  assert.match(readme, count)
 })
