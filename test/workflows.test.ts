@@ -83,7 +83,13 @@ test('what is pinned is looked after', () => {
   for (const kind of ['npm', 'github-actions'])
     assert.match(text, new RegExp(`ecosystem: ${kind}$`, 'm'))
   const folders = [...text.matchAll(/(\/[\w./-]*)[,\]]/g)].map(([, folder = '']) => folder)
-  assert.deepEqual(folders, ['/', '/scripts/bench', '/', '/.github/actions/setup'])
+  assert.deepEqual(folders, [
+    '/',
+    '/scripts/bench',
+    '/scripts/clients',
+    '/',
+    '/.github/actions/setup',
+  ])
   for (const folder of folders) assert.ok(globSync(join(root, `${folder}/*`)).length > 0, folder)
 })
 

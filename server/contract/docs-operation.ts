@@ -2,6 +2,7 @@ import { escapeHtml } from '../http/html.ts'
 import { codeBlock, inline, prose, type Row, table } from './docs-text.ts'
 import {
   type Answer,
+  bodiesOf,
   type Content,
   type Entry,
   encode,
@@ -21,7 +22,7 @@ ${lines([
   description && prose(description),
   commands(operation),
   parameters.length > 0 && table('Parameters', 'names', parameters.map(parameterRow)),
-  requestBody && bodies(requestBody.content),
+  requestBody && bodies(bodiesOf(requestBody)),
   answers(responses),
 ])}
 </article>

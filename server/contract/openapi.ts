@@ -11,10 +11,17 @@ export interface Operation {
   summary: string
   description?: string
   parameters?: Parameter[]
-  requestBody?: { required?: boolean; content: Content }
+  requestBody?: RequestBody
   responses: Record<string, Answer>
   security?: Record<string, string[]>[]
   'x-codeSamples': { label?: string; source: string }[]
+}
+
+export interface RequestBody {
+  required?: boolean
+  content: Content
+  /** Media types that are also taken; with several in `content`, generators send one as another. */
+  'x-alternatives'?: Content
 }
 
 export interface Parameter {
@@ -83,6 +90,11 @@ function follow(root: unknown, reference: string): unknown {
   )
   if (found === undefined) throw new Error(`The reference ${reference} leads nowhere: correct it`)
   return found
+}
+
+/** Every body that a request may have, by media type. */
+export function bodiesOf({ content, 'x-alternatives': alternatives }: RequestBody): Content {
+  return { ...content, ...alternatives }
 }
 
 /** The examples of a body, whichever of the two ways it gives them. */

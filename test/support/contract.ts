@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import source from '../../server/contract/openapi.json' with { type: 'json' }
 import {
+  bodiesOf,
   type Content,
   dereference,
   type Entry,
@@ -49,7 +50,7 @@ export interface Call {
 export function callsOf(entry: Entry): Call[] {
   const { parameters = [], requestBody } = entry.operation
   const always = parameters.filter(({ required }) => required)
-  const bodies: Call['body'][] = requestBody ? bodiesOf(requestBody.content) : []
+  const bodies: Call['body'][] = requestBody ? examplesFor(bodiesOf(requestBody)) : []
   if (!requestBody?.required) bodies.push(undefined)
   return subsets(parameters.filter(({ required }) => !required)).flatMap((chosen) =>
     bodies.map((body) => ({ entry, body, parameters: [...always, ...chosen].map(withExample) })),
@@ -60,7 +61,7 @@ function withExample(parameter: Parameter): [Parameter, string] {
   return [parameter, String(parameter.example)]
 }
 
-function bodiesOf(content: Content): Call['body'][] {
+function examplesFor(content: Content): Call['body'][] {
   return Object.entries(content).flatMap(([type, media]) =>
     examplesOf(media).map(({ value }) => ({ type, bytes: encode(type, value) })),
   )
