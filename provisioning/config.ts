@@ -9,6 +9,8 @@ export interface Config {
   region: string
   architecture: Architecture
   instanceType: string
+  /** Of a new data volume, and with it of everything; empty is the first that has the type. */
+  availabilityZone: string
   /** Without its comment; empty is no SSH. */
   sshPublicKey: string
   /** IPv4 networks. */
@@ -70,6 +72,12 @@ interface Setting<Value> {
 export const settings = {
   architecture: choice<Architecture>('arm64', ['arm64', 'x64']),
   instanceType: text('', /^[a-z][a-z\d-]*\.[a-z\d-]+$/, 'be an EC2 instance type', 't4g.micro'),
+  availabilityZone: text(
+    '',
+    /^[a-z]+(-[a-z]+)+-\d[a-z]$/,
+    'be an availability zone',
+    'eu-central-1b',
+  ),
   sshPublicKey: {
     byDefault: '',
     rule: 'be the text of a public key, ed25519 or RSA',
@@ -151,6 +159,7 @@ export function readConfig({ project, stack, values, secrets }: Stack): Config {
     region: values['aws:region'] ?? '',
     architecture: read('architecture'),
     instanceType: read('instanceType') || smallestTypes[read('architecture')],
+    availabilityZone: read('availabilityZone'),
     sshPublicKey: read('sshPublicKey'),
     sshFrom: read('sshFrom'),
     volumeSizeGiB: read('volumeSizeGiB'),
@@ -218,6 +227,11 @@ function assertSound(config: Config, secrets: string[]) {
     throw new Error(`aws:region must be set, for the stack to stay where it is: ${cure}`)
   }
   assertPartition(region)
+  if (config.availabilityZone !== '' && config.availabilityZone.slice(0, -1) !== region) {
+    const cure = set(project, 'availabilityZone', `${region}b`)
+    const zone = config.availabilityZone
+    throw new Error(`${project}:availabilityZone must be in ${region}, got ${zone}: ${cure}`)
+  }
   if (config.sshFrom.length > 0 && config.sshPublicKey === '') {
     const { example } = settings.sshPublicKey
     const cure = `ssh-keygen -t ed25519, then ${set(project, 'sshPublicKey', example)}`

@@ -1,14 +1,17 @@
 import * as aws from '@pulumi/aws'
 import type { Config } from './config.ts'
-import type { Network } from './network.ts'
+import type { Machine } from './machine.ts'
 import { tagsOf } from './tags.ts'
 
-/** The disk with everybody's data, which outlives instances and leaves a snapshot when destroyed. */
-export function createDataVolume(config: Config, { subnet }: Network): aws.ebs.Volume {
+/**
+ * The disk with everybody's data, which outlives instances and leaves a snapshot when destroyed. All
+ * else is in its zone, as a volume cannot leave that.
+ */
+export function createDataVolume(config: Config, { zones }: Machine): aws.ebs.Volume {
   const volume = new aws.ebs.Volume(
     'data',
     {
-      availabilityZone: subnet.availabilityZone,
+      availabilityZone: config.availabilityZone || (zones[0] as string),
       type: 'gp3',
       size: config.volumeSizeGiB,
       encrypted: true,

@@ -3,7 +3,8 @@ import * as pulumi from '@pulumi/pulumi'
 import { type Architecture, type Config, smallestTypes } from './config.ts'
 
 export interface Machine {
-  availabilityZone: string
+  /** The zones that have its type, in alphabetical order. */
+  zones: string[]
   /** Whether it earns and spends CPU credits. */
   isBurstable: boolean
   ami: string
@@ -20,17 +21,17 @@ const names = {
  * @throws {Error} where its type cannot be had or would not run onebox
  */
 export async function describeMachine(config: Config): Promise<Machine> {
-  const availabilityZone = await findZone(config)
+  const zones = await findZones(config)
   const isBurstable = await checkType(config)
   const { debian } = names[config.architecture]
   const name = `/aws/service/debian/release/13/latest/${debian}`
   // The other output, `value`, is always a secret.
   const { insecureValue: ami } = await aws.ssm.getParameter({ name })
-  return { availabilityZone, isBurstable, ami }
+  return { zones, isBurstable, ami }
 }
 
 /** Not every zone of a region has every type. */
-async function findZone(config: Config): Promise<string> {
+async function findZones(config: Config): Promise<string[]> {
   const { project, instanceType, region } = config
   const { locations } = await aws.ec2.getInstanceTypeOfferings({
     locationType: 'availability-zone',
@@ -38,9 +39,18 @@ async function findZone(config: Config): Promise<string> {
   })
   // Local zones have longer names, other prices and fewer services.
   const zones = locations.filter((zone) => zone.length === region.length + 1).sort()
-  if (zones[0]) return zones[0]
+  if (zones.length > 0) return zones
   const what = `${project}:instanceType ${instanceType}`
   throw new pulumi.RunError(`${what} is not available in ${region}: ${otherType(config)}`)
+}
+
+/** @throws {Error} where a volume is, or would be, in a zone that does not have the instance's type */
+export function assertOffered(zone: string, { zones }: Machine, config: Config): string {
+  if (zones.includes(zone)) return zone
+  const { project, instanceType } = config
+  const what = `${project}:instanceType ${instanceType} is not available in ${zone}`
+  const cure = `choose another type or, for a new volume, pulumi config set ${project}:availabilityZone ${zones[0]}`
+  throw new pulumi.RunError(`${what}, only in ${zones.join(', ')}: ${cure}`)
 }
 
 /** Leads to a type of the same architecture, unless that is the very one that is missing. */

@@ -1,6 +1,6 @@
 import * as aws from '@pulumi/aws'
 import type { Config } from './config.ts'
-import type { Machine } from './machine.ts'
+import { assertOffered, type Machine } from './machine.ts'
 
 export interface Network {
   subnet: aws.ec2.Subnet
@@ -14,14 +14,18 @@ export interface Network {
 const everywhere = '0.0.0.0/0'
 
 /** A network of our own, as an account need not have a default one. */
-export function createNetwork(config: Config, { availabilityZone }: Machine): Network {
+export function createNetwork(
+  config: Config,
+  machine: Machine,
+  { availabilityZone }: aws.ebs.Volume,
+): Network {
   const vpc = new aws.ec2.Vpc('vpc', { cidrBlock: '10.0.0.0/24' })
-  // Another zone would be another subnet, instance and volume.
-  const subnet = new aws.ec2.Subnet(
-    'subnet',
-    { vpcId: vpc.id, cidrBlock: '10.0.0.0/24', availabilityZone, mapPublicIpOnLaunch: false },
-    { ignoreChanges: ['availabilityZone'] },
-  )
+  const subnet = new aws.ec2.Subnet('subnet', {
+    vpcId: vpc.id,
+    cidrBlock: '10.0.0.0/24',
+    availabilityZone: availabilityZone.apply((zone) => assertOffered(zone, machine, config)),
+    mapPublicIpOnLaunch: false,
+  })
   const securityGroup = createSecurityGroup(config, vpc)
   return { subnet, securityGroup, ...createRoutes(config, vpc, subnet) }
 }

@@ -69,13 +69,13 @@ interface Source {
 }
 
 /** @throws {Error} where there is no backup, and the snapshot is not enough for whoever is asked */
-async function saveData({ name }: Stack, { place, outputs, standing, yes }: Source) {
+async function saveData(stack: Stack, { place, outputs, standing, yes }: Source) {
   if (!isReachable(outputs)) return
   const { instance, missing } = standing
   try {
     if (!instance && missing.length > 0) throw new Error(`${outputs.instanceId} is gone`)
-    if (instance && (await wake(place, instance))) await untilAnswers(outputs.url)
-    await backUp(outputs, name)
+    if (instance && (await wake(stack, place, instance))) await untilAnswers(outputs.url)
+    await backUp(outputs, stack.name)
   } catch (error) {
     step(`There is no last backup. ${(error as Error).message}`)
     step('The final snapshot of the data volume is what remains')

@@ -10,8 +10,9 @@ import { readConsole } from './support/aws/console.ts'
 import { assertConfirmed, isSomebodyThere } from './support/confirm.ts'
 import { runCommand } from './support/fail.ts'
 import { duration } from './support/format.ts'
+import { settleType } from './support/free-plan.ts'
 import { tellImage } from './support/image.ts'
-import { reconcile, wake } from './support/instance.ts'
+import { reconcile, type Standing, wake } from './support/instance.ts'
 import { type Outputs, readOutputs, requireOutputs } from './support/outputs.ts'
 import { tellCost } from './support/prices.ts'
 import { openStack } from './support/pulumi.ts'
@@ -38,6 +39,7 @@ goes on from there.
 
   --stack NAME     (default dev)
   --region NAME    where to build a new stack, such as eu-central-1
+  --zone NAME      where in that region, such as eu-central-1b
   --ssh            opens SSH for the address of this machine
   --latest         ends a rollback: the release in this folder again
   --restore SNAP   makes a new stack's data volume from a snapshot
@@ -57,13 +59,13 @@ async function main() {
   const startedAt = performance.now()
   const stack = await openStack(options.stack, options['install-cli'])
   const before = await readOutputs(stack)
-  const { config, place, instance } = await prepare(stack, before, options)
+  const { config, place, instance } = await prepare(stack, options)
   const replace = options['new-instance'] && instance ? [instance.urn] : []
   const changes = await foresee(stack, config, { ...options, replace })
   await tellImage(place, changes, instance)
   await assertConfirmed('Go on?', options)
 
-  if (instance && replace.length === 0) await wake(place, instance)
+  if (instance && replace.length === 0) await wake(stack, place, instance)
   step(`Applying stack ${stack.name}`)
   await apply(stack, 'up', { replace })
   const outputs = await requireOutputs(stack)
@@ -84,6 +86,7 @@ function parseOptions() {
     options: {
       stack: { type: 'string', default: 'dev' },
       region: { type: 'string' },
+      zone: { type: 'string' },
       ssh: { type: 'boolean', default: false },
       latest: { type: 'boolean', default: false },
       restore: { type: 'string' },
@@ -97,7 +100,7 @@ function parseOptions() {
 }
 
 /** Settles everything that the program will need to know, and finds what is missing. */
-async function prepare(stack: Stack, before: Partial<Outputs>, options: Options) {
+async function prepare(stack: Stack, options: Options) {
   const settings = await readSettings(stack)
   const region = await chooseRegion(stack, settings, options.region)
   const place = { ...placeOf(settings), region }
@@ -106,8 +109,10 @@ async function prepare(stack: Stack, before: Partial<Outputs>, options: Options)
   settings.values['aws:region'] = region
   step(`AWS account ${account} in ${region}, as ${arn}`)
   await settleRelease(stack, settings, options.latest)
-  await settleSnapshot(stack, settings, before, options.restore)
-  const { instance } = await reconcile(stack, place, 'up')
+  const { instance, volume } = await reconcile(stack, place, 'up')
+  await settleZone(stack, volume, options.zone)
+  await settleSnapshot(stack, settings, { volumeId: volume?.id }, options.restore)
+  await settleType(stack, place, instance)
   await arrangeAccess(stack, settings, { ...options, hasInstance: instance !== undefined })
   return { config: checkSettings(stack, await readSettings(stack)), place, instance }
 }
@@ -141,7 +146,7 @@ async function settleRelease(stack: Stack, settings: Settings, isLatest: boolean
 async function settleSnapshot(
   stack: Stack,
   settings: Settings,
-  { volumeId }: Partial<Outputs>,
+  { volumeId }: { volumeId: string | undefined },
   wanted: string | undefined,
 ) {
   if (wanted && volumeId) {
@@ -154,6 +159,18 @@ async function settleSnapshot(
   await assertRestorable(placeOf(settings), checkSettings(stack, { ...settings, values }))
   if (wanted) await setSetting(stack, 'restoreSnapshotId', wanted)
   step(`The data volume will be made from ${id}`)
+}
+
+/** A volume stays in its zone, and so does everything else. */
+async function settleZone(stack: Stack, volume: Standing['volume'], wanted: string | undefined) {
+  if (wanted === undefined || wanted === volume?.zone) return
+  if (volume) {
+    const cure = `npm run destroy, then npm run up -- --zone ${wanted}, with --restore SNAPSHOT if there is data`
+    throw new Error(
+      `Stack ${stack.name} has its data volume, ${volume.id}, in ${volume.zone}: ${cure}`,
+    )
+  }
+  await setSetting(stack, 'availabilityZone', wanted)
 }
 
 /** @throws {Error} where somebody would have to be asked and nobody is there */

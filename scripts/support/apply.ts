@@ -37,7 +37,11 @@ export function apply(stack: Stack, command: Command, scope: Scope = {}) {
 
 /** Has Pulumi look on AWS whether these are still there, before it goes on with the command. */
 export function refresh(stack: Stack, command: Command, target: string[]) {
-  return operate(stack, command, (options) => stack.refresh({ target, ...options }))
+  return operate(stack, command, ({ onEvent, signal }) => {
+    // What is forgotten is told as deleted.
+    const onOther = (event: EngineEvent) => void (event.resOutputsEvent ?? onEvent(event))
+    return stack.refresh({ target, signal, onEvent: onOther })
+  })
 }
 
 interface Hooks {

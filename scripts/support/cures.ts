@@ -31,6 +31,14 @@ const cures: [problem: RegExp, cure: string][] = [
     /VcpuLimitExceeded/,
     'Stop another instance of this region, or ask for more under Service Quotas',
   ],
+  [
+    /InsufficientInstanceCapacity/,
+    `Try again later, run pulumi config set ${project}:instanceType TYPE with another type, or move to a zone that has it: npm run destroy, and npm run up with --zone ZONE, and --restore SNAPSHOT if there is data`,
+  ],
+  [
+    /not eligible for Free Tier/,
+    `The account has AWS's Free plan: run pulumi config set ${project}:instanceType t4g.micro, or t3.micro for x64`,
+  ],
   [/PendingVerification/, 'AWS is still verifying the account for this region: wait for its mail'],
 ]
 

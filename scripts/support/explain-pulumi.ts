@@ -12,6 +12,7 @@ export function readableReason(text: string, stack?: string): string {
   return asCommands(text, stack)
     .replace(/<\{%.*?%\}>/g, '')
     .replace(/^\s*(error|warning): /, '')
+    .replace(/^error serializing property "\w+": /, '')
     .replace(/\S*provider2\.go:\d+: sdk\.helper_schema: /g, '')
     .replace(/https response error StatusCode: \d+, /g, '')
     .replace(/(RequestID|HostID): [^,\s]*,? ?/g, '')

@@ -2,6 +2,7 @@ import type { Stack } from '@pulumi/pulumi/automation/index.js'
 import { refresh, shortType } from './apply.ts'
 import type { Place } from './aws/ask.ts'
 import { findInstances, type Instance, startInstance } from './aws/instance.ts'
+import { cureFor } from './cures.ts'
 import { step } from './step.ts'
 
 /** What AWS has of a stack's instance and of what hangs on it. */
@@ -10,6 +11,8 @@ export interface Standing {
   instance: KnownInstance | undefined
   /** URNs of what Pulumi believes in and AWS no longer has. */
   missing: string[]
+  /** The data volume, also before the first `npm run up` has come to its end. */
+  volume: { id: string; zone: string } | undefined
 }
 
 export interface KnownInstance extends Instance {
@@ -35,18 +38,19 @@ export async function reconcile(
 export async function lookAtInstance(stack: Stack, place: Place): Promise<Standing> {
   const resources = await readResources(stack)
   const known = resources.filter(isInstance)
-  if (known.length === 0) return { instance: undefined, missing: [] }
+  const volume = findVolume(resources)
+  if (known.length === 0) return { instance: undefined, missing: [], volume }
   const found = await findInstances(
     place,
     known.map(({ id }) => id),
   )
-  if (found === undefined) return { instance: undefined, missing: [] }
+  if (found === undefined) return { instance: undefined, missing: [], volume }
   const lost = resources.filter((resource) => isLost(resource, found, resources))
   if (lost.length > 0) step(`AWS no longer has ${lost.map(nameOf).join(', ')}`)
   const [instance] = known.flatMap(({ id, urn }) => {
     return found.filter((each) => each.id === id).map((each) => ({ ...each, urn }))
   })
-  return { instance, missing: lost.map(({ urn }) => urn) }
+  return { instance, missing: lost.map(({ urn }) => urn), volume }
 }
 
 interface Resource {
@@ -63,6 +67,11 @@ async function readResources(stack: Stack): Promise<Resource[]> {
   const { deployment } = await stack.exportStack()
   const resources: Resource[] = deployment?.resources ?? []
   return resources.filter((resource) => !resource.delete)
+}
+
+function findVolume(resources: Resource[]): Standing['volume'] {
+  const volume = resources.find(({ type }) => type === 'aws:ebs/volume:Volume')
+  return volume && { id: volume.id, zone: volume.inputs?.availabilityZone ?? '' }
 }
 
 function isInstance({ type }: Resource): boolean {
@@ -87,11 +96,17 @@ export function standingLines(instance: Instance | undefined): string[] {
 }
 
 /** Starts an instance that somebody has stopped. Gives whether it did. */
-export async function wake(place: Place, instance: Instance): Promise<boolean> {
+export async function wake(stack: Stack, place: Place, instance: Instance): Promise<boolean> {
   if (isUp(instance)) return false
   step(`Starting ${instance.id}, which is ${instance.state}`)
-  await startInstance(place, instance)
-  return true
+  try {
+    await startInstance(place, instance)
+    return true
+  } catch (error) {
+    const { message, cause } = error as Error
+    const cure = cureFor(String(cause), stack.name)
+    throw cure ? new Error(`${message}. ${cure}`, { cause }) : error
+  }
 }
 
 /** Whether it runs; a stopped one need not show its address. */

@@ -25,6 +25,7 @@ test('nothing but the region needs to be set', () => {
     region: 'eu-central-1',
     architecture: 'arm64',
     instanceType: 't4g.nano',
+    availabilityZone: '',
     sshPublicKey: '',
     sshFrom: [],
     volumeSizeGiB: 8,
@@ -66,6 +67,9 @@ const refused: [name: string, value: string, message: RegExp][] = [
   ['architecture', 'x86_64', /must be arm64 or x64, got "x86_64": pulumi config set onebox:arch/],
   ['architecture', '', /must be arm64 or x64, got ""/],
   ['instanceType', 'nano', /must be an EC2 instance type, got "nano": .* t4g\.micro$/],
+  ['availabilityZone', 'b', /must be an availability zone, got "b": .* eu-central-1b$/],
+  ['availabilityZone', 'eu-central-1-ham-1a', /must be an availability zone/],
+  ['availabilityZone', 'eu-west-1b', /must be in eu-central-1, got eu-west-1b: .* eu-central-1b$/],
   [
     'sshPublicKey',
     'ecdsa-sha2-nistp256 AAAAE2Vj',

@@ -28,11 +28,10 @@ async function describe(
   return describeMachine(readConfig({ project: 'onebox', stack: 'dev', values, secrets: [] }))
 }
 
-test('the zone is the first of the region that has the type, and no local one', async () => {
+test('the zones are those of the region that have the type, and no local ones', async () => {
   const locations = ['eu-central-1-ham-1a', 'eu-central-1c', 'eu-central-1b']
-  const availabilityZone = 'eu-central-1b'
   assert.deepEqual(await describe({ locations }), {
-    availabilityZone,
+    zones: ['eu-central-1b', 'eu-central-1c'],
     isBurstable: true,
     ami: 'ami-1',
   })

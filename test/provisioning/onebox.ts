@@ -20,6 +20,8 @@ export interface Wish {
   region?: string
   bucket?: string
   volumeId?: string
+  /** Where the volume has been made before. */
+  volumeZone?: string
   /** What AWS says to a question instead of the usual. */
   answers?: Record<string, Properties>
 }
@@ -65,9 +67,10 @@ export function shortType({ type }: Resource): string {
 
 function create({ type, name, inputs }: Resource, wish: Wish): Properties {
   const { bucket = 'onebox-dev-releases-1a2b3c4', volumeId = 'vol-0123456789abcdef0' } = wish
+  const { volumeZone } = wish
   const made: Record<string, Properties> = {
     'aws:s3/bucket:Bucket': { id: bucket, bucket, arn: `arn:aws:s3:::${bucket}` },
-    'aws:ebs/volume:Volume': { id: volumeId },
+    'aws:ebs/volume:Volume': { id: volumeId, ...(volumeZone && { availabilityZone: volumeZone }) },
     'aws:ec2/instance:Instance': { id: 'i-0123456789abcdef0' },
     'aws:ec2/eip:Eip': { id: 'eipalloc-1', publicIp: '203.0.113.10' },
     'aws:ec2/vpcEndpoint:VpcEndpoint': { id: 'vpce-1' },

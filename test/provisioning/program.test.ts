@@ -10,6 +10,7 @@ import { readDocument } from './documents.ts'
 import {
   desiredOf,
   madeToken,
+  type Onebox,
   pipelineSubjects,
   publicKey,
   runOnebox,
@@ -141,9 +142,18 @@ test('a new instance boots before the old one goes; then the volume moves, and t
 
 test('neither a newer Debian nor another order of zones makes another instance', () => {
   assert.deepEqual(plain.one('ec2.Instance').options.ignoreChanges, ['ami'])
-  assert.deepEqual(plain.one('ec2.Subnet').options.ignoreChanges, ['availabilityZone'])
-  const zones = [plain.one('ec2.Subnet'), plain.one('ebs.Volume')]
-  for (const { inputs } of zones) assert.equal(inputs.availabilityZone, 'eu-central-1a')
+  assert.deepEqual(plain.one('ebs.Volume').options.ignoreChanges, [
+    'snapshotId',
+    'availabilityZone',
+  ])
+  assert.deepEqual(zonesOf(plain), ['eu-central-1a', 'eu-central-1a'])
+})
+
+test('a new volume is in the zone that is set, and the network where the volume is', async () => {
+  const settings = { availabilityZone: 'eu-central-1b' }
+  assert.deepEqual(zonesOf(await runOnebox({ settings })), ['eu-central-1b', 'eu-central-1b'])
+  const moved = await runOnebox({ settings, volumeZone: 'eu-central-1a' })
+  assert.equal(moved.one('ec2.Subnet').inputs.availabilityZone, 'eu-central-1a')
 })
 
 test('another architecture is another instance, as its image is not looked at again', () => {
@@ -358,6 +368,16 @@ const failures: [what: string, wish: Wish, message: RegExp][] = [
     /^error: onebox:instanceType t3\.nano must have an arm64 CPU: .* onebox:architecture x64$/m,
   ],
   [
+    'a zone that does not have the type',
+    { settings: { availabilityZone: 'eu-central-1c' } },
+    / onebox:instanceType t4g\.nano is not available in eu-central-1c, only in eu-central-1a, eu-central-1b: choose another type or, for a new volume, pulumi config set onebox:availabilityZone eu-central-1a$/m,
+  ],
+  [
+    'a type that the volume’s zone does not have, though the zone that is set has it',
+    { settings: { availabilityZone: 'eu-central-1b' }, volumeZone: 'eu-central-1c' },
+    / onebox:instanceType t4g\.nano is not available in eu-central-1c, only in /m,
+  ],
+  [
     'a setting that makes no sense',
     { settings: { logLevel: 'loud' } },
     /^error: onebox:logLevel must be info or error, got "loud": pulumi config set onebox:logLevel/,
@@ -398,6 +418,10 @@ function isTaggable({ type }: Resource): boolean {
   const path = resolve(import.meta.dirname, `../../node_modules/@pulumi/aws/${file}.d.ts`)
   const [, args = ''] = readFileSync(path, 'utf8').split(/^export interface \w+Args \{$/m)
   return /^ {4}tags\?:/m.test(args)
+}
+
+function zonesOf({ one }: Onebox): string[] {
+  return [one('ebs.Volume'), one('ec2.Subnet')].map(({ inputs }) => inputs.availabilityZone)
 }
 
 function keysOf(uploads: Map<string, string>): string[] {

@@ -36,6 +36,14 @@ const refusals: [reason: string, cure: RegExp][] = [
     /Service Quotas$/,
   ],
   [
+    'ec2.Instance server-arm64: creating EC2 Instance: InsufficientInstanceCapacity: We currently do not have sufficient t4g.nano capacity in the Availability Zone you requested (eu-central-1a).',
+    /config --stack prod set onebox:instanceType TYPE .* --zone ZONE, and --restore SNAPSHOT/,
+  ],
+  [
+    'ec2.Instance server-arm64: creating EC2 Instance: InvalidParameterCombination: The specified instance type is not eligible for Free Tier.',
+    /config --stack prod set onebox:instanceType t4g\.micro/,
+  ],
+  [
     'ec2.Instance server-arm64: creating EC2 Instance: PendingVerification: Your request for accessing resources in this region is being validated',
     /wait/,
   ],

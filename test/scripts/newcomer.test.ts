@@ -108,6 +108,36 @@ test('up names a setting that makes no sense, and a cure that works as it stands
   )
 })
 
+test('up on AWS’s Free plan takes the smallest type that it allows, and tells that one’s price', async (t) => {
+  const laptop = await makeLaptop(t)
+  laptop.aws.plan = 'FREE'
+  const { out } = await laptop.run('up.ts', ...region)
+  assert.match(
+    out,
+    /^→ This account has AWS's Free plan, which refuses t4g\.nano: t4g\.micro instead\n(→ .*\n)+→ t4g\.micro in eu-central-1 costs about \$/m,
+  )
+  assert.doesNotMatch((await laptop.run('up.ts')).out, /Free plan/)
+  await laptop.run('pulumi.ts', 'config', 'set', 'architecture', 'x64')
+  await laptop.run('pulumi.ts', 'config', 'set', 'instanceType', 't3.nano')
+  assertFailure(
+    await laptop.run('up.ts'),
+    line(
+      "This account has AWS's Free plan, which refuses t3.nano: npm run pulumi -- config set instanceType t3.micro --stack dev",
+    ),
+  )
+})
+
+test('up goes on where it may not ask for the plan, and tells what AWS then says', async (t) => {
+  const laptop = await makeLaptop(t)
+  laptop.aws.plan = undefined
+  assert.match((await laptop.run('up.ts', ...region)).out, /^→ t4g\.nano in eu-central-1 costs/m)
+  laptop.cloud.onChange = () => void Object.assign(laptop.aws, { plan: 'FREE' })
+  assertFailure(
+    await laptop.run('up.ts', '--yes'),
+    /not eligible for Free Tier\. .*\. The account has AWS's Free plan: run npm run pulumi -- config --stack dev set onebox:instanceType t4g\.micro, or t3\.micro for x64, then npm run up -- --stack dev goes on\n$/,
+  )
+})
+
 test('up does nothing where nobody can be asked, and says first what it would cost', async (t) => {
   const laptop = await makeLaptop(t)
   const changes: string[] = []

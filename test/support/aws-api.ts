@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
-import { type FakeFleet, instanceActions } from './aws-instances.ts'
+import { describePlan, type FakeFleet, instanceActions } from './aws-instances.ts'
 import { ec2, filtersOf, type Reply, refuse, requestId } from './aws-replies.ts'
 import type { Lifetime } from './lifetime.ts'
 
@@ -45,6 +45,7 @@ export async function startAws(t: Lifetime): Promise<FakeAws> {
     snapshots: [],
     instances: [],
     images: [{ id: 'ami-0123456789abcdef0', name: 'debian-13-arm64-20261101-2280', at }],
+    plan: 'PAID',
     addresses: new Map(),
     onInstances() {},
     volumes: [],
@@ -56,7 +57,8 @@ export async function startAws(t: Lifetime): Promise<FakeAws> {
   const server = createServer(async (request, response) => {
     const { status, body } = await answer(aws, request)
     const headers = { 'content-type': 'text/xml;charset=UTF-8', 'x-amzn-requestid': requestId }
-    response.writeHead(status, headers).end(`<?xml version="1.0" encoding="UTF-8"?>\n${body}`)
+    const head = body.startsWith('{') ? '' : '<?xml version="1.0" encoding="UTF-8"?>\n'
+    response.writeHead(status, headers).end(`${head}${body}`)
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
   t.after(() => {
@@ -75,7 +77,8 @@ async function answer(aws: FakeAws, request: IncomingMessage): Promise<Reply> {
     /Credential=[^/]+\/\d{8}\/([^/]+)\/([^/]+)\/aws4_request/.exec(authorization) ?? []
   const body = await text(request)
   const path = decodeURIComponent(request.url ?? '')
-  const asked = service === 's3' ? `${request.method} ${path}` : body
+  const { 'x-amz-target': target } = headers
+  const asked = service === 's3' ? `${request.method} ${path}` : (target ?? body)
   aws.requests.push(`${service} ${region} ${asked}`)
   if (!authorization.startsWith('AWS4-HMAC-SHA256 ') || !headers['x-amz-date']) {
     return refuse(service, 403, 'MissingAuthenticationToken', 'Request is missing a token')
@@ -89,6 +92,7 @@ async function answer(aws: FakeAws, request: IncomingMessage): Promise<Reply> {
     )
   }
   if (service === 's3') return listObjects(aws, path)
+  if (target === 'AWSFreeTierService.GetAccountPlanState') return describePlan(aws)
   const parameters = new URLSearchParams(body)
   const action = actions[parameters.get('Action') ?? '']
   if (!action) return refuse(service, 400, 'InvalidAction', 'The action is not valid')

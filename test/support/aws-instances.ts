@@ -22,6 +22,8 @@ export interface FakeFleet {
   /** Those of the last hour; AWS then forgets one that is terminated. */
   instances: FakeInstance[]
   images: FakeImage[]
+  /** The account's; undefined if whoever asks may not know. */
+  plan: 'FREE' | 'PAID' | undefined
   /** Elastic IPs, by their id. */
   addresses: Map<string, string>
   /** Called after an instance was made, changed or ended. */
@@ -62,6 +64,39 @@ export const instanceActions: Record<string, Action> = {
     const found = images.filter(({ id }) => ids.includes(id)).map(imageItem)
     return ec2('DescribeImages', `<imagesSet>${found.join('')}</imagesSet>`)
   },
+
+  DescribeInstanceTypes(_, parameters) {
+    const cpus = filtersOf(parameters).get('processor-info.supported-architecture') ?? []
+    const found = freeTypes
+      .filter(({ cpu }) => cpus.includes(cpu))
+      .map(
+        ({ type, mebibytes }) => `<item>
+          <instanceType>${type}</instanceType>
+          <memoryInfo><sizeInMiB>${mebibytes}</sizeInMiB></memoryInfo>
+        </item>`,
+      )
+    return ec2('DescribeInstanceTypes', `<instanceTypeSet>${found.join('')}</instanceTypeSet>`)
+  },
+}
+
+const freeTypes = [
+  { type: 't4g.small', mebibytes: 2048, cpu: 'arm64' },
+  { type: 't4g.micro', mebibytes: 1024, cpu: 'arm64' },
+  { type: 't3.small', mebibytes: 2048, cpu: 'x86_64' },
+  { type: 't3.micro', mebibytes: 1024, cpu: 'x86_64' },
+]
+
+/** Whether the account's plan lets an instance of that type be made. */
+export function isAllowed({ plan }: FakeFleet, type: string): boolean {
+  return plan !== 'FREE' || freeTypes.some((each) => each.type === type)
+}
+
+/** In the protocol of newer services. */
+export function describePlan({ plan }: FakeFleet): Reply {
+  const refusal = { __type: 'AccessDeniedException', message: 'not authorized' }
+  if (!plan) return { status: 400, body: JSON.stringify(refusal) }
+  const known = { accountId: '123456789012', accountPlanStatus: 'ACTIVE' }
+  return { status: 200, body: JSON.stringify({ ...known, accountPlanType: plan }) }
 }
 
 /** Starts or stops it, or gives what AWS says to that for one that is no more. */

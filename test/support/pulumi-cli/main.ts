@@ -45,7 +45,7 @@ const commands: Record<string, (backend: Backend, args: string[]) => unknown> = 
   preview: (backend) => update(backend, 'preview'),
   up: (backend) => update(backend, 'up'),
   destroy: (backend) => update(backend, 'destroy'),
-  refresh,
+  refresh: (backend) => refresh(backend),
 }
 
 let cancelled = false
@@ -239,22 +239,24 @@ function resourcesAfter({ op, resource, old }: Task, resources: StoredResource[]
   })
 }
 
-/** Forgets what the cloud no longer has. */
+/** Forgets what the cloud no longer has, and tells it as deleted. */
 async function refresh(backend: Backend) {
   const state = readState(backend)
   const targets = values.target as string[] | undefined
   const lost = targets?.find((target) => !state.resources.some(({ urn }) => urn === target))
   if (lost) throw new Failure(`no resource named '${lost}' found`)
   backend.lock(stackName())
+  const { openEventLog } = await import('./event-log.ts')
+  const log = openEventLog(values['event-log'] as string | undefined)
   try {
-    const isKept = await Promise.all(
-      state.resources.map((resource) => {
-        return targets?.includes(resource.urn) === false || isInCloud(resource)
-      }),
-    )
-    state.resources = state.resources.filter((_, index) => isKept[index])
+    for (const resource of [...state.resources]) {
+      if (targets?.includes(resource.urn) === false || (await isInCloud(resource))) continue
+      log.write({ resOutputsEvent: { metadata: metadataOf({ op: 'delete', resource }) } })
+      state.resources = state.resources.filter((each) => each !== resource)
+    }
     backend.write(stackName(), state)
   } finally {
+    await log.end()
     backend.unlock(stackName())
   }
 }

@@ -65,7 +65,11 @@ export async function makePlan(
   function add(resource: Resource): Properties {
     const step = planStep(resource, stack, state, given)
     steps.push(step)
-    return { ...step.resource.outputs, id: step.resource.id }
+    const { inputs, outputs, id } = step.resource
+    const ignored = resource.options.ignoreChanges
+      .filter((name) => inputs[name] !== undefined)
+      .map((name) => [name, inputs[name]])
+    return { ...Object.fromEntries(ignored), ...outputs, id }
   }
 }
 

@@ -1,4 +1,4 @@
-import { type FakeFleet, setState, terminate } from '../aws-instances.ts'
+import { type FakeFleet, isAllowed, setState, terminate } from '../aws-instances.ts'
 import type { StoredResource } from './state.ts'
 
 type Work = (
@@ -27,10 +27,15 @@ export function isThere({ instances }: FakeFleet, { type, id, inputs }: StoredRe
 }
 
 const makings: Record<string, Work> = {
-  'aws:ec2/instance:Instance'({ instances, images }, { id, inputs }) {
+  'aws:ec2/instance:Instance'(fleet, { id, inputs }) {
+    const { instances, images } = fleet
     const { ami, instanceType: type } = inputs
+    if (!isAllowed(fleet, type)) {
+      const reason = `api error InvalidParameterCombination: The specified instance type is not eligible for Free Tier. For a list of Free Tier instance types, run 'describe-instance-types' with the filter 'free-tier-eligible=true'.`
+      return `creating EC2 Instance: ${tell('RunInstances', reason)}`
+    }
     if (!images.some((image) => image.id === ami)) {
-      const reason = `InvalidAMIID.NotFound: The image id '[${ami}]' does not exist`
+      const reason = `api error InvalidAMIID.NotFound: The image id '[${ami}]' does not exist`
       return `creating EC2 Instance: ${tell('RunInstances', reason)}`
     }
     instances.push({ id, state: 'running', type, imageId: ami, volumeIds: [], ip: '' })
@@ -40,7 +45,7 @@ const makings: Record<string, Work> = {
     const { instanceId, volumeId } = inputs
     const holder = instances.find(({ volumeIds }) => volumeIds.includes(volumeId))
     if (holder) {
-      const reason = `VolumeInUse: ${volumeId} is already attached to an instance`
+      const reason = `api error VolumeInUse: ${volumeId} is already attached to an instance`
       return `attaching EBS Volume (${volumeId}): ${tell('AttachVolume', reason)}`
     }
     instances.find(({ id }) => id === instanceId)?.volumeIds.push(volumeId)
