@@ -46,7 +46,7 @@ export function createApp(config: Config, database: Database, log: Log): App {
   const machineMetrics = createMachineMetrics(config.dataDir)
   const savedStrings = createSavedStringStore(database)
   const follow = createFollow(savedStrings, config.eventStreamLimit)
-  const peers = createPeers(config.dataDir, config.worker, own)
+  const peers = createPeers(config, own)
   const needsToken = config.tokenHashes.length > 0
 
   const routes = createRoutes(

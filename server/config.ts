@@ -8,6 +8,8 @@ export interface Config {
   /** Where to listen: an address, or a socket that systemd holds for us. */
   listen: { host: string; port: number } | { fd: number }
   dataDir: string
+  /** This user's own folder for Unix sockets. */
+  socketDir: string
   /** SHA-256 digests of the tokens that may write; none lets everyone write. */
   tokenHashes: Buffer[]
   /** Whether anyone who reaches the server may change its data. */
@@ -69,7 +71,8 @@ export function readConfig(env: Env, releaseDir: string): Config {
   const keepAliveTimeoutMs = 1000 * readInteger(env, 'KEEP_ALIVE_SECONDS', keepAliveSeconds)
   const config: Config = {
     listen: readListen(env),
-    dataDir: readDataDir(env),
+    dataDir: resolve(env.DATA_DIR || 'data'),
+    socketDir: readSocketDir(env),
     tokenHashes: readTokenHashes(env),
     openWrites: readBoolean(env, 'OPEN_WRITES', false),
     timeZone: readTimeZone(env),
@@ -123,13 +126,13 @@ function readListen(env: Env): Config['listen'] {
   return { host: env.HOST || '127.0.0.1', port }
 }
 
-function readDataDir(env: Env): string {
-  const dataDir = resolve(env.DATA_DIR || 'data')
-  // Workers meet at Unix sockets in there, whose whole path has room for 103 bytes on every system.
-  if (Buffer.byteLength(dataDir) > 64) {
-    throw invalid('DATA_DIR', dataDir, 'be at most 64 bytes long', 'choose a shorter path')
-  }
-  return dataDir
+/**
+ * Not in the data folder, whose path may be of any length: a socket's has room for 103 bytes on
+ * every system. Nor in XDG_RUNTIME_DIR, which is gone once its user has logged out.
+ */
+function readSocketDir({ TMPDIR = '' }: Env): string {
+  const parent = /^\/[\w./-]{1,49}$/.test(TMPDIR) ? TMPDIR : '/tmp'
+  return join(parent, `onebox-${process.getuid?.()}`)
 }
 
 function readTokenHashes(env: Env): Buffer[] {

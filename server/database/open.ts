@@ -1,4 +1,14 @@
-import { closeSync, existsSync, mkdirSync, openSync, readSync, statfsSync, statSync } from 'node:fs'
+import {
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  statfsSync,
+  statSync,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
 import SQLite from 'better-sqlite3'
 import { assertKnown, migrate, pendingMigrations } from './migrations.ts'
@@ -29,6 +39,7 @@ export function prepareDatabase(dataDir: string) {
 export function makeFolder(dataDir: string) {
   try {
     mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+    accessSync(dataDir, constants.W_OK)
   } catch (error) {
     const reason = (error as Error).message
     throw new Error(`DATA_DIR ${dataDir} cannot be used: ${reason}; name a folder to write to`)

@@ -31,7 +31,10 @@ export class Writer {
       workerData: data,
       resourceLimits: { maxYoungGenerationSizeMb: 8 },
     })
-    this.#thread.on('message', (results: Result[]) => this.#settle(results))
+    // Under `node --watch`, Node sends the names of loaded modules the same way.
+    this.#thread.on('message', (message: Result[] | object) => {
+      if (Array.isArray(message)) this.#settle(message)
+    })
     this.#thread.on('error', (error) => this.#fail(error as Error))
     this.#thread.on('exit', () => this.#fail(new Error('The writer thread has ended')))
   }

@@ -40,10 +40,12 @@ async function tryOut(config: Config, ownDir: string, threadFile: string) {
   const database = openDatabase(dataDir, { ...config, threadFile })
   const log = createLog({ ...config, level: 'error', fd: 2 })
   const { server } = createApp({ ...config, dataDir: ownDir }, database, log)
-  const socketPath = join(ownDir, 'http.sock')
+  const socketPath = join(config.socketDir, `canary-${process.pid}.sock`)
+  rmSync(socketPath, { force: true })
   server.listen({ path: socketPath, exclusive: true })
   await once(server, 'listening')
   for (const path of ['/', '/healthz']) await expectOk(socketPath, path)
+  rmSync(socketPath)
 }
 
 /** Whether there is something to migrate; `ownDir` then holds a copy of the database to do it on. */

@@ -1,14 +1,16 @@
-import { readdirSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import net from 'node:net'
 import { join } from 'node:path'
 import { json, text } from 'node:stream/consumers'
+import type { Config } from '../config.ts'
+import { makeSocketDir, socketPrefix } from './sockets.ts'
 import { Watch } from './watch.ts'
 
 const answerTimeoutMs = 1000
 
 export interface Peers<State> {
   /**
-   * What every worker of this data folder says of itself, in the order of the workers; one that is
+   * What every worker of this site says of itself, in the order of the workers; one that is
    * silent is left out. Callers that ask while the answers come in share them.
    */
   states: () => Promise<State[]>
@@ -18,15 +20,17 @@ export interface Peers<State> {
 }
 
 /**
- * Lets the workers know of each other: each answers questions on its Unix socket in the data folder. pm2's primary process runs no code of ours that could collect them.
+ * Lets the workers of a site know of each other: each answers questions on its Unix socket. pm2's
+ * primary process runs no code of ours that could collect them.
  */
 export function createPeers<State extends { worker: string; startedAt: number }>(
-  dataDir: string,
-  worker: string,
+  config: Pick<Config, 'socketDir' | 'dataDir' | 'listen' | 'worker'>,
   ownState: () => State,
 ): Peers<State> {
+  makeSocketDir(config.socketDir)
+  const prefix = socketPrefix(config)
   // The pid keeps a worker that is about to end from taking its successor's socket with it.
-  const path = join(dataDir, `worker-${worker}-${process.pid}.sock`)
+  const path = `${prefix}${config.worker}-${process.pid}.sock`
   const server = net.createServer((socket) => {
     socket.on('error', () => {})
     socket.setTimeout(answerTimeoutMs, () => socket.destroy())
@@ -68,15 +72,15 @@ export function createPeers<State extends { worker: string; startedAt: number }>
 
   /** The sockets of the others. */
   function list(): string[] {
-    return readdirSync(dataDir)
-      .filter((name) => /^worker-.*\.sock$/.test(name))
-      .map((name) => join(dataDir, name))
-      .filter((other) => other !== path)
+    const names = existsSync(config.socketDir) ? readdirSync(config.socketDir) : []
+    return names
+      .map((name) => join(config.socketDir, name))
+      .filter((other) => other.startsWith(prefix) && other.endsWith('.sock') && other !== path)
   }
 }
 
 function namesOf(path: string): { worker: string; pid: number } {
-  const [, worker = '', pid] = /worker-(.*)-(\d+)\.sock$/.exec(path) ?? []
+  const [, worker = '', pid] = /-([^-]+)-(\d+)\.sock$/.exec(path) ?? []
   return { worker, pid: Number(pid) }
 }
 

@@ -3,12 +3,14 @@ import { execFile } from 'node:child_process'
 import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'node:test'
+import { inherited } from '../support/inherited.ts'
 import { mainFile, makeDataDir, startServer } from '../support/server.ts'
 
 /** Runs the program to its end and gives what it left. */
 function run(env: Record<string, string>, command: string[] = []) {
   return new Promise<{ code: unknown; stdout: string; stderr: string }>((resolve) => {
-    const options = { env: { DATA_DIR: makeDataDir(), PORT: '0', ...env }, timeout: 20_000 }
+    const given = { ...inherited, DATA_DIR: makeDataDir(), PORT: '0', ...env }
+    const options = { env: given, timeout: 20_000 }
     execFile(process.execPath, [mainFile, ...command], options, (error, stdout, stderr) =>
       resolve({ code: error ? error.code : 0, stdout, stderr }),
     )

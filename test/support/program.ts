@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import type { TestContext } from 'node:test'
+import { inherited } from './inherited.ts'
 import { mainFile, makeDataDir } from './server.ts'
 
 export interface Program {
@@ -18,7 +19,7 @@ export async function startProgram(
   env: Record<string, string> = {},
 ): Promise<Program> {
   const child = spawn(process.execPath, [mainFile], {
-    env: { PORT: '0', DATA_DIR: env.DATA_DIR ?? makeDataDir(), ...env },
+    env: { ...inherited, PORT: '0', DATA_DIR: env.DATA_DIR ?? makeDataDir(), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let output = ''

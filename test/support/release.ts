@@ -10,6 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { zstdDecompressSync } from 'node:zlib'
 import { extract } from 'tar'
 import { buildRelease as build } from '../../scripts/build/release.ts'
+import { inherited } from './inherited.ts'
 import { makeDataDir } from './server.ts'
 
 /** The release of this machine's platform, built in a folder of the test's own; gives its folder. */
@@ -72,7 +73,7 @@ export function spawnFor(
   { env = {}, command = process.execPath }: { env?: NodeJS.ProcessEnv; command?: string } = {},
 ): ChildProcess & { output: () => string } {
   const child = spawn(command, args, {
-    env: { PATH: process.env.PATH, ...env },
+    env: { ...inherited, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let output = ''
@@ -133,7 +134,8 @@ export async function startWorker(
 ): Promise<Worker> {
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`
-  const env = { DATA_DIR: dataDir, PORT: String(port), NODE_APP_INSTANCE: name, LOG_LEVEL: 'error' }
+  const settings = { PORT: String(port), NODE_APP_INSTANCE: name, LOG_LEVEL: 'error' }
+  const env = { ...inherited, ...settings, DATA_DIR: dataDir }
   let child: ChildProcess
   await start()
   t.after(() => endChild(child))

@@ -8,6 +8,7 @@ import { type App, createApp } from '../../server/app.ts'
 import { type Config, readConfig } from '../../server/config.ts'
 import { type Database, openDatabase } from '../../server/database/database.ts'
 import { createLog } from '../../server/operations/log.ts'
+import { inherited } from './inherited.ts'
 
 export const mainFile = resolve(import.meta.dirname, '../../server/main.ts')
 
@@ -48,7 +49,7 @@ export async function startApp(
   overrides: Partial<Config> = {},
 ): Promise<StartedApp> {
   const dataDir = env.DATA_DIR ?? makeDataDir()
-  const given = { PORT: '0', DATA_DIR: dataDir, ...env }
+  const given = { ...inherited, PORT: '0', DATA_DIR: dataDir, ...env }
   const config = { ...readConfig(given, dataDir), drainTimeoutMs: 0, ...overrides }
   const logFile = join(dataDir, `log-${config.worker}`)
   const log = createLog({ level: 'info', worker: config.worker, fd: openSync(logFile, 'w') })

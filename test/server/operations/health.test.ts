@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict'
-import { readdirSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import net from 'node:net'
 import { join } from 'node:path'
 import test, { type TestContext } from 'node:test'
 import SQLite from 'better-sqlite3'
+import { socketPrefix } from '../../../server/operations/sockets.ts'
 import { eventually } from '../../support/eventually.ts'
 import { getJson } from '../../support/http.ts'
 import { startProgram } from '../../support/program.ts'
 import { makeDataDir, startApp, startServer } from '../../support/server.ts'
+import { siteOf, socketsOf } from '../../support/sockets.ts'
 
 interface Health {
   status: string
@@ -20,7 +22,6 @@ interface Health {
 }
 
 const healthOf = (url: string) => getJson<Health>(`${url}/healthz`)
-const socketsIn = (dataDir: string) => readdirSync(dataDir).filter((name) => /\.sock$/.test(name))
 
 test('GET /healthz says that this worker works, and what it is', async (t) => {
   const url = await startServer(t, { RELEASE_ID: 'abc', NODE_APP_INSTANCE: '2' })
@@ -122,11 +123,11 @@ test('a worker that has ended leaves the list, and no socket behind', async (t) 
   const { url, dataDir } = await startApp(t)
   const other = await startApp(t, { DATA_DIR: dataDir, NODE_APP_INSTANCE: '1' })
   assert.equal((await healthOf(url)).workers.length, 2)
-  assert.equal(socketsIn(dataDir).length, 2)
+  assert.equal(socketsOf(dataDir).length, 2)
   other.server.closeAllConnections()
   await other.drain()
   assert.equal((await healthOf(url)).workers.length, 1)
-  assert.equal(socketsIn(dataDir).length, 1)
+  assert.equal(socketsOf(dataDir).length, 1)
 })
 
 test('a worker that was killed leaves the list, and its socket is removed', async (t) => {
@@ -135,12 +136,12 @@ test('a worker that was killed leaves the list, and its socket is removed', asyn
   assert.equal((await healthOf(url)).workers.length, 2)
   killed.child.kill('SIGKILL')
   await killed.exited
-  assert.equal(socketsIn(dataDir).length, 2)
+  assert.equal(socketsOf(dataDir).length, 2)
   assert.deepEqual(
     (await healthOf(url)).workers.map(({ worker }) => worker),
     ['0'],
   )
-  assert.equal(socketsIn(dataDir).length, 1)
+  assert.equal(socketsOf(dataDir).length, 1)
 })
 
 test('of two processes that are one worker, as in a reload, the newer one counts', async (t) => {
@@ -157,6 +158,7 @@ test('of two processes that are one worker, as in a reload, the newer one counts
 
 test('a worker that is silent, or tells nonsense, is left out and holds up nobody', async (t) => {
   const { url, dataDir } = await startApp(t)
+  const prefix = socketPrefix(siteOf(dataDir))
   const answers: ((socket: net.Socket) => void)[] = [
     () => {},
     (socket) => socket.end('nonsense'),
@@ -170,13 +172,13 @@ test('a worker that is silent, or tells nonsense, is left out and holds up nobod
       sockets.push(socket)
       answer(socket)
     })
-    server.listen({ path: join(dataDir, `worker-9${index}-1.sock`), exclusive: true })
+    server.listen({ path: `${prefix}9${index}-1.sock`, exclusive: true })
     t.after(() => server.close())
   }
   t.after(() => {
     for (const socket of sockets) socket.destroy()
   })
-  writeFileSync(join(dataDir, 'worker-8-1.sock'), 'no socket at all')
+  writeFileSync(`${prefix}8-1.sock`, 'no socket at all')
   const { status, workers } = await healthOf(url)
   assert.equal(status, 'ok')
   assert.deepEqual(

@@ -1,22 +1,22 @@
 import assert from 'node:assert/strict'
-import { readdirSync } from 'node:fs'
 import test, { type TestContext } from 'node:test'
 import { createPeers } from '../../../server/operations/peers.ts'
 import { eventually } from '../../support/eventually.ts'
 import { makeDataDir } from '../../support/server.ts'
+import { siteOf, socketsOf } from '../../support/sockets.ts'
 
 test('a socket has its name only once it answers, or it would be taken for that of a dead worker', async (t) => {
   const dataDir = makeDataDir()
   startPeer(t, dataDir, '0')
-  assert.deepEqual(sockets(dataDir), [])
-  await eventually(async () => sockets(dataDir).length === 1)
+  assert.deepEqual(socketsOf(dataDir), [])
+  await eventually(async () => socketsOf(dataDir).length === 1)
 })
 
 test('workers find each other, and one that ended is gone', async (t) => {
   const dataDir = makeDataDir()
   const first = startPeer(t, dataDir, '0')
   const second = startPeer(t, dataDir, '1')
-  await eventually(async () => sockets(dataDir).length === 2)
+  await eventually(async () => socketsOf(dataDir).length === 2)
   assert.deepEqual(
     (await first.states()).map(({ worker }) => worker),
     ['0', '1'],
@@ -26,15 +26,12 @@ test('workers find each other, and one that ended is gone', async (t) => {
     (await first.states()).map(({ worker }) => worker),
     ['0'],
   )
-  assert.equal(sockets(dataDir).length, 1)
+  assert.equal(socketsOf(dataDir).length, 1)
 })
 
 function startPeer(t: TestContext, dataDir: string, worker: string) {
-  const peers = createPeers(dataDir, worker, () => ({ worker, startedAt: 1 }))
+  const config = { ...siteOf(dataDir), worker }
+  const peers = createPeers(config, () => ({ worker, startedAt: 1 }))
   t.after(() => peers.close())
   return peers
-}
-
-function sockets(dataDir: string): string[] {
-  return readdirSync(dataDir).filter((name) => name.endsWith('.sock'))
 }
