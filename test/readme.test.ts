@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import test from 'node:test'
 import { startProgram } from './support/program.ts'
 import { replay, sessionsOf, withoutVariables } from './support/readme.ts'
+import { needs } from './support/tools.ts'
 
 const readme = readFileSync('README.md', 'utf8')
-const hasTools = spawnSync('curl', ['--version']).status === 0
 
-test('the README shows what every URL answers', { skip: !hasTools && 'needs curl' }, async (t) => {
+test('the README shows what every URL answers', { skip: needs('bash', 'curl') }, async (t) => {
   const sessions = sessionsOf('Every URL')
   assert.equal(sessions.length, 4)
   const { url } = await startProgram(t)

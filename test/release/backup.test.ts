@@ -5,13 +5,12 @@ import { join } from 'node:path'
 import test, { before } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import SQLite from 'better-sqlite3'
+import { cannotMount, namespace } from '../support/can-mount.ts'
+import { inherited } from '../support/inherited.ts'
 import { startLoad } from '../support/load.ts'
 import { buildRelease, spawnFor, startWorker } from '../support/release.ts'
 import { makeDataDir } from '../support/server.ts'
 
-const namespace = ['--map-root-user', '--mount']
-const canMount =
-  spawnSync('unshare', [...namespace, 'mount', '-t', 'tmpfs', 'tmpfs', '/mnt']).status === 0
 let release: string
 
 before(async () => {
@@ -48,7 +47,7 @@ test('backups under PUTs to two workers hold all that was acknowledged before, a
 })
 
 test('backup and restore on a disk without room say so in one line, and leave nothing behind', {
-  skip: !canMount && 'needs Linux with user namespaces',
+  skip: cannotMount,
 }, async (t) => {
   const whole = makeDataDir()
   const file = runOnce(whole, 'migrate', 'backup').stdout.trim()
@@ -106,7 +105,7 @@ test('a backup that is killed leaves none, and the next one clears up after it',
 
 /** Runs commands of the release one after another; gives the outcome of the last. */
 function runOnce(dataDir: string, ...commands: string[]) {
-  const options = { env: { DATA_DIR: dataDir }, encoding: 'utf8' } as const
+  const options = { env: { ...inherited, DATA_DIR: dataDir }, encoding: 'utf8' } as const
   const outcomes = commands.map((command) =>
     spawnSync(process.execPath, [join(release, 'server.cjs'), command], options),
   )

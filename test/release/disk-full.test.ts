@@ -1,18 +1,15 @@
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawnSync } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'node:test'
+import { cannotMount, namespace } from '../support/can-mount.ts'
 import { eventually } from '../support/eventually.ts'
 import { buildRelease, freePort, spawnFor, untilHealth } from '../support/release.ts'
 import { makeDataDir } from '../support/server.ts'
 
-const namespace = ['--map-root-user', '--mount']
-const canMount =
-  spawnSync('unshare', [...namespace, 'mount', '-t', 'tmpfs', 'tmpfs', '/mnt']).status === 0
-
-const skip = !canMount && 'needs Linux with user namespaces'
+const skip = cannotMount
 
 test('a full disk answers writes with 507 and reads as ever, and recovers by itself', {
   skip,

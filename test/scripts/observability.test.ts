@@ -6,11 +6,12 @@ import test from 'node:test'
 import dashboard from '../../docs/observability/grafana-dashboard.json' with { type: 'json' }
 import { send } from '../support/http.ts'
 import { makeDataDir, startServer } from '../support/server.ts'
+import { needs } from '../support/tools.ts'
 
 const folder = resolve(import.meta.dirname, '../../docs/observability')
 const alerts = readFileSync(join(folder, 'alerts.yml'), 'utf8')
 const queries = dashboard.panels.flatMap(({ targets }) => targets.map(({ expr }) => expr))
-const skip = spawnSync('promtool', ['--version']).status !== 0 && 'needs promtool'
+const skip = needs('promtool')
 
 // What Prometheus adds to each series by itself.
 const addedLabels = ['instance', 'job']

@@ -4,10 +4,11 @@ import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import test from 'node:test'
 import { renderDocument } from '../../scripts/pdf/document.ts'
+import { inherited } from '../support/inherited.ts'
 import { makeDataDir } from '../support/server.ts'
+import { needs } from '../support/tools.ts'
 
 const script = resolve(import.meta.dirname, '../../scripts/pdf.ts')
-const browser = ['chromium', 'google-chrome'].find((name) => !spawnSync(name, ['--version']).error)
 
 test('links lead within the document or to the web; to another file, there is only the text', () => {
   const page = renderDocument(
@@ -21,7 +22,7 @@ test('links lead within the document or to the web; to another file, there is on
 })
 
 test('npm run pdf prints the solution on a handful of pages', {
-  skip: browser === undefined && 'needs chromium',
+  skip: needs('chromium'),
 }, () => {
   const file = join(makeDataDir(), 'solution.pdf')
   execFileSync(process.execPath, [script, '--out', file])
@@ -33,7 +34,7 @@ test('npm run pdf prints the solution on a handful of pages', {
 
 test('npm run pdf without a browser names the cure in one line', () => {
   const { status, stderr } = spawnSync(process.execPath, [script], {
-    env: { PATH: makeDataDir() },
+    env: { ...inherited, PATH: makeDataDir() },
     encoding: 'utf8',
   })
   assert.equal(status, 1)

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { execFile, spawnSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { hash } from 'node:crypto'
 import test from 'node:test'
 import { promisify } from 'node:util'
@@ -18,6 +18,7 @@ import {
 } from '../support/contract.ts'
 import { sendRaw } from '../support/raw.ts'
 import { startServer } from '../support/server.ts'
+import { needs } from '../support/tools.ts'
 
 test('the contract has every route and no other, and a token for those that are guarded', () => {
   const none = new Proxy({}, { get: () => ({}) })
@@ -284,8 +285,9 @@ test('GET /docs names the host that it was asked for, and none that a shell woul
   }
 })
 
-test('the commands of the contract succeed, pasted into a shell one after another', async (t) => {
-  if (spawnSync('curl', ['--version']).error) return t.skip('curl is not installed')
+test('the commands of the contract succeed, pasted into a shell one after another', {
+  skip: needs('curl'),
+}, async (t) => {
   const env = {
     ...process.env,
     TOKEN: 'secret',

@@ -5,10 +5,12 @@ import { join } from 'node:path'
 import test from 'node:test'
 import { createDataDisk } from '../boot/data-disk.ts'
 import { makeDataDir } from '../support/server.ts'
+import { needs } from '../support/tools.ts'
 
-test('a power cut leaves on the data disk what was flushed, and nothing that came later', (t) => {
+test('a power cut leaves on the data disk what was flushed, and nothing that came later', {
+  skip: needs('qemu-io'),
+}, () => {
   const dir = makeDataDir()
-  if (spawnSync('qemu-io', ['--version']).error) return t.skip('needs qemu-io, of qemu-utils')
   const disk = createDataDisk({ dir, volumeId: 'vol-1', sizeBytes: 2 ** 20 })
   runAndCut(dir, ['write -P 1 0 512', 'flush', 'write -P 2 0 512', 'write -P 3 512 512'])
   assert.equal(disk.settle(), 2)

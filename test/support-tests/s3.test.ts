@@ -4,10 +4,13 @@ import { hash } from 'node:crypto'
 import test, { type TestContext } from 'node:test'
 import { type FakeS3, startS3 } from '../support/s3.ts'
 import { type Credentials, makeCredentials } from '../support/sigv4.ts'
+import { needs } from '../support/tools.ts'
 
 const region = 'eu-west-1'
 
-test('S3 gives an object to who signs with the role credentials, and its ETag again as 304', async (t) => {
+test('S3 gives an object to who signs with the role credentials, and its ETag again as 304', {
+  skip: needs('curl'),
+}, async (t) => {
   const { s3, get } = await start(t)
   s3.objects.set('bucket/desired.json', Buffer.from('{}'))
   const first = await get('/bucket/desired.json')
@@ -17,7 +20,7 @@ test('S3 gives an object to who signs with the role credentials, and its ETag ag
   assert.deepEqual(s3.requests, ['GET bucket/desired.json 200', 'GET bucket/desired.json 304'])
 })
 
-test('S3 takes the bucket from the host as well', async (t) => {
+test('S3 takes the bucket from the host as well', { skip: needs('curl') }, async (t) => {
   const { s3, get } = await start(t)
   s3.objects.set('my-bucket/releases/a b', Buffer.from('archive'))
   const host = `my-bucket.s3.${region}.amazonaws.com`
@@ -25,13 +28,15 @@ test('S3 takes the bucket from the host as well', async (t) => {
   assert.match(answer, /200 OK[\s\S]*archive$/)
 })
 
-test('S3 stores what is put', async (t) => {
+test('S3 stores what is put', { skip: needs('curl') }, async (t) => {
   const { s3, get } = await start(t)
   assert.match(await get('/bucket/key', { args: ['--request', 'PUT', '--data', 'new'] }), / 200 /)
   assert.equal(s3.objects.get('bucket/key')?.toString(), 'new')
 })
 
-test('S3 refuses what is not signed, or not by the one it should be', async (t) => {
+test('S3 refuses what is not signed, or not by the one it should be', {
+  skip: needs('curl'),
+}, async (t) => {
   const { s3, credentials, get } = await start(t)
   s3.objects.set('bucket/key', Buffer.from('secret'))
   assert.equal((await fetch(`${s3.url}/bucket/key`)).status, 403)
@@ -49,7 +54,9 @@ test('S3 refuses what is not signed, or not by the one it should be', async (t) 
   assert.match(await get('/bucket/key'), /400 [\s\S]*ExpiredToken/)
 })
 
-test('S3 refuses a request that was changed after it was signed', async (t) => {
+test('S3 refuses a request that was changed after it was signed', {
+  skip: needs('curl'),
+}, async (t) => {
   const { s3, get } = await start(t)
   s3.objects.set('bucket/key', Buffer.from('secret'))
   const headers = await signedHeaders(get, s3)
@@ -61,12 +68,12 @@ test('S3 refuses a request that was changed after it was signed', async (t) => {
   assert.equal((await fetch(`${s3.url}/bucket/other`, { headers })).status, 403)
 })
 
-test('S3 answers 403 for a key that is not there', async (t) => {
+test('S3 answers 403 for a key that is not there', { skip: needs('curl') }, async (t) => {
   const { get } = await start(t)
   assert.match(await get('/bucket/nothing'), /403 [\s\S]*AccessDenied/)
 })
 
-test('S3 goes with the credentials when they are changed', async (t) => {
+test('S3 goes with the credentials when they are changed', { skip: needs('curl') }, async (t) => {
   const { s3, credentials, get } = await start(t)
   s3.objects.set('bucket/key', Buffer.from('secret'))
   const old = { ...credentials }
@@ -75,7 +82,7 @@ test('S3 goes with the credentials when they are changed', async (t) => {
   assert.match(await get('/bucket/key'), /200 OK/)
 })
 
-test('S3 can fail, and be slow', async (t) => {
+test('S3 can fail, and be slow', { skip: needs('curl') }, async (t) => {
   const { s3, get } = await start(t)
   s3.objects.set('bucket/key', Buffer.alloc(1000))
   s3.failing = true

@@ -4,7 +4,6 @@ import { hash } from 'node:crypto'
 import { once } from 'node:events'
 import {
   chmodSync,
-  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -21,11 +20,15 @@ import { type FakeMetadata, startMetadata } from '../support/metadata.ts'
 import { type FakeS3, startS3 } from '../support/s3.ts'
 import { makeDataDir } from '../support/server.ts'
 import { type Credentials, makeCredentials } from '../support/sigv4.ts'
+import { needs } from '../support/tools.ts'
 
 export const userdata = resolve(import.meta.dirname, '../../userdata')
 
 /** What the scripts need of a machine; elsewhere, their tests are skipped. */
-export const missing = whatIsMissing()
+export const missing =
+  process.platform === 'linux'
+    ? needs('bash', 'curl', 'python3', 'tar', 'zstd', 'flock')
+    : 'needs Linux, as the scripts do'
 
 export interface Worker {
   worker: string
@@ -323,14 +326,6 @@ function killGroup(child: ChildProcess) {
   } catch {
     // It has ended.
   }
-}
-
-function whatIsMissing(): string | false {
-  if (process.platform !== 'linux') return 'needs Linux, as the scripts do'
-  const tools = ['bash', 'curl', 'python3', 'tar', 'zstd', 'flock']
-  const paths = (process.env.PATH ?? '').split(':')
-  const lacking = tools.filter((tool) => !paths.some((path) => existsSync(join(path, tool))))
-  return lacking.length > 0 && `needs ${lacking.join(', ')}`
 }
 
 /** One with its first deploy behind it, of which nothing is noted. */

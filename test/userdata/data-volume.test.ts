@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
 import { hash } from 'node:crypto'
 import {
-  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -13,12 +12,10 @@ import {
 import { join } from 'node:path'
 import test from 'node:test'
 import { makeDataDir } from '../support/server.ts'
+import { needs, toolPath } from '../support/tools.ts'
 import { missing, userdata, writeCommand } from './box.ts'
 
-const tools = ['blkid', 'mkfs.ext4', 'resize2fs', 'dumpe2fs']
-const paths = `${process.env.PATH}:/usr/sbin:/sbin`.split(':')
-const lacking = tools.filter((tool) => !paths.some((path) => existsSync(join(path, tool))))
-const skip = missing || (lacking.length > 0 && `needs ${lacking.join(', ')}`)
+const skip = missing || needs('blkid', 'dumpe2fs', 'mkfs.ext4', 'mkswap', 'resize2fs')
 
 const sizeBytes = 16 * 2 ** 20
 
@@ -57,7 +54,7 @@ test('a disk that fstab has mounted by then is only checked', { skip }, () => {
 test('an ext4 disk of others is mounted as it is, whatever its label', { skip }, () => {
   const volume = makeVolume()
   execFileSync('mkfs.ext4', ['-q', '-F', '-L', 'precious', volume.disk], {
-    env: { PATH: paths.join(':') },
+    env: { PATH: toolPath },
   })
   const before = volume.digest()
   assert.equal(volume.run({ grow: false }).status, 0)
@@ -67,13 +64,8 @@ test('an ext4 disk of others is mounted as it is, whatever its label', { skip },
 
 for (const [what, fill] of Object.entries({
   'bytes that nothing knows': (disk) => write(disk, 700_000, Buffer.from('precious')),
-  'a partition table': (disk) =>
-    execFileSync('sfdisk', ['--quiet', disk], {
-      input: 'label: gpt\n,\n',
-      env: { PATH: paths.join(':') },
-    }),
-  'another file system': (disk) =>
-    execFileSync('mkswap', [disk], { env: { PATH: paths.join(':') } }),
+  'a partition table': (disk) => write(disk, 446, partitionTable()),
+  'another file system': (disk) => execFileSync('mkswap', [disk], { env: { PATH: toolPath } }),
   'the beginning of an LVM volume': (disk) => write(disk, 512, Buffer.from('LABELONE')),
 } as Record<string, (disk: string) => void>)) {
   test(`a disk with ${what} is not touched`, { skip }, () => {
@@ -202,7 +194,7 @@ function makeVolume({ serial = 'vol0123456789abcdef0', attachedAfter = 0 } = {})
         {
           encoding: 'utf8',
           env: {
-            PATH: [join(root, 'bin'), ...paths].join(':'),
+            PATH: `${join(root, 'bin')}:${toolPath}`,
             ONEBOX_ROOT: root,
             VOLUME_ID: 'vol-0123456789abcdef0',
             DISK_ATTEMPTS: '5',
@@ -237,8 +229,18 @@ function makeVolume({ serial = 'vol0123456789abcdef0', attachedAfter = 0 } = {})
   }
 
   function call(command: string, args: string[]): string {
-    return spawnSync(command, args, { encoding: 'utf8', env: { PATH: paths.join(':') } }).stdout
+    return spawnSync(command, args, { encoding: 'utf8', env: { PATH: toolPath } }).stdout
   }
+}
+
+/** One partition of Linux, as the first sector of a disk holds it from byte 446 on. */
+function partitionTable(): Buffer {
+  const table = Buffer.alloc(66)
+  table[4] = 0x83
+  table.writeUInt32LE(2048, 8)
+  table.writeUInt32LE(sizeBytes / 512 - 2048, 12)
+  table.writeUInt16LE(0xaa55, 64)
+  return table
 }
 
 function write(disk: string, offset: number, content: Buffer) {

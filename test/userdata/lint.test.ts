@@ -5,19 +5,20 @@ import { dirname, join } from 'node:path'
 import test from 'node:test'
 import { cloudConfig } from '../../userdata/cloud-config.ts'
 import { makeDataDir } from '../support/server.ts'
+import { needs } from '../support/tools.ts'
 import { userdata } from './box.ts'
 
 const scripts = readdirSync(userdata).filter((name) => name.endsWith('.sh'))
 
 test('shellcheck finds nothing in the scripts', {
-  skip: isMissing('shellcheck') && 'needs shellcheck: apt install shellcheck',
+  skip: needs('shellcheck'),
 }, () => {
   const { status, stdout } = spawnSync('shellcheck', scripts, { cwd: userdata, encoding: 'utf8' })
   assert.equal(status, 0, stdout)
 })
 
 test('the scripts are free of slips that only their run would show', {
-  skip: isMissing('bash') && 'needs bash',
+  skip: needs('bash'),
 }, () => {
   for (const script of scripts) {
     const { status, stderr } = spawnSync('bash', ['-n', script], {
@@ -29,14 +30,14 @@ test('the scripts are free of slips that only their run would show', {
 })
 
 test('systemd understands every line of the units', {
-  skip: isMissing('systemd-analyze') && 'needs systemd-analyze, which comes with systemd',
+  skip: needs('systemd-analyze'),
 }, () => {
   const about = verify(install()).filter((line) => line.includes('onebox') && !isExpected(line))
   assert.deepEqual(about, [])
 })
 
 test('no unit waits for itself at a boot in the order of Debian’s image', {
-  skip: isMissing('systemd-analyze') && 'needs systemd-analyze, which comes with systemd',
+  skip: needs('systemd-analyze'),
 }, () => {
   const installed = install()
   for (const [name, lines] of Object.entries(bootUnits)) {
@@ -80,7 +81,7 @@ test('a crash after months of good running is answered as fast as the first', ()
 })
 
 test('the server and its trials are hardly exposed', {
-  skip: isMissing('systemd-analyze') && 'needs systemd-analyze, which comes with systemd',
+  skip: needs('systemd-analyze'),
 }, (t) => {
   const { root } = install()
   for (const [unit, limit] of [
@@ -138,8 +139,4 @@ function isExpected(line: string): boolean {
   return new RegExp(
     `is not executable|sysinit.target not found|Unknown key (name )?'(${younger})'`,
   ).test(line)
-}
-
-function isMissing(command: string): boolean {
-  return spawnSync(command, ['--version']).status !== 0
 }

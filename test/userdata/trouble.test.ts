@@ -1,15 +1,11 @@
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'node:test'
+import { cannotMount } from '../support/can-mount.ts'
 import { eventually } from '../support/eventually.ts'
 import { makeCredentials } from '../support/sigv4.ts'
 import { type Box, missing, startBox, startLiveBox, writeCommand } from './box.ts'
-
-const namespace = ['--map-root-user', '--mount']
-const canMount =
-  spawnSync('unshare', [...namespace, 'mount', '-t', 'tmpfs', 'tmpfs', '/mnt']).status === 0
 
 const outages: Record<
   string,
@@ -234,7 +230,7 @@ for (const [disk, folder] of [
   ['data volume', 'data'],
 ] as const) {
   test(`a full ${disk} is waited for`, {
-    skip: missing || (!canMount && 'needs user namespaces'),
+    skip: missing || cannotMount,
   }, async (t) => {
     const box = await startBox(t)
     box.prepare()

@@ -1,0 +1,40 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+
+/** The programs that some tests need and npm does not bring, each with its Debian package. */
+export const packages: Record<string, string> = {
+  'aarch64-linux-gnu-gcc': 'gcc-aarch64-linux-gnu',
+  bash: 'bash',
+  blkid: 'util-linux',
+  chromium: 'chromium',
+  curl: 'curl',
+  dumpe2fs: 'e2fsprogs',
+  flock: 'util-linux',
+  mkfifo: 'coreutils',
+  'mkfs.ext4': 'e2fsprogs',
+  mkswap: 'util-linux',
+  promtool: 'prometheus',
+  python3: 'python3',
+  'qemu-io': 'qemu-utils',
+  resize2fs: 'e2fsprogs',
+  script: 'bsdutils',
+  shellcheck: 'shellcheck',
+  'ssh-keygen': 'openssh-client',
+  'systemd-analyze': 'systemd',
+  tar: 'tar',
+  'x86_64-linux-gnu-gcc': 'gcc',
+  zstd: 'zstd',
+}
+
+/** The PATH of this process, and where an ordinary user's lacks what root's has. */
+export const toolPath = `${process.env.PATH}:/usr/sbin:/sbin`
+
+/** A reason to skip a test, such as `needs curl, zstd`, unless all these programs are here. */
+export function needs(...tools: (keyof typeof packages)[]): string | false {
+  const lacking = tools.filter((tool) => !isHere(tool))
+  return lacking.length > 0 && `needs ${lacking.join(', ')}`
+}
+
+function isHere(tool: string): boolean {
+  return toolPath.split(':').some((folder) => existsSync(join(folder, tool)))
+}
