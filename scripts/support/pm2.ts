@@ -8,16 +8,18 @@ export interface Pm2Options {
   /** pm2's own folder, for it not to meet another pm2 of this user. */
   home: string
   stdio?: StdioOptions
+  detached?: boolean
 }
 
 /** Starts pm2 in the foreground with an ecosystem file. */
 export function startPm2(
   ecosystem: string,
-  { env, home, stdio = 'inherit' }: Pm2Options,
+  { env, home, stdio = 'inherit', detached = false }: Pm2Options,
 ): ChildProcess {
   return spawn(process.execPath, [runtime, 'start', ecosystem], {
     env: { ...env, ...pm2Environment, PM2_HOME: home },
     stdio,
+    detached,
   })
 }
 
