@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { resolve } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import type { TestContext } from 'node:test'
+import { inherited } from '../support/inherited.ts'
 import type { Lifetime } from '../support/lifetime.ts'
 
 export interface Ended {
@@ -28,9 +29,8 @@ export async function run(
   { env = {}, signal, onOutput = () => {} }: RunOptions = {},
 ): Promise<Ended> {
   const file = resolve(import.meta.dirname, '../../scripts', script)
-  const { PATH = '' } = process.env
   const child = spawn(process.execPath, [file, ...args], {
-    env: { PATH, ...env },
+    env: { ...inherited, ...env },
     timeout: 120_000,
   })
   signal?.then((name) => child.kill(name))

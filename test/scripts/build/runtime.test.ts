@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { hash } from 'node:crypto'
 import { appendFileSync, existsSync, readdirSync, readFileSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { basename, join, resolve } from 'node:path'
 import test, { before } from 'node:test'
 import { type Archive, findArchive } from '../../../scripts/build/archive.ts'
 import { buildRuntime } from '../../../scripts/build/runtime.ts'
+import { readDynamic } from '../../support/elf.ts'
 import { buildRelease, freePort, spawnFor, unpack, untilHealth } from '../../support/release.ts'
 import { makeDataDir } from '../../support/server.ts'
 
@@ -63,6 +64,31 @@ test('a runtime holds Node for its platform without symbols, and no trace of who
     return readFileSync(file).includes(process.cwd()) || /\/\.package-lock|\/\.bin\//.test(file)
   })
   assert.deepEqual(traces, [])
+})
+
+test('Node and SQLite load only libraries that Debian’s cloud image has', () => {
+  const debs = {
+    libc6: ['ld-linux-aarch64.so.1', 'ld-linux-x86-64.so.2', 'libc.so.6', 'libdl.so.2'],
+    'libc6, too': ['libm.so.6', 'libpthread.so.0'],
+    'libgcc-s1': ['libgcc_s.so.1'],
+    'libstdc++6': ['libstdc++.so.6'],
+    // By way of netplan.io and GLib. A smaller system lacks it: see scripts/libatomic.
+    libatomic1: ['libatomic.so.1'],
+  }
+  const addons = resolve(import.meta.dirname, '../../../node_modules/better-sqlite3/prebuilds')
+  const files = ['x64', 'arm64'].map((cpu) => join(addons, `linux-${cpu}.node`))
+  for (const archive of [x64, arm64]) files.push(join(unpack(archive.path), 'bin/node'))
+  for (const file of files) {
+    const { needed, names } = readDynamic(readFileSync(file))
+    assert.ok(needed.includes('libc.so.6'), file)
+    assert.deepEqual(
+      needed.filter((name) => !Object.values(debs).flat().includes(name)),
+      [],
+      file,
+    )
+    const atomics = names.filter((name) => name.startsWith('__atomic_'))
+    assert.deepEqual(atomics, file.endsWith('.node') ? [] : ['__atomic_compare_exchange'], file)
+  }
 })
 
 test('the SBOM of a runtime lists Node and every package that is there, and no other', () => {

@@ -17,6 +17,7 @@ import type { TestContext } from 'node:test'
 import { stripVTControlCharacters } from 'node:util'
 import { type FakeAws, startAws } from '../../support/aws-api.ts'
 import type { Properties } from '../../support/engine.ts'
+import { inherited } from '../../support/inherited.ts'
 import type { Lifetime } from '../../support/lifetime.ts'
 import { installPulumi } from '../../support/pulumi-cli/install.ts'
 import { isThere, provide } from '../../support/pulumi-cli/provider.ts'
@@ -84,6 +85,7 @@ export async function makeHome(t: Lifetime, aws: FakeAws, cloudUrl: string) {
   linkTools(bin)
   mkdirSync(join(home, '.ssh'))
   const env: Record<string, string> = {
+    ...inherited,
     HOME: home,
     PATH: `${bin}:/usr/bin:/bin`,
     NODE_COMPILE_CACHE: join(repository, 'dist/compile-cache'),
