@@ -1,25 +1,33 @@
 import assert from 'node:assert/strict'
-import { execFile, spawnSync } from 'node:child_process'
-import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { execFile } from 'node:child_process'
+import {
+  cpSync,
+  globSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import test from 'node:test'
 import { promisify } from 'node:util'
 import { replay, sessionsOf } from '../support/readme.ts'
 import { freePort, spawnFor, untilHealth } from '../support/release.ts'
 import { makeDataDir } from '../support/server.ts'
+import { needs } from '../support/tools.ts'
 
 const root = resolve(import.meta.dirname, '../..')
 const page = join(root, 'docs/your-own-service.md')
-const hasTools = spawnSync('curl', ['--version']).status === 0
 const fork = makeFork()
 
-for (const [, path = '', kind, code = ''] of readFileSync(page, 'utf8').matchAll(
-  /`([\w./-]+)`:\n\n```(ts|diff)\n(.*?)```/gs,
-)) {
-  const file = join(fork, path)
-  mkdirSync(dirname(file), { recursive: true })
-  writeFileSync(file, kind === 'ts' ? code : change(readFileSync(file, 'utf8'), code))
-}
+followPage()
+
+test('a fork that has followed the page already stays as it is', () => {
+  const before = readSources()
+  followPage()
+  assert.deepEqual(readSources(), before)
+})
 
 test('the tests that the page names pass in a fork that follows it', async () => {
   const [session] = sessionsOf('Its test', page)
@@ -36,7 +44,7 @@ test('what the page adds is typed, linted and formatted like the rest', async ()
 })
 
 test('a release of it answers as the page shows', {
-  skip: !hasTools && 'needs curl',
+  skip: needs('bash', 'curl'),
 }, async (t) => {
   const port = String(await freePort())
   const url = `http://127.0.0.1:${port}`
@@ -47,9 +55,24 @@ test('a release of it answers as the page shows', {
   assert.equal(replay(session, url), session.text)
 })
 
+function followPage() {
+  for (const [, path = '', kind, code = ''] of readFileSync(page, 'utf8').matchAll(
+    /`([\w./-]+)`:\n\n```(ts|diff)\n(.*?)```/gs,
+  )) {
+    const file = join(fork, path)
+    mkdirSync(dirname(file), { recursive: true })
+    writeFileSync(file, kind === 'ts' ? code : change(readFileSync(file, 'utf8'), code))
+  }
+}
+
+function readSources(): Record<string, string> {
+  const files = globSync('{server,test}/**/*.{ts,json}', { cwd: fork })
+  return Object.fromEntries(files.map((file) => [file, readFileSync(join(fork, file), 'utf8')]))
+}
+
 /** This folder as `git clone` and `npm ci` would leave it elsewhere. */
 function makeFork(): string {
-  const dir = makeDataDir()
+  const dir = join(makeDataDir(), 'github.com/some-organisation-with-a-long-name/my team/onebox')
   const isSource = (name: string) => !['.git', 'node_modules', 'dist', 'data'].includes(name)
   for (const name of readdirSync(root).filter(isSource)) {
     cpSync(join(root, name), join(dir, name), { recursive: true })
@@ -65,10 +88,11 @@ function makeFork(): string {
   return dir
 }
 
-/** The text after a diff without line numbers, each of whose hunks fits in one place. */
+/** The text after a diff without line numbers, each of whose hunks fits in one place, or is there. */
 function change(text: string, diff: string): string {
   return diff.split('@@\n').reduce((changed, hunk) => {
     const [before, after] = [side(hunk, '-'), side(hunk, '+')]
+    if (changed.includes(after)) return changed
     assert.equal(changed.split(before).length, 2, `Not once in the file:\n${before}`)
     return changed.replace(before, () => after)
   }, text)
