@@ -189,7 +189,7 @@ test('a worker that is silent, or tells nonsense, is left out and holds up nobod
 
 test('GET /healthz names the workers of pm2 that do not answer, and /metrics has them as down', async (t) => {
   const { url, dataDir } = await startApp(t, { NODE_APP_INSTANCE: '0', WEB_CONCURRENCY: '3' })
-  listenInVain(t, join(dataDir, 'worker-2-1.sock'))
+  listenInVain(t, `${socketPrefix(siteOf(dataDir))}2-1.sock`)
   const { status, silent } = await healthOf(url)
   assert.equal(status, 'ok', 'a balancer must not take this worker out for its sibling')
   assert.deepEqual(silent, ['1', '2'])
@@ -203,7 +203,7 @@ test('GET /healthz names the workers of pm2 that do not answer, and /metrics has
 
 test('a worker that hangs holds up the answer for a moment only', async (t) => {
   const { url, dataDir } = await startApp(t)
-  const connections = listenInVain(t, join(dataDir, 'worker-1-1.sock'))
+  const connections = listenInVain(t, `${socketPrefix(siteOf(dataDir))}1-1.sock`)
   await eventually(async () => {
     const before = connections.size
     await healthOf(url)
