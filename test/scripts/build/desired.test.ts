@@ -17,6 +17,7 @@ const notForUsers = new Set([
   'NODE_APP_INSTANCE',
   'PORT',
   'RELEASE_ID',
+  'TMPDIR',
   'WRITE_TOKEN',
 ])
 

@@ -119,7 +119,8 @@ export async function inTerminal(
   script: string,
   ...args: string[]
 ): Promise<Ended> {
-  const command = [process.execPath, join(repository, 'scripts', script), ...args].join(' ')
+  const words = [process.execPath, join(repository, 'scripts', script), ...args]
+  const command = words.map((word) => `'${word}'`).join(' ')
   const child = spawn('script', ['--quiet', '--return', '--command', command, '/dev/null'], {
     cwd: home,
     env: { ...env, TERM: 'xterm' },

@@ -8,6 +8,7 @@ import SQLite from 'better-sqlite3'
 import { migrate, migrations, pendingMigrations } from '../../../server/database/migrations.ts'
 import { prepareDatabase } from '../../../server/database/open.ts'
 import { expectAlive, getJson, readHeading, send, sendJson } from '../../support/http.ts'
+import { inherited } from '../../support/inherited.ts'
 import { mainFile, makeDataDir, startServer } from '../../support/server.ts'
 
 /** Statements that the release before would not survive; a step may create, add and fill. */
@@ -92,7 +93,7 @@ test('a step that fails takes all others of its run back', () => {
 })
 
 test('several processes may prepare a new database at once', async () => {
-  const env = { DATA_DIR: makeDataDir() }
+  const env = { ...inherited, DATA_DIR: makeDataDir() }
   const run = () => promisify(execFile)(process.execPath, [mainFile, 'migrate'], { env })
   await Promise.all([run(), run(), run(), run()])
   const database = open(env.DATA_DIR)
