@@ -1,10 +1,10 @@
-import { spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { TestContext } from 'node:test'
 import { eventually } from './eventually.ts'
 import { freePort, spawnFor } from './release.ts'
 import { makeDataDir } from './server.ts'
+import { needs } from './tools.ts'
 
 const docs = readFileSync(resolve(import.meta.dirname, '../../docs/behind-a-proxy.md'), 'utf8')
 
@@ -71,8 +71,7 @@ const apacheModules = ['mpm_event', 'authz_core', 'proxy', 'proxy_http', 'header
 
 /** Why a proxy cannot be run here, if so. */
 export function missing(name: string): string | false {
-  const { command } = proxies[name] as Proxy
-  return spawnSync(command, ['-v']).error ? `${command} is not installed` : false
+  return needs((proxies[name] as Proxy).command)
 }
 
 /** Runs a proxy as the docs configure it, in front of a site; gives its URL. */
