@@ -69,7 +69,11 @@ export function createApp(config: Config, database: Database, log: Log): App {
 
   const listener = createListener({
     find: createRouter(routes),
-    limits: { ...config, bodies: new Budget(config.bodyBudgetBytes) },
+    limits: {
+      ...config,
+      bodies: new Budget(config.bodyBudgetBytes),
+      answers: new Budget(config.answerBudgetBytes),
+    },
     problemPage,
     proxies: new TrustedProxies(config.trustedProxies),
     isDraining: () => draining,

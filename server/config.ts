@@ -30,6 +30,10 @@ export interface Config {
   bulkBodyLimitBytes: number
   /** All request bodies in memory at a time, per worker. */
   bodyBudgetBytes: number
+  /** All large answers that clients have still to read, per worker. */
+  answerBudgetBytes: number
+  /** How long a client may take nothing of its answer. */
+  answerTimeoutMs: number
   /** Requests that may wait for the one before them, per connection. */
   pipelineLimit: number
   headerLimitBytes: number
@@ -88,6 +92,8 @@ export function readConfig(env: Env, releaseDir: string): Config {
     bodyLimitBytes: 2 ** 20,
     bulkBodyLimitBytes: 8 * 2 ** 20,
     bodyBudgetBytes: 32 * 2 ** 20,
+    answerBudgetBytes: 32 * 2 ** 20,
+    answerTimeoutMs: 30_000,
     pipelineLimit: 64,
     headerLimitBytes: 16 * 1024,
     headersTimeoutMs: 10_000,

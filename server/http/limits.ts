@@ -1,6 +1,6 @@
 import { HttpError } from './http-error.ts'
 
-/** Bytes of request bodies that one worker holds in memory at a time. */
+/** Bytes that one worker holds in memory at a time, such as those of request bodies. */
 export class Budget {
   #leftBytes: number
 
@@ -73,6 +73,9 @@ export interface Limits {
   bodyLimitBytes: number
   bulkBodyLimitBytes: number
   bodies: Budget
+  answers: Budget
+  /** How long a client may take nothing of its answer. */
+  answerTimeoutMs: number
   /** Requests that may wait for the one before them, per connection. */
   pipelineLimit: number
 }

@@ -7,9 +7,10 @@ import { isUnchanged } from './conditional.ts'
 import { assertFraming, isAuthority } from './framing.ts'
 import { HttpError } from './http-error.ts'
 import type { Limits } from './limits.ts'
+import { Outbox } from './outbox.ts'
 import { createPipeline } from './pipeline.ts'
 import type { TrustedProxies } from './proxies.ts'
-import { problem, type Reply, wireOf } from './reply.ts'
+import { isSmall, problem, type Reply, type WireBody, wireOf } from './reply.ts'
 import { HttpRequest } from './request.ts'
 import type { Match } from './router.ts'
 
@@ -39,9 +40,11 @@ export interface ListenerOptions {
 
 /** Makes the one function that takes requests in and writes replies out. */
 export function createListener(options: ListenerOptions) {
-  const inTurn = createPipeline(options.limits.pipelineLimit)
+  const { limits } = options
+  const inTurn = createPipeline(limits.pipelineLimit)
+  const outbox = new Outbox(limits.answers, limits.answerTimeoutMs)
   return function listener(incoming: IncomingMessage, response: ServerResponse) {
-    const exchange = new Exchange(options, incoming, response)
+    const exchange = new Exchange(options, outbox, incoming, response)
     inTurn(response, () => exchange.run())
   }
 }
@@ -49,13 +52,20 @@ export function createListener(options: ListenerOptions) {
 /** One request on its way through. */
 class Exchange {
   readonly #options: ListenerOptions
+  readonly #outbox: Outbox
   readonly #request: HttpRequest
   readonly #startedAt = performance.now()
   readonly #id: string
   #route = ''
 
-  constructor(options: ListenerOptions, incoming: IncomingMessage, response: ServerResponse) {
+  constructor(
+    options: ListenerOptions,
+    outbox: Outbox,
+    incoming: IncomingMessage,
+    response: ServerResponse,
+  ) {
     this.#options = options
+    this.#outbox = outbox
     this.#request = new HttpRequest(incoming, response, options)
     this.#id = requestId(incoming)
   }
@@ -127,12 +137,26 @@ class Exchange {
   async #sendLater(reply: Reply, encoding: Encoding | undefined) {
     const { incoming } = this.#request
     if (hasUnreadBody(incoming)) await discardBody(incoming)
-    const body = encoding ? await compress(reply, encoding) : wireOf(reply)
+    const body = encoding ? await this.#compress(reply, encoding) : wireOf(reply)
     this.#write(reply, body, encoding)
   }
 
-  #write(reply: Reply, body: string | Buffer | undefined, encoding?: Encoding) {
+  /** Takes room for what waits to be compressed, as many may wait. */
+  async #compress(reply: Reply, encoding: Encoding): Promise<Buffer> {
+    const { answers } = this.#options.limits
+    const body = reply.body as string
+    const bytes = isSmall(body) ? 0 : body.length
+    answers.take(bytes)
+    try {
+      return await compress(reply, encoding)
+    } finally {
+      answers.give(bytes)
+    }
+  }
+
+  #write(reply: Reply, body: WireBody | undefined, encoding?: Encoding) {
     const { incoming, response } = this.#request
+    if (body !== undefined) this.#outbox.hold(response, body)
     const traceparent = childTrace(incoming.headers.traceparent)
     const headers = [
       ...reply.headers,
@@ -154,7 +178,7 @@ class Exchange {
     if (body !== undefined && !unchanged) headers.push('Content-Length', String(body.length))
     response.writeHead(status, headers)
     if (reply.stream && incoming.method !== 'HEAD') reply.stream(response)
-    else response.end(unchanged ? undefined : body, 'latin1')
+    else this.#outbox.send(response, unchanged ? undefined : body)
     this.#report(status, traceparent)
   }
 

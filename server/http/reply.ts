@@ -2,6 +2,9 @@ import { hash } from 'node:crypto'
 import type { ServerResponse } from 'node:http'
 import type { HttpError } from './http-error.ts'
 
+/** Bytes, or a string with a character for each of them. */
+export type WireBody = string | Buffer
+
 /** What a handler answers; the listener alone writes it to the wire. */
 export interface Reply {
   status: number
@@ -9,7 +12,7 @@ export interface Reply {
   headers: readonly string[]
   body?: string
   /** The body as `wireOf` has made it. */
-  wire?: string | Buffer
+  wire?: WireBody
   /** The entity tag without its quotes; makes the reply conditional (304). */
   etag?: string
   /** Takes the response over once its head is sent, for answers that go on. */
@@ -27,18 +30,23 @@ const problemHeaders = [
 // Node writes head and body at once from its stack while they stay below 16 KiB.
 const smallBytes = 12 * 1024
 
+/** Whether a body is small enough to go out together with its head. */
+export function isSmall(body: WireBody): boolean {
+  return body.length <= smallBytes
+}
+
 /**
- * The bytes of the body. A small one comes as a string with a character for each byte, which Node
- * sends together with the head; kept, as many replies are given again.
+ * The bytes of the body. A small one comes as a string, which Node sends together with the head;
+ * kept, as many replies are given again.
  */
-export function wireOf(reply: Reply): string | Buffer | undefined {
+export function wireOf(reply: Reply): WireBody | undefined {
   if (reply.body === undefined) return undefined
   reply.wire ??= toWire(Buffer.from(reply.body))
   return reply.wire
 }
 
-function toWire(bytes: Buffer): string | Buffer {
-  return bytes.length > smallBytes ? bytes : bytes.toString('latin1')
+function toWire(bytes: Buffer): WireBody {
+  return isSmall(bytes) ? bytes.toString('latin1') : bytes
 }
 
 export function json(status: number, value: unknown, headers: readonly string[] = []): Reply {
