@@ -1,4 +1,5 @@
 import * as aws from '@pulumi/aws'
+import type * as pulumi from '@pulumi/pulumi'
 import type { Config } from './config.ts'
 import type { Server } from './instance.ts'
 import type { Machine } from './machine.ts'
@@ -6,14 +7,24 @@ import type { Machine } from './machine.ts'
 /** Where Route 53 keeps the results of its health checks. */
 const globalRegion = 'us-east-1'
 
-/** Mails whoever is named when the server is in trouble, and mends what a restart mends. */
-export function createAlarms(config: Config, { isBurstable }: Machine, server: Server) {
-  if (config.alarmEmail === '') return
+/**
+ * Mails whoever is named when the server is in trouble, and mends what a restart mends. Gives the
+ * ARNs of the topics, each of which has a mail of its own to be confirmed.
+ */
+export function createAlarms(
+  config: Config,
+  { isBurstable }: Machine,
+  server: Server,
+): pulumi.Output<string>[] {
+  if (config.alarmEmail === '') return []
   const topic = createTopic(config, 'alarms', config.region)
   watchInstance(config, server, topic)
   if (isBurstable) watchCredits(server, topic)
-  watchFromOutside(config, server, topic)
+  const global =
+    config.region === globalRegion ? topic : createTopic(config, 'outside', globalRegion)
+  watchFromOutside(server, global)
   if (config.monthlyBudgetUsd > 0) createBudget(config)
+  return [...new Set([topic, global])].map(({ arn }) => arn)
 }
 
 function createTopic({ alarmEmail }: Config, name: string, region: string): aws.sns.Topic {
@@ -68,7 +79,7 @@ function watchCredits({ instance }: Server, topic: aws.sns.Topic) {
 }
 
 /** Asks for /healthz from several continents every 30 s. */
-function watchFromOutside(config: Config, { ip }: Server, regional: aws.sns.Topic) {
+function watchFromOutside({ ip }: Server, topic: aws.sns.Topic) {
   const check = new aws.route53.HealthCheck('outside', {
     type: 'HTTP',
     ipAddress: ip,
@@ -77,8 +88,6 @@ function watchFromOutside(config: Config, { ip }: Server, regional: aws.sns.Topi
     requestInterval: 30,
     failureThreshold: 3,
   })
-  const isHere = config.region === globalRegion
-  const topic = isHere ? regional : createTopic(config, 'outside', globalRegion)
   new aws.cloudwatch.MetricAlarm('outside', {
     region: globalRegion,
     alarmDescription: 'The server does not answer /healthz with 200 to AWS from outside',

@@ -1,4 +1,5 @@
 import * as aws from '@pulumi/aws'
+import type * as pulumi from '@pulumi/pulumi'
 import type { Config } from './config.ts'
 import type { Machine } from './machine.ts'
 import { tagsOf } from './tags.ts'
@@ -25,13 +26,13 @@ export function createDataVolume(config: Config, { zones }: Machine): aws.ebs.Vo
       customTimeouts: { delete: '60m' },
     },
   )
-  createDailySnapshots(config)
+  createDailySnapshots(config, volume)
   return volume
 }
 
 const dailySnapshots = 7
 
-function createDailySnapshots(config: Config) {
+function createDailySnapshots(config: Config, { kmsKeyId }: aws.ebs.Volume) {
   const { Name } = tagsOf(config, 'data')
   const role = new aws.iam.Role('snapshots', {
     description: 'Lets Data Lifecycle Manager make and remove snapshots of the data volume',
@@ -41,6 +42,7 @@ function createDailySnapshots(config: Config) {
     role: role.name,
     policyArn: 'arn:aws:iam::aws:policy/service-role/AWSDataLifecycleManagerServiceRole',
   })
+  new aws.iam.RolePolicy('snapshots', { role: role.name, policy: mayUse(kmsKeyId) })
   new aws.dlm.LifecyclePolicy('snapshots', {
     description: `Daily snapshots of ${Name}`,
     executionRoleArn: role.arn,
@@ -57,4 +59,20 @@ function createDailySnapshots(config: Config) {
       ],
     },
   })
+}
+
+/**
+ * The account's default key for disks may be its own. AWS's policy for the role leaves that out.
+ * https://docs.aws.amazon.com/ebs/latest/userguide/dlm-prerequisites.html
+ */
+function mayUse(key: pulumi.Output<string>): aws.iam.PolicyDocument {
+  const actions = ['DescribeKey', 'Decrypt', 'ReEncrypt*', 'GenerateDataKey*']
+  const onlyForAws = { Bool: { 'kms:GrantIsForAWSResource': 'true' } }
+  return {
+    Version: '2012-10-17',
+    Statement: [
+      { Effect: 'Allow', Action: actions.map((action) => `kms:${action}`), Resource: key },
+      { Effect: 'Allow', Action: 'kms:CreateGrant', Resource: key, Condition: onlyForAws },
+    ],
+  }
 }

@@ -23,7 +23,7 @@ const environment = createEnvironment(config)
 const releases = createReleases(config, archives, environment)
 const permissions = createPermissions(releases, network)
 const server = createInstance(config, { machine, network, dataVolume, releases, permissions })
-createAlarms(config, machine, server)
+const topics = createAlarms(config, machine, server)
 const roles = createPipeline(config, releases)
 
 export const ip = server.ip
@@ -37,4 +37,5 @@ export const region = config.region
 export const bucket = releases.bucket.bucket
 export const instanceId = server.instance.id
 export const volumeId = dataVolume.id
+export const alarmTopics = topics
 export const pipelineRoles = roles

@@ -80,8 +80,9 @@ function mayRelease(config: Config, { bucket }: Releases): Statement[] {
       ['s3:PutObject', 's3:PutObjectTagging'],
       writable.map((keys) => pulumi.interpolate`${bucket.arn}/${keys}`),
     ),
-    // It tells whoever waits for the release why it does not come.
+    // These tell whoever deploys why a release does not come, and whether alarms reach anybody.
     allow(['ec2:GetConsoleOutput'], '*', isOurs(config)),
+    allow(['sns:ListSubscriptionsByTopic'], `arn:aws:sns:*:*:${config.name}-*`),
   ]
 }
 

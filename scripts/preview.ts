@@ -23,7 +23,7 @@ Says what npm run up would change on AWS, and changes nothing.
 const wayOf = {
   release: 'The pipeline deploys it as a release.',
   infrastructure: 'The pipeline deploys it by the role for infrastructure.',
-  none: '**It changes IAM, which no role of the pipeline may: `npm run up` is for a person here.**',
+  none: '**It needs IAM, which no role of the pipeline may use: `npm run up` is for a person here.**',
 }
 
 if (import.meta.main) await runCommand(main)
@@ -54,10 +54,16 @@ export function roleFor(
   changes: Change[],
   instance?: Instance,
 ): 'release' | 'infrastructure' | 'none' {
-  if (changes.some(({ what }) => what.startsWith('iam.'))) return 'none'
+  if (changes.some(needsIam)) return 'none'
   const isRelease = changes.every(({ what }) => what.startsWith('s3.BucketObjectv2 '))
   const isReady = instance === undefined || isUp(instance)
   return isRelease && isReady ? 'release' : 'infrastructure'
+}
+
+/** Before its first alarm that acts on EC2, AWS makes a role for CloudWatch, if we may have it do so. */
+function needsIam({ operation, what }: Change): boolean {
+  const isNew = operation === 'create'
+  return what.startsWith('iam.') || (isNew && /^cloudwatch\.MetricAlarm re(cover|boot)$/.test(what))
 }
 
 interface Findings {

@@ -1,6 +1,7 @@
 // What runs where, and whether all is well: `npm run status`.
 import { styleText } from 'node:util'
 import { largest, parseMetrics, problemsOf, type Series, span } from '../server/status/series.ts'
+import { problemsOfAlarms } from './support/alarms.ts'
 import { parseArguments } from './support/arguments.ts'
 import type { Place } from './support/aws/ask.ts'
 import { findInstances } from './support/aws/instance.ts'
@@ -34,8 +35,10 @@ async function main() {
   const stack = await selectStack(values.stack)
   const outputs = await requireOutputs(stack)
   const settings = await readSettings(stack)
+  const place = placeOf(settings)
   const pinned = settingOf(settings, 'release')
-  const status = await look(stack.name, outputs, { pinned, place: placeOf(settings) })
+  const known = await look(stack.name, outputs, { pinned, place })
+  const status = { ...known, alarms: await problemsOfAlarms(stack.name, place, outputs) }
   if (values.json) console.log(JSON.stringify(status, null, 2))
   else print(status)
   if (!status.ok) throw new Error(`${outputs.url} is not well: ${status.problem}`)
@@ -55,6 +58,8 @@ interface Status {
   disk?: { bytes: number; freeBytes: number }
   /** When the last backup was made; absent before the first. */
   backupAt?: string
+  /** Why alarms would reach nobody. */
+  alarms?: string[]
 }
 
 async function look(
@@ -100,7 +105,13 @@ function describe(health: Health, series: Series[]) {
   }
 }
 
-function print({ stack, url, instance, wanted, pinned, health, warnings, ...status }: Status) {
+function print(status: Status) {
+  tell(status)
+  for (const warning of [...(status.warnings ?? []), ...(status.alarms ?? [])])
+    console.log(styleText('yellow', `! ${warning}`))
+}
+
+function tell({ stack, url, instance, wanted, pinned, health, ...status }: Status) {
   const sign = status.ok ? styleText('green', '✓') : styleText('red', '✗')
   console.log(`${sign} ${styleText('bold', url)}`)
   line('stack', `${stack}, ${instance}`)
@@ -121,7 +132,6 @@ function print({ stack, url, instance, wanted, pinned, health, warnings, ...stat
   const { disk, backupAt } = status
   if (disk?.bytes) line('disk', `${Math.round((100 * disk.freeBytes) / disk.bytes)} % free`)
   line('backup', backupAt ? `${ago(backupAt)} ago` : 'none yet')
-  for (const warning of warnings ?? []) console.log(styleText('yellow', `! ${warning}`))
 }
 
 function line(name: string, text: string) {

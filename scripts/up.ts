@@ -3,11 +3,15 @@ import { styleText } from 'node:util'
 import type { Stack } from '@pulumi/pulumi/automation/index.js'
 import { assertPartition, type Config } from '../provisioning/config.ts'
 import { smoke } from './smoke.ts'
+import { problemsOfAlarms } from './support/alarms.ts'
 import { apply, type Change, preview, tellChanges } from './support/apply.ts'
 import { integerOption, parseArguments } from './support/arguments.ts'
 import { defaultRegion, whoAmI } from './support/aws/account.ts'
+import type { Place } from './support/aws/ask.ts'
 import { readConsole } from './support/aws/console.ts'
+import { findOwnDiskKey } from './support/aws/disk-key.ts'
 import { assertConfirmed, isSomebodyThere } from './support/confirm.ts'
+import { keyRights } from './support/cures.ts'
 import { runCommand } from './support/fail.ts'
 import { duration } from './support/format.ts'
 import { settleType } from './support/free-plan.ts'
@@ -76,6 +80,7 @@ async function main() {
   await comeUp(stack, outputs, options.waitSeconds)
   step('Asking the site for everything that it promises')
   await checkSite(outputs)
+  await tellAlarms(stack, place, outputs)
   tellNextSteps(stack, outputs, (performance.now() - startedAt) / 1000)
 }
 
@@ -113,8 +118,10 @@ async function prepare(stack: Stack, options: Options) {
   await settleZone(stack, volume, options.zone)
   await settleSnapshot(stack, settings, { volumeId: volume?.id }, options.restore)
   await settleType(stack, place, instance)
+  if (!instance) await tellDiskKey(place)
   await arrangeAccess(stack, settings, { ...options, hasInstance: instance !== undefined })
-  return { config: checkSettings(stack, await readSettings(stack)), place, instance }
+  const settled = await readSettings(stack)
+  return { config: checkSettings(stack, settled), place, instance }
 }
 
 /** The stack's own, or else the one that is asked for, or the usual one of this machine. */
@@ -173,6 +180,15 @@ async function settleZone(stack: Stack, volume: Standing['volume'], wanted: stri
   await setSetting(stack, 'availabilityZone', wanted)
 }
 
+/** It may work; where it does not, AWS only says that the launch has failed. */
+async function tellDiskKey(place: Place) {
+  const key = await findOwnDiskKey(place)
+  if (key === undefined) return
+  step(
+    `New disks here are encrypted with the account's own key, ${key}: it must allow you ${keyRights}`,
+  )
+}
+
 /** @throws {Error} where somebody would have to be asked and nobody is there */
 async function foresee(
   stack: Stack,
@@ -225,6 +241,11 @@ async function checkSite({ url, writeToken }: Outputs) {
   if (failed.length === 0) return console.log(`  all ${checks.length} checks passed`)
   const cure = 'npm run logs shows more, npm run rollback goes back'
   throw new Error(`${failed.length} of ${checks.length} checks of ${url} failed: ${cure}`)
+}
+
+async function tellAlarms({ name }: Stack, place: Place, outputs: Outputs) {
+  for (const problem of await problemsOfAlarms(name, place, outputs))
+    console.log(styleText('yellow', `! ${problem}`))
 }
 
 function tellNextSteps({ name }: Stack, { url, writeToken }: Outputs, seconds: number) {

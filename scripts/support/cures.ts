@@ -1,6 +1,10 @@
 import { asCommands } from './explain-pulumi.ts'
 import { project } from './settings.ts'
 
+/** What launching an instance with encrypted disks takes of a key that is not AWS's. */
+export const keyRights =
+  'kms:CreateGrant, kms:Decrypt, kms:DescribeKey, kms:GenerateDataKeyWithoutPlaintext and kms:ReEncrypt*'
+
 /** What AWS refuses for reasons that lie in the account, and what a person can do about each. */
 const cures: [problem: RegExp, cure: string][] = [
   [
@@ -17,7 +21,7 @@ const cures: [problem: RegExp, cure: string][] = [
   ],
   [
     /\bkms:|InvalidKMSKey|KMSKey|Client\.InternalError|Client error on launch/,
-    "The default key for EBS is the account's own: have its policy allow you kms:CreateGrant, kms:Decrypt, kms:DescribeKey, kms:GenerateDataKeyWithoutPlaintext and kms:ReEncrypt*, or run aws ec2 reset-ebs-default-kms-key-id",
+    `If the account's default key for EBS is its own, have that allow you ${keyRights}, or run aws ec2 reset-ebs-default-kms-key-id`,
   ],
   [
     /AddressLimitExceeded/,

@@ -16,6 +16,8 @@ export interface Outputs {
   bucket: string
   instanceId: string
   volumeId: string
+  /** The ARNs of the topics that alarms go to. */
+  alarmTopics: string[]
 }
 
 /** What is there of it; nothing before the first `npm run up` has succeeded. */

@@ -5,6 +5,9 @@ import { type Properties, type Resource, type Run, runProgram } from '../support
 export const publicKey = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGJ5IHRlc3Rz'
 export const madeToken = 'MadeAtFirstMadeAtFirstMadeAtFirstMadeAtF'
 
+/** What the account encrypts new disks with. */
+export const diskKey = 'arn:aws:kms:eu-central-1:123456789012:key/0a1b2c3d'
+
 /** As GitHub writes them for a repository with ids, by the role that is for them. */
 export const pipelineSubjects = {
   preview: 'repo:you@1234/onebox@5678:pull_request',
@@ -70,7 +73,11 @@ function create({ type, name, inputs }: Resource, wish: Wish): Properties {
   const { volumeZone } = wish
   const made: Record<string, Properties> = {
     'aws:s3/bucket:Bucket': { id: bucket, bucket, arn: `arn:aws:s3:::${bucket}` },
-    'aws:ebs/volume:Volume': { id: volumeId, ...(volumeZone && { availabilityZone: volumeZone }) },
+    'aws:ebs/volume:Volume': {
+      id: volumeId,
+      kmsKeyId: diskKey,
+      ...(volumeZone && { availabilityZone: volumeZone }),
+    },
     'aws:ec2/instance:Instance': { id: 'i-0123456789abcdef0' },
     'aws:ec2/eip:Eip': { id: 'eipalloc-1', publicIp: '203.0.113.10' },
     'aws:ec2/vpcEndpoint:VpcEndpoint': { id: 'vpce-1' },

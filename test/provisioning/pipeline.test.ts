@@ -74,8 +74,13 @@ test('the preview role reads, and nothing else', () => {
 })
 
 test('the release role also writes archives, desired.json and the stack’s state', () => {
-  const { 'ec2:GetConsoleOutput': _, ...more } = without(granted('release'), granted('preview'))
+  const {
+    'ec2:GetConsoleOutput': _,
+    'sns:ListSubscriptionsByTopic': topics,
+    ...more
+  } = without(granted('release'), granted('preview'))
   const objects = [`${bucket}/desired.json`, `${bucket}/releases/*`, `${bucket}/runtimes/*`]
+  assert.deepEqual(topics, ['arn:aws:sns:*:*:onebox-dev-*'])
   assert.deepEqual(more, {
     's3:PutObject': [...objects, ...stateFiles],
     's3:PutObjectTagging': objects,

@@ -9,12 +9,14 @@ import { type Resource, unknown } from '../support/engine.ts'
 import { readDocument } from './documents.ts'
 import {
   desiredOf,
+  diskKey,
   madeToken,
   type Onebox,
   pipelineSubjects,
   publicKey,
   runOnebox,
   shortType,
+  statementsOf,
   uploadsOf,
   userDataOf,
   type Wish,
@@ -123,6 +125,14 @@ test('a snapshot of the data volume alone is made every day, and seven are kept'
   assert.deepEqual(named.map(shortType), ['ebs.Volume'])
 })
 
+test('daily snapshots are possible under any key of the account, and with no other', () => {
+  const statements = statementsOf(plain, 'snapshots')
+  assert.deepEqual(new Set(statements.map(({ Resource }) => Resource)), new Set([diskKey]))
+  const grant = statements.find(({ Action }) => Action.includes('kms:CreateGrant'))
+  assert.deepEqual(grant?.Condition, { Bool: { 'kms:GrantIsForAWSResource': 'true' } })
+  assert.equal(plain.one('iam.RolePolicy', 'snapshots').inputs.role, 'onebox-dev-snapshots-1a2b3c4')
+})
+
 test('a new instance boots before the old one goes; then the volume moves, and the address follows', () => {
   const { urn, inputs, options } = plain.one('ec2.Instance')
   const attachment = plain.one('ec2.VolumeAttachment')
@@ -219,6 +229,7 @@ test('the outputs are all that whoever comes next needs', () => {
   const desired = desiredOf(plain)
   const { runtime, release } = JSON.parse(desired)
   assert.deepEqual(plain.outputs, {
+    alarmTopics: [],
     bucket: 'onebox-dev-releases-1a2b3c4',
     desired: hash('sha256', desired),
     instanceId: 'i-0123456789abcdef0',
@@ -334,8 +345,12 @@ test('the check from outside asks the address itself, and reports where Route 53
   const topic = full.one('sns.Topic', 'outside')
   assert.deepEqual([inputs.region, topic.inputs.region], ['us-east-1', 'us-east-1'])
   assert.deepEqual(inputs.alarmActions, ['arn:aws:aws:sns/topic:Topic:outside'])
+  assert.deepEqual(full.outputs.alarmTopics, [
+    'arn:aws:aws:sns/topic:Topic:alarms',
+    'arn:aws:aws:sns/topic:Topic:outside',
+  ])
   // Where the stack is in that region itself, one topic will do.
-  assert.equal(other.all('sns.Topic').length, 1)
+  assert.deepEqual(other.outputs.alarmTopics, ['arn:aws:aws:sns/topic:Topic:alarms'])
 })
 
 test('CPU credits are watched where there are any', () => {

@@ -39,6 +39,7 @@ test('the life of a stack', async (t) => {
   })
 
   await t.test('up tells what AWS refuses in one line, and how to go on', async () => {
+    aws.diskKey = 'arn:aws:kms:eu-central-1:123456789012:key/0a1b2c3d'
     cloud.refusals = {
       'aws:ec2/vpc:Vpc':
         'creating EC2 VPC: operation error EC2: CreateVpc, https response error StatusCode: 400, RequestID: 4B5C, api error VpcLimitExceeded: The maximum number of VPCs has been reached.',
@@ -53,6 +54,11 @@ test('the life of a stack', async (t) => {
     }
     const ended = await laptop.run(...up)
     tell('up, refused', ended)
+    assert.match(
+      ended.out,
+      /^→ New disks here are encrypted with .*: it must allow you kms:Create/m,
+    )
+    aws.diskKey = 'alias/aws/ebs'
     assertFailure(
       ended,
       line(
@@ -192,11 +198,15 @@ test('the life of a stack', async (t) => {
   })
 
   await t.test('up --new-instance replaces the instance and nothing else', async () => {
+    await laptop.run('pulumi.ts', 'config', 'set', 'alarmEmail', 'anna@example.com')
     const ended = await laptop.run('up.ts', '--new-instance', '--yes')
     tell('up, new instance', ended)
     assert.equal(ended.error, '')
     assert.match(ended.out, /^✓ created the next ec2\.Instance server-arm64 /m)
     assert.match(ended.out, /^✓ deleted the old ec2\.Instance server-arm64 /m)
+    const unheard = /^! 2 mails from AWS wait to be confirmed/m
+    assert.match(ended.out, unheard)
+    assert.match((await laptop.run('status.ts')).out, unheard)
     assert.doesNotMatch(ended.out, /ebs\.Volume|ec2\.Eip /)
   })
 
@@ -419,9 +429,12 @@ test('the life of a stack', async (t) => {
       'ec2 eu-central-1 Action=DescribeInstances',
       'ec2 eu-central-1 Action=DescribeSnapshots',
       'ec2 eu-central-1 Action=GetConsoleOutput',
+      'ec2 eu-central-1 Action=GetEbsDefaultKmsKeyId',
       'ec2 us-east-1 Action=DescribeRegions',
       'freetier us-east-1 GetAccountPlanState',
       's3 eu-central-1 GET',
+      'sns eu-central-1 Action=ListSubscriptionsByTopic',
+      'sns us-east-1 Action=ListSubscriptionsByTopic',
       'sts us-east-1 Action=GetCallerIdentity',
     ])
   })

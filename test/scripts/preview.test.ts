@@ -25,6 +25,10 @@ test('a change takes the narrowest role that can bring it about, and one of IAM 
   assert.equal(roleFor([release, role, instance]), 'none')
   assert.equal(roleFor([release], running), 'release')
   assert.equal(roleFor([], { ...running, state: 'stopped' }), 'infrastructure')
+  // AWS makes a role of CloudWatch for the first of these.
+  assert.equal(roleFor([{ operation: 'create', what: 'cloudwatch.MetricAlarm recover' }]), 'none')
+  const alarm: Change = { operation: 'update', what: 'cloudwatch.MetricAlarm recover' }
+  assert.equal(roleFor([alarm]), 'infrastructure')
 })
 
 test('a preview reads as a table, below who would bring it about', () => {
@@ -41,6 +45,6 @@ test('a preview reads as a table, below who would bring it about', () => {
   assert.match(noted, /\| update \| ec2\.Instance server-arm64 \|\n\nImage: a → b\n$/)
   assert.match(
     markdown('dev', { changes: [role] }),
-    /\*\*It changes IAM, .* for a person here\.\*\*$/m,
+    /\*\*It needs IAM, .* for a person here\.\*\*$/m,
   )
 })

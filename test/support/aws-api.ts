@@ -14,6 +14,10 @@ export interface FakeAws extends FakeFleet {
   snapshots: FakeSnapshot[]
   /** The ids of the volumes that are there. */
   volumes: string[]
+  /** What SNS calls the subscription to each topic, by the topic's ARN; absent if it is gone. */
+  subscriptions: Record<string, string>
+  /** What new disks are encrypted with. */
+  diskKey: string
   /** What the instance has written to its console. */
   console: string
   /** What is in buckets, by `bucket/key`. */
@@ -49,6 +53,8 @@ export async function startAws(t: Lifetime): Promise<FakeAws> {
     addresses: new Map(),
     onInstances() {},
     volumes: [],
+    subscriptions: {},
+    diskKey: 'alias/aws/ebs',
     console: '',
     objects: new Map(),
     refusal: undefined,
@@ -154,6 +160,26 @@ const actions: Record<string, Action> = {
     if (!aws.snapshots.some((each) => each.id === id)) return noSnapshot(id)
     aws.snapshots = aws.snapshots.filter((each) => each.id !== id)
     return ec2('DeleteSnapshot', '<return>true</return>')
+  },
+
+  GetEbsDefaultKmsKeyId({ diskKey }) {
+    return ec2('GetEbsDefaultKmsKeyId', `<kmsKeyId>${diskKey}</kmsKeyId>`)
+  },
+
+  ListSubscriptionsByTopic({ subscriptions }, parameters) {
+    const topic = parameters.get('TopicArn') ?? ''
+    const arn = subscriptions[topic]
+    const member = `<member>
+      <TopicArn>${topic}</TopicArn><Protocol>email</Protocol><SubscriptionArn>${arn}</SubscriptionArn>
+      <Owner>123456789012</Owner><Endpoint>anna@example.com</Endpoint>
+    </member>`
+    const body = `<ListSubscriptionsByTopicResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/">
+      <ListSubscriptionsByTopicResult>
+        <Subscriptions>${arn === undefined ? '' : member}</Subscriptions>
+      </ListSubscriptionsByTopicResult>
+      <ResponseMetadata><RequestId>${requestId}</RequestId></ResponseMetadata>
+    </ListSubscriptionsByTopicResponse>`
+    return { status: 200, body }
   },
 
   GetConsoleOutput({ console }, parameters) {

@@ -239,6 +239,7 @@ async function follow(
   instance: FakeInstance,
 ) {
   const isGone = operation.startsWith('delete')
+  if (type.endsWith(':TopicSubscription')) aws.subscriptions[inputs.topic] = 'PendingConfirmation'
   if (type === 'aws:ebs/volume:Volume' && isGone) {
     const { size, tags } = inputs
     const snapshot = { id: 'snap-0123456789abcdef0', volumeGiB: size, bytes: 2 ** 30 }

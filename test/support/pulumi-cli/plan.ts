@@ -124,12 +124,15 @@ const prefixes: Record<string, string> = {
 }
 
 function make({ type, name, inputs }: Resource, stack: string) {
+  const { region = 'eu-central-1' } = inputs
   const hex = (bytes: number) => randomBytes(bytes).toString('hex')
   const physical = `${project}-${stack}-${name}-${hex(4).slice(1)}`
   const named = { name: inputs.name ?? physical, keyName: physical }
   const special: Record<string, Properties> = {
     'aws:s3/bucket:Bucket': { bucket: physical, arn: `arn:aws:s3:::${physical}` },
     'aws:ec2/eip:Eip': { publicIp: '203.0.113.10' },
+    'aws:ebs/volume:Volume': { kmsKeyId: `arn:aws:kms:${region}:123456789012:key/0a1b2c3d` },
+    'aws:sns/topic:Topic': { arn: `arn:aws:sns:${region}:123456789012:${physical}` },
     'random:index/randomPassword:RandomPassword': { result: hex(20) },
   }
   const id = prefixes[type] ? `${prefixes[type]}-0${hex(8)}` : physical

@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict'
+import test, { after } from 'node:test'
+import { problemsOfAlarms } from '../../scripts/support/alarms.ts'
+import { startAws } from '../support/aws-api.ts'
+
+const aws = await startAws({ after })
+Object.assign(process.env, {
+  AWS_ENDPOINT_URL: aws.url,
+  AWS_ACCESS_KEY_ID: 'AKIAIOSFODNN7EXAMPLE',
+  AWS_SECRET_ACCESS_KEY: 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY',
+})
+
+const here = 'arn:aws:sns:eu-central-1:123456789012:onebox-dev-alarms-1a2b3c4'
+const global = 'arn:aws:sns:us-east-1:123456789012:onebox-dev-outside-1a2b3c4'
+const place = { region: 'eu-central-1', profile: undefined }
+
+function problems(subscriptions: Record<string, string>, alarmTopics = [here, global]) {
+  aws.subscriptions = subscriptions
+  return problemsOfAlarms('dev', place, { alarmTopics })
+}
+
+test('nothing is said of alarms that nobody wants, or that somebody has confirmed', async () => {
+  assert.deepEqual(await problems({}, []), [])
+  assert.deepEqual(await problems({ [here]: `${here}:1`, [global]: `${global}:2` }), [])
+  assert.ok(aws.requests.some((request) => request.startsWith('sns us-east-1 ')))
+})
+
+test('mails that wait to be confirmed are counted', async () => {
+  const pending = 'PendingConfirmation'
+  const until = 'to be confirmed: until then alarms reach nobody, and after 48 hours it is too late'
+  assert.deepEqual(await problems({ [here]: pending, [global]: pending }), [
+    `2 mails from AWS wait ${until}`,
+  ])
+  assert.deepEqual(await problems({ [here]: `${here}:1`, [global]: pending }), [
+    `1 mail from AWS waits ${until}`,
+  ])
+})
+
+test('subscriptions that AWS has dropped, or somebody has ended, are told with the cure', async () => {
+  const [problem, ...others] = await problems({ [here]: 'Deleted' })
+  assert.deepEqual(others, [])
+  assert.match(
+    problem ?? '',
+    /^Alarms of 2 topics reach nobody, .*: npm run pulumi -- refresh --yes --stack dev, then npm run up -- --stack dev$/,
+  )
+})
+
+test('that AWS does not say is told, and stops nothing', async () => {
+  aws.refusal = 'AccessDenied'
+  const [problem, ...others] = await problems({})
+  aws.refusal = undefined
+  assert.deepEqual(others, [])
+  assert.match(problem ?? '', /^Whether alarms reach anybody is not known: AWS does not allow it/)
+})
