@@ -87,7 +87,7 @@ export const settings = {
   sshFrom: {
     byDefault: '',
     rule: 'be IPv4 addresses or networks without host bits, from /8 to /32, separated by commas',
-    example: '198.51.100.7/32',
+    example: '--secret 198.51.100.7/32',
     parse: parseNetworks,
   },
   volumeSizeGiB: integer(8, 1, 16_384),
@@ -121,7 +121,12 @@ export const settings = {
     example: '10.0.0.0/16',
     parse: parseProxies,
   },
-  alarmEmail: text('', /^[^\s@,]+@[^\s@,]+\.[^\s@,]+$/, 'be one e-mail address', 'you@example.com'),
+  alarmEmail: text(
+    '',
+    /^[^\s@,]+@[^\s@,]+\.[^\s@,]+$/,
+    'be one e-mail address',
+    '--secret you@example.com',
+  ),
   monthlyBudgetUsd: integer(0, 0, 1_000_000),
   previewSubject: subject('pull_request'),
   releaseSubject: subject('environment:dev'),

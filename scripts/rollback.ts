@@ -6,9 +6,10 @@ import { assertConfirmed } from './support/confirm.ts'
 import { runCommand } from './support/fail.ts'
 import { duration } from './support/format.ts'
 import { type Outputs, requireOutputs } from './support/outputs.ts'
+import { warnOfPipeline } from './support/privacy.ts'
 import { selectStack } from './support/pulumi.ts'
 import { findReleases, type KnownRelease } from './support/releases.ts'
-import { readSettings, setSetting, settingOf } from './support/settings.ts'
+import { checkSettings, readSettings, setSetting, settingOf } from './support/settings.ts'
 import { step } from './support/step.ts'
 import { Rejected, readHealth, releasesOf, shortId, untilLive } from './support/until-live.ts'
 
@@ -49,6 +50,7 @@ async function main() {
   const took = duration((performance.now() - startedAt) / 1000)
   step(`${outputs.url} went from ${from} to release ${shortId(id)} in ${took}`)
   console.log(`  npm run up -- --stack ${stack.name} --latest goes forward again`)
+  warnOfPipeline(stack, checkSettings(stack, await readSettings(stack)))
 }
 
 /** To the first that the instance takes: one that never served is refused as it was then. */

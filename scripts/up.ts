@@ -19,6 +19,7 @@ import { tellImage } from './support/image.ts'
 import { reconcile, type Standing, wake } from './support/instance.ts'
 import { type Outputs, readOutputs, requireOutputs } from './support/outputs.ts'
 import { tellCost } from './support/prices.ts'
+import { keepPrivate, warnOfPipeline } from './support/privacy.ts'
 import { openStack } from './support/pulumi.ts'
 import {
   checkSettings,
@@ -81,6 +82,7 @@ async function main() {
   step('Asking the site for everything that it promises')
   await checkSite(outputs)
   await tellAlarms(stack, place, outputs)
+  warnOfPipeline(stack, config)
   tellNextSteps(stack, outputs, (performance.now() - startedAt) / 1000)
 }
 
@@ -121,6 +123,7 @@ async function prepare(stack: Stack, options: Options) {
   if (!instance) await tellDiskKey(place)
   await arrangeAccess(stack, settings, { ...options, hasInstance: instance !== undefined })
   const settled = await readSettings(stack)
+  await keepPrivate(stack, settled)
   return { config: checkSettings(stack, settled), place, instance }
 }
 

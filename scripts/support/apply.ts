@@ -174,10 +174,16 @@ function isChange({ op, type }: Metadata): boolean {
 }
 
 function changeOf({ op, urn, type, new: next }: Metadata): Change {
-  const change = { operation: op, what: `${shortType(type)} ${urn.split('::').at(-1)}` }
+  const change = { operation: op, what: `${shortType(type)} ${nameOf(urn)}` }
   const isMade = op === 'create' || op === 'create-replacement'
   const image: string | undefined = isMade ? next?.inputs.ami : undefined
   return image === undefined ? change : { ...change, image }
+}
+
+/** Where SSH is open is part of a rule's name, and nothing for the log of a build server. */
+export function nameOf(urn: string): string {
+  const name = urn.split('::').at(-1) ?? ''
+  return process.env.CI ? name.replace(/^ssh-in-[\d./]+$/, 'ssh-in-…') : name
 }
 
 /** `ec2.Instance` for `aws:ec2/instance:Instance`. */
@@ -190,9 +196,9 @@ function errorsOf({ diagnosticEvent }: EngineEvent): string[] {
   const { severity, message = '', urn = '' } = diagnosticEvent ?? {}
   const reason = readableReason(message, urn.split(':')[2])
   if (severity !== 'error' || /^(update|preview|destroy) failed/.test(reason)) return []
-  const [type = '', name] = urn.split('::').slice(2)
+  const type = urn.split('::')[2] ?? ''
   const isOfStack = type === '' || type.startsWith('pulumi:')
-  return [isOfStack ? reason : `${shortType(type)} ${name}: ${reason}`]
+  return [isOfStack ? reason : `${shortType(type)} ${nameOf(urn)}: ${reason}`]
 }
 
 /** A line for each change that is done, and below them what is under way. */

@@ -35,6 +35,11 @@ export async function setSetting(stack: Stack, name: string, value: string) {
   await stack.setConfig(`${project}:${name}`, { value })
 }
 
+/** Kept encrypted, as it is nobody's business; not for a secret proper, see `setSetting`. */
+export async function setPersonalSetting(stack: Stack, name: string, value: string) {
+  await stack.setConfig(`${project}:${name}`, { value, secret: true })
+}
+
 export async function removeSetting(stack: Stack, name: string) {
   await stack.removeConfig(`${project}:${name}`)
 }

@@ -6,7 +6,7 @@ import type { Stack } from '@pulumi/pulumi/automation/index.js'
 import { settings as known } from '../../provisioning/config.ts'
 import { confirm, isSomebodyThere } from './confirm.ts'
 import { request } from './request.ts'
-import { type Settings, setSetting, settingOf } from './settings.ts'
+import { type Settings, setPersonalSetting, setSetting, settingOf } from './settings.ts'
 import { step } from './step.ts'
 
 export interface AccessOptions {
@@ -34,7 +34,7 @@ export async function arrangeAccess(stack: Stack, settings: Settings, options: A
     throw new Error(`The address of this machine is not known: ${cure}`)
   }
   const networks = [open, `${address}/32`].filter((text) => text !== '').join(',')
-  await setSetting(stack, 'sshFrom', networks)
+  await setPersonalSetting(stack, 'sshFrom', networks)
   step(`SSH will be open for ${networks}`)
 }
 
@@ -73,7 +73,9 @@ async function addKey(stack: Stack, isNeeded: boolean) {
   const names = ['id_ed25519.pub', 'id_rsa.pub'].map((name) => join(homedir(), '.ssh', name))
   const file = names.find(existsSync)
   if (file) {
-    await setSetting(stack, 'sshPublicKey', readFileSync(file, 'utf8').trim())
+    const key = readFileSync(file, 'utf8').trim()
+    // Its comment says who has it, and where.
+    await setSetting(stack, 'sshPublicKey', known.sshPublicKey.parse(key) ?? key)
     return step(`The public key ${file} goes on the instance`)
   }
   if (isNeeded) {

@@ -94,6 +94,7 @@ test('the life of a stack', async (t) => {
     token = /^→ The token that writes need, .*:\n\n {2}([\da-f]{40})$/m.exec(ended.out)?.[1] ?? ''
     assert.equal(token, outputsOf(laptop).writeToken)
     assert.ok(made.includes('create Bucket releases'))
+    assert.equal(stateOf(laptop).config['onebox:sshFrom']?.secret, true)
     assert.deepEqual(
       changes.filter((change) => made.includes(change)),
       ['create Instance server-arm64'],
@@ -204,6 +205,7 @@ test('the life of a stack', async (t) => {
     assert.equal(ended.error, '')
     assert.match(ended.out, /^✓ created the next ec2\.Instance server-arm64 /m)
     assert.match(ended.out, /^✓ deleted the old ec2\.Instance server-arm64 /m)
+    assert.match(ended.out, /^→ alarmEmail is now a secret of the stack/m)
     const unheard = /^! 2 mails from AWS wait to be confirmed/m
     assert.match(ended.out, unheard)
     assert.match((await laptop.run('status.ts')).out, unheard)

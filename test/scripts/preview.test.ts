@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { markdown, roleFor } from '../../scripts/preview.ts'
-import type { Change } from '../../scripts/support/apply.ts'
+import { type Change, nameOf } from '../../scripts/support/apply.ts'
 
 const release: Change = { operation: 'create-replacement', what: 's3.BucketObjectv2 release' }
 const instance: Change = { operation: 'update', what: 'ec2.Instance server-arm64' }
@@ -29,6 +29,17 @@ test('a change takes the narrowest role that can bring it about, and one of IAM 
   assert.equal(roleFor([{ operation: 'create', what: 'cloudwatch.MetricAlarm recover' }]), 'none')
   const alarm: Change = { operation: 'update', what: 'cloudwatch.MetricAlarm recover' }
   assert.equal(roleFor([alarm]), 'infrastructure')
+})
+
+test('the log of a build server does not have the addresses that may use SSH', (t) => {
+  const urn =
+    'urn:pulumi:dev::onebox::aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule::ssh-in-198.51.100.7/32'
+  const { CI = '' } = process.env
+  t.after(() => Object.assign(process.env, { CI }))
+  process.env.CI = 'true'
+  assert.equal(nameOf(urn), 'ssh-in-…')
+  process.env.CI = ''
+  assert.equal(nameOf(urn), 'ssh-in-198.51.100.7/32')
 })
 
 test('a preview reads as a table, below who would bring it about', () => {
