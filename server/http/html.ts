@@ -12,6 +12,11 @@ export function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (character) => escapes[character] as string)
 }
 
+/** A script without indentation and lines of comment, as it goes out with every page. */
+export function compact(source: string): string {
+  return source.replace(/^\s*(\/\/.*|\/\*\*.*\*\/)?\s*/gm, '')
+}
+
 /** A whole document around `body`, its only style and script inline. */
 export interface Document {
   title: string

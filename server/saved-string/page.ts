@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import { type Document, documentFrame, documentHeaders, escapeHtml } from '../http/html.ts'
+import { compact, type Document, documentFrame, documentHeaders, escapeHtml } from '../http/html.ts'
 import type { Reply } from '../http/reply.ts'
 import { footer } from '../pages/footer.ts'
 import { followString } from './page-script.ts'
@@ -8,7 +8,11 @@ import type { SavedString } from './store.ts'
 
 /** Makes the function that renders the page around a string. */
 export function createPage({ needsToken }: { needsToken: boolean }) {
-  const document: Document = { title: 'The saved string', style, script: `(${followString})()` }
+  const document: Document = {
+    title: 'The saved string',
+    style,
+    script: compact(`(${followString})()`),
+  }
   const [before, after] = documentFrame(document)
   const headers = documentHeaders(document)
   const below = form(needsToken) + footer('/')

@@ -1,4 +1,4 @@
-import { type Document, documentFrame, documentHeaders } from '../http/html.ts'
+import { compact, type Document, documentFrame, documentHeaders } from '../http/html.ts'
 import { fixed, type Reply } from '../http/reply.ts'
 import { footer } from '../pages/footer.ts'
 import { watchServer } from './page-script.ts'
@@ -6,7 +6,7 @@ import { style } from './page-style.ts'
 import * as series from './series.ts'
 
 // Functions know each other by name, also where the bundle has given them others.
-const script = `${Object.values(series).join('\n')}\n(${watchServer})()`
+const script = compact(`${Object.values(series).join('\n')}\n(${watchServer})()`)
 
 /** The page for those who run the server: it holds no data, its script asks for that. */
 export function renderStatus(): Reply {
