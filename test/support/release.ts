@@ -135,7 +135,7 @@ export async function startWorker(
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`
   const settings = { PORT: String(port), NODE_APP_INSTANCE: name, LOG_LEVEL: 'error' }
-  const env = { ...inherited, ...settings, DATA_DIR: dataDir }
+  const env = { ...inherited, ...settings, DATA_DIR: dataDir, WEB_CONCURRENCY: '1' }
   let child: ChildProcess
   await start()
   t.after(() => endChild(child))
