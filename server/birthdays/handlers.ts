@@ -1,3 +1,5 @@
+import { crc32 } from 'node:zlib'
+import { preconditionFailed } from '../http/conditional.ts'
 import { HttpError } from '../http/http-error.ts'
 import { objectWith, readJson, stringField } from '../http/json.ts'
 import { empty, json, type Reply } from '../http/reply.ts'
@@ -11,23 +13,27 @@ export function createBirthdayHandlers(store: BirthdayStore, timeZone: string) {
   return {
     get({ parameter }: HttpRequest): Reply {
       const username = parseUsername(parameter)
-      const dateOfBirth = store.find(username)
-      if (dateOfBirth === undefined) throw unknown(username)
-      return json(200, { message: greeting(username, dateOfBirth, today()) })
+      const birthday = store.find(username)
+      if (!birthday) throw unknown(username)
+      const message = greeting(username, birthday.dateOfBirth, today())
+      // The greeting changes by the day, a birthday only when it is saved.
+      const etag = `${birthday.version}-${crc32(message).toString(16)}`
+      return { ...json(200, { message }), etag }
     },
 
     async put(request: HttpRequest): Promise<Reply> {
       const username = parseUsername(request.parameter)
       const { dateOfBirth } = objectWith(await readJson(request), ['dateOfBirth'])
       const text = stringField(dateOfBirth, 'dateOfBirth')
-      await store.save(username, parseDateOfBirth(text, today()))
-      return empty(204)
+      const date = parseDateOfBirth(text, today())
+      if (await store.save(username, date, request.preconditions)) return empty(204)
+      throw preconditionFailed(request)
     },
 
-    async delete({ parameter }: HttpRequest): Promise<Reply> {
-      const username = parseUsername(parameter)
-      if (!(await store.remove(username))) throw unknown(username)
-      return empty(204)
+    async delete(request: HttpRequest): Promise<Reply> {
+      const username = parseUsername(request.parameter)
+      if (await store.remove(username, request.preconditions)) return empty(204)
+      throw store.find(username) ? preconditionFailed(request) : unknown(username)
     },
   }
 }

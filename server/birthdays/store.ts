@@ -1,35 +1,56 @@
 import type { Database } from '../database/database.ts'
+import { preconditionParameters, preconditionsHold } from '../database/preconditions.ts'
+import type { Preconditions } from '../http/conditional.ts'
 
-export interface BirthdayStore {
-  find: (username: string) => Temporal.PlainDate | undefined
-  save: (username: string, dateOfBirth: Temporal.PlainDate) => Promise<void>
-  /** Whether there was one to remove. */
-  remove: (username: string) => Promise<boolean>
+export interface Birthday {
+  dateOfBirth: Temporal.PlainDate
+  /** Different after every write. */
+  version: string
 }
 
-const select = 'SELECT date_of_birth FROM birthdays WHERE username = ?'
+export interface BirthdayStore {
+  find: (username: string) => Birthday | undefined
+  /** Whether it was saved: not if the preconditions do not hold. */
+  save: (
+    username: string,
+    dateOfBirth: Temporal.PlainDate,
+    preconditions: Preconditions,
+  ) => Promise<boolean>
+  /** Whether there was one to remove for which the preconditions hold. */
+  remove: (username: string, preconditions: Preconditions) => Promise<boolean>
+}
+
+const select = 'SELECT date_of_birth AS dateOfBirth, version FROM birthdays WHERE username = ?'
+
+const holds = preconditionsHold('SELECT version FROM birthdays WHERE username = :username')
 
 const upsert = `
-  INSERT INTO birthdays (username, date_of_birth) VALUES (:username, :dateOfBirth)
-  ON CONFLICT (username) DO UPDATE SET date_of_birth = excluded.date_of_birth`
+  INSERT INTO birthdays (username, date_of_birth, version)
+  SELECT :username, :dateOfBirth, lower(hex(randomblob(8))) WHERE ${holds}
+  ON CONFLICT (username) DO UPDATE
+  SET date_of_birth = excluded.date_of_birth, version = excluded.version
+  RETURNING username`
 
-const remove = 'DELETE FROM birthdays WHERE username = :username RETURNING username'
+const remove = `DELETE FROM birthdays WHERE username = :username AND ${holds} RETURNING username`
 
 export function createBirthdayStore({ read, write }: Database): BirthdayStore {
-  const find = read.prepare<[string], string>(select).pluck()
+  const find = read.prepare<[string], { dateOfBirth: string; version: string }>(select)
 
   return {
     find(username) {
-      const date = find.get(username)
-      return date === undefined ? undefined : Temporal.PlainDate.from(date)
+      const row = find.get(username)
+      return row && { ...row, dateOfBirth: Temporal.PlainDate.from(row.dateOfBirth) }
     },
 
-    async save(username, dateOfBirth) {
-      await write.run(upsert, { username, dateOfBirth: dateOfBirth.toString() })
+    async save(username, dateOfBirth, preconditions) {
+      const row = { username, dateOfBirth: dateOfBirth.toString() }
+      const rows = await write.run(upsert, { ...row, ...preconditionParameters(preconditions) })
+      return rows.length > 0
     },
 
-    async remove(username) {
-      const rows = await write.run(remove, { username })
+    async remove(username, preconditions) {
+      const parameters = { username, ...preconditionParameters(preconditions) }
+      const rows = await write.run(remove, parameters)
       return rows.length > 0
     },
   }

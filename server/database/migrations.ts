@@ -34,6 +34,10 @@ export const migrations: readonly string[] = [
     at TEXT NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- Random from the first write on, so that no two states of a birthday have the same one.
+  ALTER TABLE birthdays ADD COLUMN version TEXT NOT NULL DEFAULT '0';
+  `,
 ]
 
 /** "oneb" in ASCII: marks the file as ours, for this server and for `file(1)`. */

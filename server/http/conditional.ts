@@ -1,29 +1,62 @@
 import type { IncomingMessage } from 'node:http'
+import { HttpError } from './http-error.ts'
+import type { HttpRequest } from './request.ts'
 
-/**
- * Whether a read may be answered 304, by the weak comparison of RFC 9110, 13.1.2: a tag of the same
- * content in another encoding holds as well.
- */
-export function isUnchanged({ method, headers }: IncomingMessage, etag: string): boolean {
-  const known = headers['if-none-match']
-  if (known === undefined || (method !== 'GET' && method !== 'HEAD')) return false
-  return (
-    known.trim() === '*' || entityTags(known).some((tag) => tag.replace(/-(br|gzip)$/, '') === etag)
-  )
+/** Entity tags without their quotes; `*` stands for any. */
+type Tags = readonly string[]
+
+/** What must hold before a request is carried out (RFC 9110, 13.1). */
+export interface Preconditions {
+  /** The resource must have one of these. */
+  ifMatch: Tags | undefined
+  /** It must have none of these. */
+  ifNoneMatch: Tags | undefined
+}
+
+/** If-Match compares strongly, so that a weak tag matches nothing; If-None-Match compares weakly. */
+export function readPreconditions({ headers }: IncomingMessage): Preconditions {
+  const { 'if-match': ifMatch, 'if-none-match': ifNoneMatch } = headers
+  return {
+    ifMatch: ifMatch === undefined ? undefined : readTags(ifMatch, /(?<!W\/)"([^"]*)"/g),
+    ifNoneMatch: ifNoneMatch === undefined ? undefined : readTags(ifNoneMatch, /"([^"]*)"/g),
+  }
+}
+
+function readTags(list: string, tag: RegExp): Tags {
+  if (list.trim() === '*') return ['*']
+  const tags = [...list.matchAll(tag)].map((match) => match[1] as string)
+  return tags.filter((text) => text !== '*')
 }
 
 /**
- * The versions that If-Match names, by the strong comparison of RFC 9110, 13.1.1; undefined where any
- * will do. The part of a tag before its first hyphen is the version, whatever release sent it.
+ * Whether a read is to be answered 304; `etag` is what its answer has, if anything.
+ * @throws {HttpError} 412
  */
-export function readIfMatch({ headers }: IncomingMessage): string[] | undefined {
-  const wanted = headers['if-match']
-  if (wanted === undefined || wanted.trim() === '*') return undefined
-  const strong = wanted.split(',').filter((tag) => !tag.trim().startsWith('W/'))
-  return entityTags(strong.join(',')).map((tag) => tag.split('-')[0] as string)
+export function isUnchanged(request: HttpRequest, etag: string | undefined): boolean {
+  const { ifMatch, ifNoneMatch } = request.preconditions
+  if (ifMatch && !includes(ifMatch, etag)) throw preconditionFailed(request)
+  return ifNoneMatch !== undefined && includes(ifNoneMatch, etag)
 }
 
-/** The tags of a list such as `"a", W/"b"`, without quotes. */
-function entityTags(list: string): string[] {
-  return [...list.matchAll(/"([^"]*)"/g)].map((match) => match[1] as string)
+/**
+ * Checks a write to a resource that exists and has no entity tag. Writes to one that has, or may
+ * not exist, hand the preconditions to its store instead, which checks them as it writes.
+ * @throws {HttpError} 412
+ */
+export function assertPreconditions(request: HttpRequest) {
+  const { ifMatch, ifNoneMatch } = request.preconditions
+  const holds = (!ifMatch || includes(ifMatch)) && !(ifNoneMatch && includes(ifNoneMatch))
+  if (!request.isRead && !holds) throw preconditionFailed(request)
+}
+
+/** A tag of the same content in another encoding counts as well. */
+function includes(tags: Tags, etag?: string): boolean {
+  return tags.some((tag) => tag === '*' || tag.replace(/-(br|gzip)$/, '') === etag)
+}
+
+export function preconditionFailed({ preconditions }: HttpRequest): HttpError {
+  const detail = preconditions.ifMatch
+    ? 'If-Match does not name the current version: read that, then decide'
+    : 'If-None-Match names the current version: it is there already'
+  return new HttpError(412, detail)
 }

@@ -10,7 +10,7 @@ import type { Limits } from './limits.ts'
 import { Outbox } from './outbox.ts'
 import { createPipeline } from './pipeline.ts'
 import type { TrustedProxies } from './proxies.ts'
-import { isSmall, problem, type Reply, type WireBody, wireOf } from './reply.ts'
+import { isSmall, notModified, problem, type Reply, type WireBody, wireOf } from './reply.ts'
 import { HttpRequest } from './request.ts'
 import type { Match } from './router.ts'
 
@@ -130,6 +130,10 @@ class Exchange {
     const { incoming } = this.#request
     this.#request.release()
     const encoding = chooseEncoding(incoming, reply)
+    const isSuccess = reply.status < 300
+    if (isSuccess && this.#request.isRead && isUnchanged(this.#request, reply.etag)) {
+      return this.#write(notModified(reply), undefined, encoding)
+    }
     if (!encoding && !hasUnreadBody(incoming)) return this.#write(reply, wireOf(reply))
     this.#sendLater(reply, encoding).catch((error) => this.#fail(error))
   }
@@ -166,20 +170,18 @@ class Exchange {
       'nosniff',
     ]
     if (traceparent) headers.push('traceparent', traceparent)
-    if (encoding) headers.push('Content-Encoding', encoding)
+    if (encoding && body !== undefined) headers.push('Content-Encoding', encoding)
     if (isCompressible(reply)) headers.push('Vary', 'Accept-Encoding')
     const last = this.#options.isDraining() || hasUnreadBody(incoming)
     if (last && !reply.headers.includes('Connection')) headers.push('Connection', 'close')
     if (reply.etag !== undefined) {
       headers.push('ETag', encoding ? `"${reply.etag}-${encoding}"` : `"${reply.etag}"`)
     }
-    const unchanged = reply.etag !== undefined && isUnchanged(incoming, reply.etag)
-    const status = unchanged ? 304 : reply.status
-    if (body !== undefined && !unchanged) headers.push('Content-Length', String(body.length))
-    response.writeHead(status, headers)
+    if (body !== undefined) headers.push('Content-Length', String(body.length))
+    response.writeHead(reply.status, headers)
     if (reply.stream && incoming.method !== 'HEAD') reply.stream(response)
-    else this.#outbox.send(response, unchanged ? undefined : body)
-    this.#report(status, traceparent)
+    else this.#outbox.send(response, body)
+    this.#report(reply.status, traceparent)
   }
 
   #report(status: number, traceparent: string | undefined) {

@@ -16,7 +16,7 @@ export interface Reply {
   /** The entity tag without its quotes; makes the reply conditional (304). */
   etag?: string
   /** Takes the response over once its head is sent, for answers that go on. */
-  stream?: (response: ServerResponse) => void
+  stream?: ((response: ServerResponse) => void) | undefined
 }
 
 const jsonHeaders = ['Content-Type', 'application/json; charset=utf-8', 'Cache-Control', 'no-store']
@@ -69,6 +69,13 @@ export function fixed(body: string, headers: readonly string[]): Reply {
 
 export function empty(status: number, headers: readonly string[] = []): Reply {
   return { status, headers }
+}
+
+/** The same without its body, for clients that have it already. */
+export function notModified(reply: Reply): Reply {
+  const at = reply.headers.indexOf('Content-Type')
+  const headers = at < 0 ? reply.headers : reply.headers.toSpliced(at, 2)
+  return { ...reply, status: 304, headers, stream: undefined }
 }
 
 export function problem(error: HttpError): Reply {

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { TLSSocket } from 'node:tls'
 import { hasBody } from './body.ts'
+import { type Preconditions, readPreconditions } from './conditional.ts'
 import { isAuthority } from './framing.ts'
 import { HttpError } from './http-error.ts'
 import type { Limits } from './limits.ts'
@@ -29,6 +30,16 @@ export class HttpRequest {
 
   get method(): string {
     return this.incoming.method as string
+  }
+
+  /** Whether the method is GET or HEAD. */
+  get isRead(): boolean {
+    return this.method === 'GET' || this.method === 'HEAD'
+  }
+
+  /** What must hold before the request is carried out. */
+  get preconditions(): Preconditions {
+    return readPreconditions(this.incoming)
   }
 
   /** Whether a body comes with the request. */

@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 import { contentType, readText, unsupportedType } from '../http/body.ts'
+import { assertPreconditions, preconditionFailed } from '../http/conditional.ts'
 import { fieldError, HttpError } from '../http/http-error.ts'
 import { parseJson } from '../http/json.ts'
 import { empty, json, jsonText, type Reply } from '../http/reply.ts'
@@ -36,20 +37,20 @@ export function createMovieHandlers(store: MovieStore) {
     async post(request: HttpRequest): Promise<Reply> {
       const type = contentType(request)
       if (type === 'application/x-ndjson') return saveAll(request)
-      return saveOne(await readMovie(request, type))
+      return saveOne(request, await readMovie(request, type))
     },
 
     async delete(request: HttpRequest): Promise<Reply> {
       const key = parseKey(request.query(['year', 'title']))
-      if (!(await store.remove(key))) throw unknown(key)
-      return empty(204)
+      if (await store.remove(key, request.preconditions)) return empty(204)
+      throw store.find(key) ? preconditionFailed(request) : unknown(key)
     },
   }
 
   function find(key: MovieKey): Reply {
     const movie = store.find(key)
     if (!movie) throw unknown(key)
-    return jsonText(200, toJson(movie))
+    return { ...jsonText(200, toJson(movie)), etag: movie.version }
   }
 
   function list(query: { year?: string; limit?: string; cursor?: string }): Reply {
@@ -62,16 +63,20 @@ export function createMovieHandlers(store: MovieStore) {
     return jsonText(200, body, next ? ['Link', `<${next}>; rel="next"`] : [])
   }
 
-  async function saveOne(movie: Movie): Promise<Reply> {
-    const { added } = await store.save([movie])
+  /** Preconditions are about the movie, whether the query names it or the body. */
+  async function saveOne(request: HttpRequest, movie: Movie): Promise<Reply> {
+    const saved = await store.save(movie, request.preconditions)
+    if (!saved) throw preconditionFailed(request)
+    const { added, version } = saved
     const headers = added ? ['Location', `/movies?${queryOf(movie)}`] : []
-    return jsonText(added ? 201 : 200, toJson(movie), headers)
+    return { ...jsonText(added ? 201 : 200, toJson(movie), headers), etag: version }
   }
 
   async function saveAll(request: HttpRequest): Promise<Reply> {
     request.query([])
+    assertPreconditions(request)
     const text = await readText(request, request.limits.bulkBodyLimitBytes)
-    return json(200, await store.save(await parseLines(text)))
+    return json(200, await store.saveAll(await parseLines(text)))
   }
 }
 

@@ -1,5 +1,7 @@
+import { randomInt } from 'node:crypto'
 import type { Database } from '../database/database.ts'
-import type { Row } from '../database/writer-thread.ts'
+import { preconditionParameters, preconditionsHold } from '../database/preconditions.ts'
+import type { Preconditions } from '../http/conditional.ts'
 import type { Movie, MovieKey } from './movie.ts'
 
 /** What a list may hold, in movies and in bytes of their info. */
@@ -9,31 +11,54 @@ export interface PageSize {
 }
 
 export interface MovieStore {
-  find: (key: MovieKey) => Movie | undefined
+  find: (key: MovieKey) => (Movie & Versioned) | undefined
   /** Movies in the order of year and title, from the first one after `after`; `more` when it stopped early. */
   list: (size: PageSize, after: MovieKey, year?: number) => { movies: Movie[]; more: boolean }
-  /** Adds or replaces all of them or, where it throws, none. */
-  save: (movies: Movie[]) => Promise<{ added: number; replaced: number }>
-  /** Whether there was one to remove. */
-  remove: (key: MovieKey) => Promise<boolean>
+  /** Adds or replaces one; undefined if the preconditions do not hold. */
+  save: (movie: Movie, preconditions: Preconditions) => Promise<Saved | undefined>
+  /** Adds or replaces all of them or, if it throws, none. */
+  saveAll: (movies: Movie[]) => Promise<{ added: number; replaced: number }>
+  /** Whether there was one to remove for which the preconditions hold. */
+  remove: (key: MovieKey, preconditions: Preconditions) => Promise<boolean>
 }
 
-const find = 'SELECT year, title, info FROM movies WHERE year = :year AND title = :title'
+export interface Versioned {
+  /** Different after every write. */
+  version: string
+}
+
+export interface Saved extends Versioned {
+  added: boolean
+}
+
+const thisMovie = 'FROM movies WHERE year = :year AND title = :title'
+
+// Replacements are counted from a random start: no two states of a movie have the same number,
+// even if it was removed and added again in between.
+const version = 'CAST(replacements AS TEXT) AS version'
+
+const find = `SELECT year, title, info, ${version} ${thisMovie}`
 
 const list = `
   SELECT year, title, info FROM movies
   WHERE (year, title) > (:year, :title) AND year <= :lastYear
   ORDER BY year, title LIMIT :limit`
 
-const upsert = `
-  INSERT INTO movies (year, title, info) VALUES (:year, :title, :info)
-  ON CONFLICT (year, title) DO UPDATE SET info = excluded.info, replacements = replacements + 1
-  RETURNING replacements = 0 AS added`
+const holds = preconditionsHold(`SELECT ${version} ${thisMovie}`)
 
-const remove = 'DELETE FROM movies WHERE year = :year AND title = :title RETURNING year'
+const upsert = (condition: string) => `
+  INSERT INTO movies (year, title, info, replacements)
+  SELECT :year, :title, :info, :start WHERE ${condition}
+  ON CONFLICT (year, title) DO UPDATE SET info = excluded.info, replacements = replacements + 1
+  RETURNING replacements = :start AS added, ${version}`
+
+const saveAlways = upsert('true')
+const saveIfHolds = upsert(holds)
+
+const remove = `DELETE ${thisMovie} AND ${holds} RETURNING year`
 
 export function createMovieStore({ read, write }: Database): MovieStore {
-  const findOne = read.prepare<MovieKey, Movie>(find)
+  const findOne = read.prepare<MovieKey, Movie & Versioned>(find)
   const listAll = read.prepare<MovieKey & { lastYear: number; limit: number }, Movie>(list)
 
   return {
@@ -52,15 +77,33 @@ export function createMovieStore({ read, write }: Database): MovieStore {
       return { movies, more: false }
     },
 
-    async save(movies) {
-      const rows: Row[] = await write.runAll(upsert, movies as unknown as Record<string, unknown>[])
+    async save(movie, preconditions) {
+      const parameters = {
+        ...movie,
+        start: randomStart(),
+        ...preconditionParameters(preconditions),
+      }
+      const [row] = await write.run(saveIfHolds, parameters)
+      return row && { added: row.added === 1, version: row.version as string }
+    },
+
+    async saveAll(movies) {
+      const start = randomStart()
+      const rows = await write.runAll(
+        saveAlways,
+        movies.map((movie) => ({ ...movie, start })),
+      )
       const added = rows.filter((row) => row.added === 1).length
       return { added, replaced: rows.length - added }
     },
 
-    async remove(key) {
-      const rows = await write.run(remove, { ...key })
+    async remove(key, preconditions) {
+      const rows = await write.run(remove, { ...key, ...preconditionParameters(preconditions) })
       return rows.length > 0
     },
   }
+}
+
+function randomStart(): number {
+  return randomInt(2 ** 48 - 1)
 }

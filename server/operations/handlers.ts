@@ -1,3 +1,4 @@
+import { assertPreconditions } from '../http/conditional.ts'
 import { HttpError } from '../http/http-error.ts'
 import { json, type Reply, text } from '../http/reply.ts'
 import type { HttpRequest } from '../http/request.ts'
@@ -72,8 +73,9 @@ export function createOperationsHandlers({
     /** The page that draws the two above. */
     status: () => status,
 
-    echo({ method }: HttpRequest): Reply {
-      return text(200, `ECHO: ${method}\n`)
+    echo(request: HttpRequest): Reply {
+      assertPreconditions(request)
+      return text(200, `ECHO: ${request.method}\n`)
     },
   }
 

@@ -1,6 +1,6 @@
 import { assertClean, contentType, readText, unsupportedType } from '../http/body.ts'
-import { readIfMatch } from '../http/conditional.ts'
-import { fieldError, HttpError } from '../http/http-error.ts'
+import { preconditionFailed } from '../http/conditional.ts'
+import { fieldError } from '../http/http-error.ts'
 import { objectWith, parseJson, stringField } from '../http/json.ts'
 import { empty, type Reply } from '../http/reply.ts'
 import { decodePercent, type HttpRequest, searchParameters } from '../http/request.ts'
@@ -30,10 +30,8 @@ export function createSavedStringHandlers(
 
     async put(request: HttpRequest): Promise<Reply> {
       const value = await readString(request)
-      const version = await store.save(value, readIfMatch(request.incoming))
-      if (version === undefined) {
-        throw new HttpError(412, 'Someone else was faster: read the string again, then decide')
-      }
+      const version = await store.save(value, request.preconditions)
+      if (version === undefined) throw preconditionFailed(request)
       return { ...empty(204), etag: page.etag(version) }
     },
 

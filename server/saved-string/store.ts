@@ -1,5 +1,7 @@
 import { setImmediate } from 'node:timers/promises'
 import type { Database } from '../database/database.ts'
+import { preconditionParameters, preconditionsHold } from '../database/preconditions.ts'
+import type { Preconditions } from '../http/conditional.ts'
 
 export interface SavedString {
   value: string
@@ -13,13 +15,13 @@ export interface SavedStringStore {
    * Whoever asks in one turn of the event loop shares one look, made after the last of them asked.
    */
   current: () => Promise<SavedString>
-  /** Gives the new version, or undefined where the version on disk is none of `ifVersions`. */
-  save: (value: string, ifVersions?: string[]) => Promise<string | undefined>
+  /** Gives the new version, or undefined if the preconditions do not hold. */
+  save: (value: string, preconditions: Preconditions) => Promise<string | undefined>
 }
 
 const save = `
   UPDATE saved_string SET value = :value, version = lower(hex(randomblob(8)))
-  WHERE :ifVersions IS NULL OR version IN (SELECT value FROM json_each(:ifVersions))
+  WHERE ${preconditionsHold('SELECT version FROM saved_string')}
   RETURNING version`
 
 export function createSavedStringStore(database: Database): SavedStringStore {
@@ -34,9 +36,9 @@ export function createSavedStringStore(database: Database): SavedStringStore {
       return looking
     },
 
-    async save(value, ifVersions) {
-      const condition = ifVersions ? JSON.stringify(ifVersions) : null
-      const [row] = await database.write.run(save, { value, ifVersions: condition })
+    async save(value, preconditions) {
+      const parameters = { value, ...preconditionParameters(preconditions) }
+      const [row] = await database.write.run(save, parameters)
       return row?.version as string | undefined
     },
   }

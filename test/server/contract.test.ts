@@ -16,6 +16,7 @@ import {
   send,
   spoil,
 } from '../support/contract.ts'
+import { sendJson } from '../support/http.ts'
 import { sendRaw } from '../support/raw.ts'
 import { startServer } from '../support/server.ts'
 import { needs } from '../support/tools.ts'
@@ -116,6 +117,7 @@ test('the examples are accepted, and every answer to them is as documented', asy
   for (const entry of inOrder(writesFirst)) {
     const statuses = new Set<string>()
     for (const call of callsOf(entry)) {
+      if (entry.method === 'DELETE') await saveExamples(url)
       const response = await send(url, call)
       const body = await assertDocumented(entry, response)
       if (response.status === 400) assertNotBlamed(call, body)
@@ -182,14 +184,28 @@ interface Provocation {
   before?: (url: string) => Promise<unknown>
 }
 
+/** What the examples name, so that it exists. */
+async function saveExamples(url: string) {
+  await sendJson('PUT', `${url}/hello/Anna`, { dateOfBirth: '1990-04-23' })
+  await sendJson('POST', `${url}/movies`, { year: 1933, title: 'King Kong', info: {} })
+}
+
 /** What makes a server answer each status, wherever that is documented. */
 const provocations: Record<string, Provocation> = {
-  304: { how: 'for a copy that is current', headers: { 'if-none-match': '*' } },
+  304: {
+    how: 'for a copy that is current',
+    headers: { 'if-none-match': '*' },
+    before: saveExamples,
+  },
   400: { how: 'for nonsense', spoil },
   401: { how: 'without the token', env: { WRITE_TOKEN: 'secret' } },
   403: { how: 'to a page of another site', headers: { 'sec-fetch-site': 'cross-site' } },
   404: { how: 'for what nobody has saved' },
-  412: { how: 'for an outdated version', headers: { 'if-match': '"outdated"' } },
+  412: {
+    how: 'for an outdated version',
+    headers: { 'if-match': '"outdated"' },
+    before: saveExamples,
+  },
   413: {
     how: 'for a body over the limit',
     overrides: { bodyLimitBytes: 1, bulkBodyLimitBytes: 1 },
@@ -222,6 +238,13 @@ for (const [status, provocation] of Object.entries(provocations)) {
     }
   })
 }
+
+test('preconditions are documented for every operation', () => {
+  for (const { operation, path, method } of entries) {
+    assert.ok('412' in operation.responses, `${method} ${path}`)
+    assert.equal('304' in operation.responses, method === 'GET', `${method} ${path}`)
+  }
+})
 
 test('every documented status is answered in one of these tests, but that of a full disk', () => {
   const documented = entries.flatMap(({ operation }) => Object.keys(operation.responses))
