@@ -109,3 +109,14 @@ async function writeFor(url: string, forwardedFor: string): Promise<number> {
   const response = await send('PUT', url, 'hello', { 'x-forwarded-for': forwardedFor })
   return response.status
 }
+
+test('/docs shows the URL of the proxy that is trusted, and of nobody else', async (t) => {
+  const headers = { 'x-forwarded-proto': 'https', 'x-forwarded-host': 'a.example' }
+  const trusting = await startServer(t, { TRUSTED_PROXIES: '127.0.0.1' })
+  const plain = await startServer(t)
+  assert.match(
+    await (await fetch(`${trusting}/docs`, { headers })).text(),
+    /URL=https:\/\/a\.example\n/,
+  )
+  assert.doesNotMatch(await (await fetch(`${plain}/docs`, { headers })).text(), /a\.example/)
+})
