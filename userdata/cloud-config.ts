@@ -2,18 +2,18 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'fflate'
 
-/** All that user data knows of the stack that it is for. Any change makes a new instance. */
+/** Everything in user data that depends on the stack. Any change makes a new instance. */
 export interface Place {
   bucket: string
   region: string
-  /** Of the data volume, such as `vol-0123456789abcdef0`. */
+  /** The data volume's, such as `vol-0123456789abcdef0`. */
   volumeId: string
 }
 
 const units = '/etc/systemd/system'
 const library = '/usr/local/lib/onebox'
 
-/** What is on the instance, and the file of this folder that it is. */
+/** Paths on the instance, each with its file in this folder. */
 export const files: Record<string, string> = {
   [`${library}/converge.sh`]: 'converge.sh',
   [`${library}/data-volume.sh`]: 'data-volume.sh',
@@ -55,20 +55,20 @@ const enabled = [
   'onebox-backup.timer',
 ]
 
-// cloud-init takes a step as done once it has begun, so after a power cut in the first boot it
-// would leave the rest undone, and what was not yet on the disk empty.
+// cloud-init counts a step as done once it has begun. After a power cut during the first boot, it
+// would skip the rest and leave files empty that had not reached the disk.
 const installed = '/etc/onebox/installed'
 const steps = '/var/lib/cloud/instance/sem'
 
 /**
- * User data, compressed by fflate as its bytes are the same on every CPU: Node's zlib differs
- * from one to another, and other bytes would mean another instance.
+ * User data, compressed. Node's zlib produces different bytes on different CPUs, which would replace
+ * the instance; fflate's are always the same.
  */
 export function renderUserData(place: Place): Uint8Array {
   return gzipSync(new TextEncoder().encode(cloudConfig(place)), { level: 9, mtime: 0 })
 }
 
-/** The text for cloud-init. It is read as YAML, of which JSON is a part. */
+/** The text for cloud-init, which reads YAML; JSON is a subset of that. */
 export function cloudConfig(place: Place): string {
   const config = {
     bootcmd: [`test -e ${installed} || { rm -rf ${steps}; sed -i /swapfile/d /etc/fstab; }`],
@@ -93,7 +93,7 @@ export function cloudConfig(place: Place): string {
   return `#cloud-config\n${JSON.stringify(config)}\n`
 }
 
-/** As the room for user data is small. What they explain is in the repository. */
+/** User data is limited to 16 KB, and comments are for readers of the repository. */
 function withoutComments(text: string): string {
   return text.replace(/^ *(#(?!!)|\/\/).*\n/gm, '').replace(/\n+/g, '\n')
 }

@@ -1,14 +1,15 @@
 #!/bin/bash
-# Makes this instance run what desired.json in the stack's bucket names. It is started every few
-# seconds and at boot. Wherever a run ends, the next one goes on from there, and what serves goes
-# on serving until something new has proved itself.
+# Makes this instance run what desired.json in the stack's bucket names. A timer starts it at boot
+# and every few seconds. A run can be cut short anywhere: the next one continues from there, and the
+# current generation keeps serving until a new one has proved itself.
 #
 # A generation is a runtime, a release and settings, named by the SHA-256 of its desired.json.
-# Links name generations: `current` serves, `previous` did before, `next` is on trial; and while a
-# switch is under way, `back` is where a failure leads, or to nothing at the first deploy.
+# Links point to generations: `current` serves, `previous` served before it, `next` is on trial.
+# During a switch, `back` points to the generation to return to; to nothing at the first deploy.
 #
 #   converge.sh                         one run
-#   converge.sh rollback [GENERATION]   back to the previous generation, or to this one
+#   converge.sh rollback [GENERATION]   back to the previous generation, or to GENERATION
+#   converge.sh generations             lists the generations, newest first
 
 set -euo pipefail
 shopt -s inherit_errexit
@@ -21,24 +22,31 @@ opt=$root/opt/onebox
 state=$root/var/lib/onebox
 metadata_url=${METADATA_URL:-http://169.254.169.254}
 site_url=${SITE_URL:-http://127.0.0.1}
-# How long workers may take to come up, and in a reload each one's predecessor to drain; and how
-# long a download may stand still.
+# How long workers may take to come up, how long each old one may drain during a reload, and how
+# long a download may stall.
 ready_seconds=${READY_SECONDS:-60}
 drain_seconds=${DRAIN_SECONDS:-40}
 stall_seconds=${STALL_SECONDS:-30}
 
-# What everyone is told, and what is remembered while something is waited for.
-report=$state/converge.json
-verdict=$state/verdict.json
+# /healthz shows the report. The verdict on the wanted generation outlives a report of waiting.
+report_file=$state/converge.json
+verdict_file=$state/verdict.json
 
-wanted='' runtime='' release=''
+# Functions share what they learn in these. The generation that desired.json names, and its parts;
+# the settings are lines of NAME=value:
+wanted='' runtime='' release='' settings=''
+# The role's credentials as lines of a curl configuration, and the HTTP status of S3's last answer:
+credentials='' http_status=''
+# How the server switches, reload or restart; and why the last step failed:
+change='' problem=''
 
 main() {
   mkdir -p "$state" "$opt"/{runtimes,releases,generations}
   case ${1:-converge} in
     converge) converge ;;
     rollback) roll_back "${2:-}" ;;
-    *) fail "The command must be converge or rollback, got $1" ;;
+    generations) newest_generations ;;
+    *) fail "Unknown command $1: use converge, rollback or generations" ;;
   esac
 }
 
@@ -50,7 +58,8 @@ converge() {
   recall
   read_desired
   if is_settled; then
-    repeat_verdict
+    # What the last run waited for is over.
+    report "$(<"$verdict_file")"
     exit 0
   fi
 
@@ -58,7 +67,7 @@ converge() {
   fetch runtimes "$runtime" 400
   fetch releases "$release" 50
   check_data_volume
-  tell deploying
+  report "$(status_json deploying)"
   build_generation
   try canary
   try migrate
@@ -71,15 +80,15 @@ converge() {
 
 roll_back() { # [GENERATION]
   local serving target reason
-  take_turn --timeout 900 || fail 'A deploy is under way: try again later'
+  take_turn --timeout 900 || fail 'A deploy is in progress: try again later'
   recall
   serving=$(named current)
   target=$(named previous)
-  # The beginning of its name will do.
+  # The first characters of its name are enough.
   [[ -z $1 ]] || target=$(cd "$opt/generations" && printf '%s\n' "${1//[!0-9a-f]/-}"*)
   [[ -n $target && -d $opt/generations/$target ]] ||
-    fail 'There is no such generation: "onebox releases" lists them'
-  [[ $target != "$serving" ]] || fail 'That generation serves already'
+    fail 'No such generation: "onebox releases" lists them'
+  [[ $target != "$serving" ]] || fail 'That generation is already serving'
 
   move_to "$target"
   if renew_workers "$target"; then
@@ -89,41 +98,41 @@ roll_back() { # [GENERATION]
     reason=$problem
     go_back
     decide_by_hand "$serving"
-    fail "$reason; went back to what served before"
+    fail "$reason; the rollback was undone"
   fi
 }
 
-# One at a time: the lock lasts as long as the file is open, which nobody else may do.
-take_turn() { # OPTION OF flock...
+# One run at a time. The lock lasts as long as the file is open, and only root can open it.
+take_turn() { # FLOCK_OPTION...
   (umask 077 && touch "$state/lock")
   exec 9>"$state/lock"
   flock "$@" 9
 }
 
-# What goes wrong unforeseen is tried again, too, and is not kept secret.
-on_exit() { # STATUS COMMAND
-  (( $1 == 0 )) || wait_because "converge.sh ended with $1 at: $2"
+# Unexpected failures are reported and retried, too.
+on_exit() { # EXIT_CODE COMMAND
+  (( $1 == 0 )) || wait_because "converge.sh failed with exit code $1 at: $2"
 }
 
-# Makes the file system follow a volume that was enlarged.
+# Grows the file system after the volume has grown.
 grow_data_volume() {
   local disk sectors noted=$root/run/onebox-data-volume
   [[ -s $noted ]] || return 0
   read -r disk sectors <"$noted"
   [[ $(<"$root/sys/class/block/$disk/size") == "$sectors" ]] ||
-    system reload onebox-data-volume.service || say "$problem"
+    system reload onebox-data-volume.service || log "$problem"
 }
 
-# What a boot has left out, or somebody has stopped, comes back.
+# Starts the server if it was stopped, or if the boot left it out.
 keep_serving() {
   [[ ! -L $opt/current ]] || system is-active onebox.service ||
-    system start --no-block onebox.service || say "$problem"
+    system start --no-block onebox.service || log "$problem"
 }
 
-# What the last run knew, for as long as nothing newer can be read.
+# Until something newer can be read, reports name what the last run knew.
 recall() {
   local last
-  last=$(read_file "$report")
+  last=$(read_file "$report_file")
   wanted=$(member desired "$last")
   runtime=$(member runtime "$last")
   release=$(member release "$last")
@@ -131,12 +140,12 @@ recall() {
 
 # What is wanted -------------------------------------------------------------------------------
 
-# A switch that was cut short is finished first, for which nothing from outside is needed.
+# An interrupted switch is finished first, without reading anything from outside.
 read_desired() {
   local new=$state/desired.new
   if [[ ! -L $opt/back || ! -s $state/desired.json ]]; then
     [[ -s $state/desired.json ]] || rm -f "$state/desired.etag"
-    # The hashes of tokens are in there.
+    # It contains the hashes of tokens.
     install --mode=600 /dev/null "$new"
     read_credentials
     get_object desired.json "$new" --max-time 60 --max-filesize 65536 \
@@ -146,17 +155,17 @@ read_desired() {
   wanted=$(sha256_of "$state/desired.json")
 }
 
-# The ETag last: lost, it costs one more read; too early, it would hide what it stands for.
+# The ETag comes last. Losing it costs one more read; saved without its file, it would hide an update.
 keep_desired() { # FILE
   sync "$1"
   mv "$1" "$state/desired.json"
   mv "$1.etag" "$state/desired.etag"
 }
 
-# Nothing is to be done where the wanted generation serves, or was refused and does not.
+# There is nothing to do if the wanted generation serves, or was rejected and does not serve.
 is_settled() {
   local last
-  last=$(read_file "$verdict")
+  last=$(read_file "$verdict_file")
   [[ ! -L $opt/back && $(member desired "$last") == "$wanted" ]] || return 1
   case $(member status "$last") in
     live) [[ $(named current) == "$wanted" ]] ;;
@@ -165,25 +174,18 @@ is_settled() {
   esac
 }
 
-# Once what was waited for is over, everyone is told the verdict again.
-repeat_verdict() {
-  local last
-  last=$(read_file "$verdict")
-  [[ $(read_file "$report") == "$last" ]] || publish "$last"
-}
-
 read_plan() {
   local plan
   runtime='' release=''
   plan=$(python3 -I "$library/read-json.py" desired <"$state/desired.json" 2>&1) || {
-    # Should our copy be what is wrong with it, it is not kept for ever.
+    # Our copy may be damaged: the next run reads it again.
     rm -f "$state/desired.etag"
     refuse "$plan"
   }
   { read -r runtime release && settings=$(cat); } <<<"$plan"
 }
 
-# The role's credentials, as lines for curl's standard input: in no argument, file or log.
+# curl gets them on its standard input, so they never appear in an argument, a file or the log.
 read_credentials() {
   local token role answer
   token=$(ask_metadata api/token 'request = PUT' \
@@ -192,12 +194,12 @@ read_credentials() {
   role=$(ask_metadata meta-data/iam/security-credentials/ "$token")
   answer=$(ask_metadata "meta-data/iam/security-credentials/$role" "$token")
   [[ -n $(member Token "$answer") ]] ||
-    wait_because 'The metadata service gives no credentials: has the instance its role?'
+    wait_because 'The metadata service returned no credentials: does the instance have its role?'
   credentials="user = \"$(member AccessKeyId "$answer"):$(member SecretAccessKey "$answer")\"
 header = \"x-amz-security-token: $(member Token "$answer")\""
 }
 
-ask_metadata() { # PATH LINE OF curl's CONFIGURATION...
+ask_metadata() { # PATH CURL_CONFIG_LINE...
   local path=$1
   shift
   printf '%s\n' "$@" | curl --silent --fail --config - --noproxy '*' \
@@ -206,47 +208,47 @@ ask_metadata() { # PATH LINE OF curl's CONFIGURATION...
 
 # Fetching -------------------------------------------------------------------------------------
 
-# Unpacks an archive of the bucket, named by its SHA-256, unless it is there already.
+# Fetches, checks and unpacks an archive, named by its SHA-256, unless it is already there.
 fetch() { # KIND ID MIB_NEEDED
-  local key=$1/$2.tar.zst archive=$opt/download draft=$opt/$1/draft digest asked come
+  local key=$1/$2.tar.zst archive=$opt/download draft=$opt/$1/draft digest started fetched
   [[ ! -d $opt/$1/$2 ]] || return 0
   need_space "$opt" "$3"
-  asked=$(uptime_seconds)
+  started=$(uptime_seconds)
   get_object "$key" "$archive" --max-time 900
-  come=$(uptime_seconds)
+  fetched=$(uptime_seconds)
   digest=$(sha256_of "$archive")
   [[ $digest == "$2" ]] || refuse "$key is damaged: its SHA-256 is $digest"
-  unpack "$archive" "$draft" || refuse_or_wait "$key cannot be unpacked: $problem"
+  unpack "$archive" "$draft" || refuse_or_wait "Cannot unpack $key: $problem"
   rm "$archive"
   put_in_place "$draft" "$opt/$1/$2"
-  say "Fetched $key in $(( come - asked )) s, checked and unpacked it in $(( $(uptime_seconds) - come )) s"
+  log "Fetched $key in $(( fetched - started )) s, checked and unpacked it in $(( $(uptime_seconds) - fetched )) s"
 }
 
-# GETs an object of the bucket; any answer but 200 and 304 is something to wait for.
-get_object() { # KEY FILE OPTION OF curl...
+# GETs an object from the bucket. Any answer but 200 and 304 ends the run; the next one retries.
+get_object() { # KEY FILE CURL_OPTION...
   local key=$1 file=$2 status=0 code
   shift 2
-  # S3 insists on hearing of the body even where there is none.
+  # S3 requires this header even without a body.
   http_status=$(echo "$credentials" | curl --silent --config - --output "$file" \
     --aws-sigv4 "aws:amz:$REGION:s3" --header 'x-amz-content-sha256: UNSIGNED-PAYLOAD' \
     --connect-timeout 10 --speed-limit 1000 --speed-time "$stall_seconds" --write-out '%{http_code}' \
     "$@" "$BUCKET_URL/$key") || status=$?
-  # 60 is a certificate that is not valid, which most are at a wrong time.
+  # 60 is an invalid certificate. Most look invalid when the clock is wrong.
   (( status != 60 )) ||
-    wait_because "S3 does not deliver $key (curl error 60): is the clock of this instance right?"
-  (( status == 0 )) || wait_because "S3 does not deliver $key (curl error $status)"
+    wait_because "Cannot fetch $key from S3 (curl error 60): is the clock of this instance right?"
+  (( status == 0 )) || wait_because "Cannot fetch $key from S3 (curl error $status)"
   case $http_status in 200 | 304) return ;; esac
   code=$(error_code "$file")
   case "$http_status $code" in
     *RequestTimeTooSkewed)
-      wait_because "The clock of this instance is wrong, so S3 refuses $key: see timedatectl" ;;
+      wait_because "The clock of this instance is wrong, so S3 rejects requests: see timedatectl" ;;
     403* | 404*)
-      wait_because "S3 answers $http_status${code:+ $code} for $key: not there yet, or not permitted" ;;
-    *) wait_because "S3 answers $http_status${code:+ $code} for $key" ;;
+      wait_because "S3 answered $http_status${code:+ $code} for $key: not uploaded yet, or not permitted" ;;
+    *) wait_because "S3 answered $http_status${code:+ $code} for $key" ;;
   esac
 }
 
-# S3's own word for a refusal, if its answer has one.
+# The error code in S3's answer, if it has one.
 error_code() { # FILE
   local answer=''
   [[ ! -s $1 ]] || answer=$(head --bytes=2000 "$1" | tr --delete '\0')
@@ -259,7 +261,7 @@ unpack() { # ARCHIVE FOLDER
   attempt tar --extract --zstd --no-same-owner --no-same-permissions --file "$1" --directory "$2"
 }
 
-# All of a folder is on the disk before it goes by its name.
+# Renames a folder once all of it is on the disk.
 put_in_place() { # DRAFT FOLDER
   sync --file-system "$1"
   mv --no-target-directory "$1" "$2"
@@ -275,7 +277,7 @@ check_data_volume() {
 need_space() { # PATH MIB
   local free_mib
   free_mib=$(df --block-size=1M --output=avail "$1" | tail -n 1)
-  (( free_mib >= $2 )) || wait_because "The disk of $1 is full: $2 MiB must be free"
+  (( free_mib >= $2 )) || wait_because "The disk that holds $1 is full: $2 MiB must be free"
 }
 
 # Trying and switching -------------------------------------------------------------------------
@@ -293,26 +295,26 @@ build_generation() {
   point next "$wanted"
 }
 
-# Runs a command of the release on trial in the sandbox that it is to serve in. By a restart, as
-# that of an interrupted run may still be at work.
+# Runs a command of the new release in the sandbox that the server runs in. A restart, because one
+# from an interrupted run may still be running.
 try() { # canary|migrate
-  local unit=onebox@$1.service since=$EPOCHSECONDS result words
+  local unit=onebox@$1.service since=$EPOCHSECONDS result line
   if system restart "$unit"; then return; fi
   result=$(systemctl show --property=Result --value "$unit")
-  words=$(last_words "$unit" "$since")
+  line=$(last_error "$unit" "$since")
   system reset-failed "$unit" || true
-  refuse_or_wait "$1 failed ($result): ${words:-$problem}"
+  refuse_or_wait "$1 failed ($result): ${line:-$problem}"
 }
 
-# Its last line, or the one before that says more, as Node ends with its version and a stack.
-last_words() { # UNIT SINCE
+# The last error in its log, else the last line: Node prints its version and a stack after the error.
+last_error() { # UNIT SINCE
   local lines
   journalctl --sync || true
   lines=$(journalctl --quiet --output=cat --lines=50 --since="@$2" "_SYSTEMD_UNIT=$1") || true
   { grep --extended-regexp '^(onebox|[A-Za-z]*Error):' <<<"$lines" || echo "$lines"; } | tail -n 1
 }
 
-# One rename changes runtime, release and settings.
+# One rename switches runtime, release and settings.
 move_to() { # GENERATION
   local serving
   serving=$(named current)
@@ -324,9 +326,9 @@ move_to() { # GENERATION
   fi
 }
 
-# What pm2 was started with stays: its Node, its settings, the number of workers; and a reload adds
-# to the workers' variables and takes none away. After a switch that was cut short nobody knows what
-# that was; and what is not well cannot be reloaded.
+# A reload keeps pm2's Node, settings and number of workers, and adds to the workers' environment
+# without removing anything. After an interrupted switch pm2's state is unknown, and unhealthy
+# workers cannot be reloaded.
 can_reload() { # FROM TO
   local from=$opt/generations/$1 to=$opt/generations/$2
   [[ -n $1 && ! -L $opt/back ]] &&
@@ -337,12 +339,12 @@ can_reload() { # FROM TO
     [[ $(workers --fail | wc -l) == $(worker_count "$1") ]]
 }
 
-setting_names() { # FOLDER OF A GENERATION
+setting_names() { # GENERATION_FOLDER
   cut --delimiter== --fields=1 "$1/settings.env" | sort
 }
 
-# Only workers that answer prove a switch: pm2 and systemctl are content with less, and a reload
-# that pm2 does not survive does not even end.
+# Only workers that answer prove a switch: pm2 and systemctl report success for less, and a reload
+# that kills pm2 never ends.
 renew_workers() { # GENERATION
   local release count before pid deadline seen
   release=$(readlink "$opt/generations/$1/release")
@@ -356,7 +358,7 @@ renew_workers() { # GENERATION
   pid=$(main_pid)
   deadline=$(( $(uptime_seconds) + ready_seconds + count * drain_seconds ))
   until seen=$(workers --fail) && are_new "$seen" "${release##*/}" "$count" "$before"; do
-    problem="Not all of $count workers came up with the release: ${seen:-none}"
+    problem="Not all $count workers came up with the release: ${seen:-none}"
     [[ $(main_pid) == "$pid" ]] && (( $(uptime_seconds) < deadline )) || return 1
     sleep 1
   done
@@ -372,7 +374,7 @@ uptime_seconds() {
   echo "$seconds"
 }
 
-# Told by their starts, whatever time it is: the clock may have been set in between.
+# A new worker's start time was not seen before. It may be earlier, as the clock can be set back.
 are_new() { # SEEN RELEASE COUNT BEFORE
   local release started_at is_draining count=0
   while read -r _ release started_at is_draining; do
@@ -382,8 +384,8 @@ are_new() { # SEEN RELEASE COUNT BEFORE
   (( count == $3 ))
 }
 
-# Each on a line: name, release, start, whether it drains. Nothing where nobody answers.
-workers() { # [OPTION OF curl]
+# A line for each worker: name, release, start, whether it drains. Nothing if there is no answer.
+workers() { # [CURL_OPTION]
   curl --silent --max-time 5 --noproxy '*' "$@" "$site_url/healthz" |
     python3 -I "$library/read-json.py" workers 2>/dev/null || true
 }
@@ -398,17 +400,17 @@ keep_way_back() {
   [[ -z $(named back) ]] || mv --no-target-directory "$opt/back" "$opt/previous"
 }
 
-# To what served before; to nothing, where that is what it was.
+# Returns to the generation that served before, or stops the server if there was none.
 go_back() {
   local back
   back=$(named back)
   change=restart
   if [[ -z $back ]]; then
     rm "$opt/current"
-    system stop onebox.service onebox.socket || say "$problem"
+    system stop onebox.service onebox.socket || log "$problem"
   else
     point current "$back"
-    renew_workers "$back" || say "What served before does not come up: $problem"
+    renew_workers "$back" || log "The old generation does not come up: $problem"
   fi
 }
 
@@ -416,7 +418,7 @@ go_back() {
 
 refuse() { # REASON
   if [[ $(named current) == "$wanted" ]]; then
-    # What has served already, and only has to be proved again, is not taken down.
+    # A generation that already serves, and is only being proved again, keeps serving.
     [[ -L $opt/back ]] || wait_because "$1"
     go_back
   fi
@@ -431,37 +433,40 @@ refuse_or_wait() { # REASON
 }
 
 wait_because() { # REASON
-  tell waiting "$1"
+  report "$(status_json waiting "$1")"
   exit 0
 }
 
-decide() { # STATUS [REASON]
-  describe "$@" | write_file "$verdict"
-  rm -f "$opt/back"
-  repeat_verdict
-}
-
-decide_by_hand() { # GENERATION THAT SERVES
+decide_by_hand() { # SERVING_GENERATION
   if [[ $1 == "$wanted" ]]; then decide live; else decide rejected 'Rolled back by hand'; fi
 }
 
-# Tells everyone how it stands, if that is news.
-tell() { # STATUS [REASON]
-  local last text
-  last=$(read_file "$report")
-  text=$(describe "$@")
-  [[ ${last%,\"at\"*} == "${text%,\"at\"*}" ]] || publish "$text"
+# Ends the trial of the wanted generation: the verdict stands until desired.json changes.
+decide() { # live|rejected [REASON]
+  local verdict
+  verdict=$(status_json "$@")
+  write_file "$verdict_file" <<<"$verdict"
+  rm -f "$opt/back"
+  report "$verdict"
 }
 
-publish() { # REPORT
-  local release reason
-  write_file "$report" <<<"$1"
+# Shows a status in /healthz and in the log, unless only its time is new.
+report() { # STATUS_JSON
+  local last release reason
+  last=$(read_file "$report_file")
+  [[ ${last%,\"at\"*} != "${1%,\"at\"*}" ]] || return 0
+  write_file "$report_file" <<<"$1"
   release=$(member release "$1")
   reason=$(member reason "$1")
-  say "$(member status "$1")${release:+, release ${release::12}}${reason:+: $reason}"
+  log "$(member status "$1")${release:+, release ${release::12}}${reason:+: $reason}"
 }
 
-describe() { # STATUS [REASON]
+# To the journal. Other characters could fake lines there.
+log() { # LINE
+  echo "${1//[^ -~]/ }"
+}
+
+status_json() { # STATUS [REASON]
   local reason=${2:-}
   reason=${reason//[^ -~]/ }
   reason=${reason//\"/\'}
@@ -472,7 +477,7 @@ describe() { # STATUS [REASON]
   printf ',"at":"%(%Y-%m-%dT%H:%M:%SZ)T"}\n' -1
 }
 
-# Keeps three generations, the linked ones before newer ones, and what they consist of.
+# Keeps three generations, linked ones first, then the newest, with their runtimes and releases.
 prune() {
   local path kept used
   kept=$(
@@ -494,32 +499,32 @@ newest_generations() {
     sort -nr | cut -d ' ' -f 2
 }
 
-# Small things ---------------------------------------------------------------------------------
+# Utilities ------------------------------------------------------------------------------------
 
-system() { # ARGUMENT OF systemctl...
+system() { # SYSTEMCTL_ARGUMENT...
   attempt timeout --foreground 900 systemctl "$@"
 }
 
-# Runs a command; where it fails, what it said is the problem.
+# Runs a command. If it fails, its output is the problem.
 attempt() { # COMMAND...
   problem=$("$@" 2>&1)
 }
 
-# Points a link at a generation, in one rename.
+# Points a link to a generation, in one rename.
 point() { # LINK GENERATION
   ln --symbolic --force --no-dereference "generations/$2" "$opt/$1.new"
   mv --no-target-directory "$opt/$1.new" "$opt/$1"
   sync --file-system "$opt"
 }
 
-# The generation that a link names, if it does.
+# The generation that a link points to, if any.
 named() { # LINK
   local target
   target=$(readlink "$opt/$1") || true
   echo "${target##*/}"
 }
 
-# The text of a member of a flat JSON object, if it is there.
+# The text of a member of a flat JSON object, or nothing.
 member() { # NAME JSON
   if [[ $2 =~ \"$1\"\ *:\ *\"([^\"]*)\" ]]; then echo "${BASH_REMATCH[1]}"; fi
 }
@@ -538,10 +543,6 @@ write_file() { # FILE < CONTENT
   cat >"$1.new"
   sync "$1.new"
   mv "$1.new" "$1"
-}
-
-say() { # LINE
-  echo "${1//[^ -~]/ }"
 }
 
 fail() { # LINE

@@ -1,9 +1,9 @@
 #!/bin/bash
-# Mounts the data volume at /data, whatever name the kernel gave it, and formats it if it is blank.
-# A disk that holds anything is never formatted; one that cannot be understood is not touched.
+# Mounts the data volume at /data, whatever device name it has, and formats it if it is blank.
+# A disk with anything on it is never formatted; one with unknown contents is not touched.
 #
-#   data-volume.sh        mounts it
-#   data-volume.sh grow   makes the file system as large as the volume
+#   data-volume.sh        mounts the volume
+#   data-volume.sh grow   grows the file system to the size of the volume
 
 set -euo pipefail
 shopt -s inherit_errexit
@@ -11,9 +11,9 @@ export LC_ALL=C
 
 root=${ONEBOX_ROOT:-}
 fstab=$root/etc/fstab
-# The volume's id without its dash is the serial number of the disk.
+# The disk's serial number is the volume's id without the dash.
 serial=${VOLUME_ID/-/}
-# The sign that the formatting of a blank disk has begun: cut short, it may begin anew.
+# Marks that formatting a blank disk has begun, so that it may be repeated if it is cut short.
 begun=$root/var/lib/onebox/formatting-$serial
 disk_attempts=${DISK_ATTEMPTS:-150}
 
@@ -22,7 +22,7 @@ main() {
   case ${1:-mount} in
     mount) make_ready ;;
     grow) grow ;;
-    *) fail "The command must be mount or grow, got $1" ;;
+    *) fail "Unknown command $1: use mount or grow" ;;
   esac
 }
 
@@ -33,14 +33,14 @@ make_ready() {
     timeout 400 systemctl start data.mount
   fi
   [[ $(mounted_disk) == "$disk" ]] ||
-    fail "Something else than $disk is mounted at /data: unmount it, or detach that disk"
+    fail "Another disk than $disk is mounted at /data: unmount or detach it"
   grow
-  # Another image may have given the user another number.
+  # On another image, the user may have another number.
   chown --recursive --no-dereference onebox:onebox "$root/data"
   chmod 750 "$root/data"
 }
 
-# The disk of the volume, which may be attached only minutes after boot.
+# Waits for the volume's disk, which may be attached minutes after boot.
 await_disk() {
   local attempt found
   for (( attempt = 0; attempt < disk_attempts; attempt++ )); do
@@ -50,7 +50,7 @@ await_disk() {
     (( attempt > 0 )) || echo "Waiting for the disk with the serial number $serial" >&2
     sleep 2
   done
-  [[ -n $found ]] || fail "There is no disk with the serial number $serial: attach $VOLUME_ID"
+  [[ -n $found ]] || fail "No disk has the serial number $serial: attach $VOLUME_ID"
   echo "$found"
 }
 
@@ -58,12 +58,12 @@ format_if_blank() {
   local found status=0
   found=$(blkid --probe --output export "$disk") || status=$?
   if (( status == 0 )) && [[ $found == *$'\nTYPE=ext4'* ]]; then return; fi
-  # 2 stands for nothing that blkid knows.
+  # 2 means that blkid recognizes nothing.
   if (( status == 2 )) && { [[ -e $begun ]] || is_zero; }; then
     format
   else
-    fail "$disk ($VOLUME_ID) is neither blank nor ext4, so nothing was done with it:" \
-      "attach another volume or, if nothing on it is needed, make it blank with" \
+    fail "$disk ($VOLUME_ID) is neither blank nor ext4, so it was left untouched:" \
+      "attach another volume or, if you need nothing on this one, erase it with" \
       "sudo wipefs --all $disk; sudo dd if=/dev/zero of=$disk bs=1M count=1 oflag=direct"
   fi
 }
@@ -72,7 +72,7 @@ is_zero() {
   cmp --silent --bytes=1048576 "$disk" /dev/zero
 }
 
-# mkfs writes what makes it an ext4 last, and we note what we are about to do before.
+# mkfs writes the ext4 signature last. Until then, the mark allows formatting again.
 format() {
   mkdir -p "${begun%/*}"
   touch "$begun"
@@ -94,7 +94,7 @@ enter_in_fstab() {
   systemctl daemon-reload
 }
 
-# What converge compares the disk with, to call for this when it has grown.
+# Notes the size, with which converge.sh detects that the volume has grown.
 grow() {
   local name=${disk##*/} noted=$root/run/onebox-data-volume sectors
   sectors=$(<"$root/sys/class/block/$name/size")

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Shows who logs in how the box is.
+# Shows the state of the instance at login.
 echo
 timeout 10 onebox status
 echo

@@ -1,11 +1,10 @@
 #!/bin/bash
-# What one needs to know about this box. It starts nothing of pm2's, as another pm2 than the
-# service's own would have neither its port nor its rights.
+# For people who log in. It never calls pm2: outside the service, that would start another pm2,
+# without the port and the rights.
 
 set -euo pipefail
 
 library=/usr/local/lib/onebox
-generations=/opt/onebox/generations
 
 main() {
   local command=${1:-help}
@@ -24,44 +23,43 @@ main() {
 
 help() {
   cat <<'END'
-onebox status                  how everything is
-onebox logs [-f] [-n 100]      its log, with the options of journalctl
-onebox releases                the generations that are kept
-onebox rollback [GENERATION]   back to what served before; once more, and it is undone
-onebox backup                  a checked copy in /data/backups, as one is made every night
-onebox restore FILE            a backup back in place; it refuses what would lose data
-onebox db [SQL]                look into the database without changing it
+onebox status                  show the service, the deploy, disks and memory
+onebox logs [-f] [-n 100]      show the log; takes the options of journalctl
+onebox releases                list the generations on this instance
+onebox rollback [GENERATION]   go back to the previous generation; run again to undo
+onebox backup                  make a checked backup in /data/backups, as every night
+onebox restore FILE            restore a backup, unless that would lose data
+onebox db [SQL]                query the database, read-only
 END
 }
 
 status() {
   line service "$(unit ActiveState) since $(unit ActiveEnterTimestamp)"
-  line serving "$(curl --silent --max-time 5 http://127.0.0.1/healthz | read_json serving)"
-  line deploy "$(read_json deploy 2>/dev/null </var/lib/onebox/converge.json || echo nothing yet)"
+  line serving "$(curl --silent --max-time 5 http://127.0.0.1/healthz | read_json serving || echo 'no answer')"
+  line deploy "$(read_json deploy 2>/dev/null </var/lib/onebox/converge.json || echo 'none yet')"
   line data "$(disk /data)"
   line 'root disk' "$(disk /)"
   line memory "$(memory Mem), swap $(memory Swap)"
   line booted "$(uptime --since)"
-  [[ ! -e /run/reboot-required ]] || line '' 'an update waits for the reboot at 03:30 UTC'
+  [[ ! -e /run/reboot-required ]] || line '' 'an update needs the reboot at 03:30 UTC'
 }
 
-# By their names: a pattern finds nothing where a power cut has damaged a file of the journal.
-logs() { # [OPTION OF journalctl...]
+# Every unit by name: a pattern finds nothing after a power cut has damaged a file of the journal.
+logs() { # [JOURNALCTL_OPTION...]
   journalctl --unit=onebox{,.socket,-converge,-backup,-data-volume,-metadata-guard,@canary,@migrate} "$@"
 }
 
 releases() {
   local generation name marks
-  for generation in $(find "$generations" -mindepth 1 -maxdepth 1 ! -name draft -printf '%T@ %p\n' |
-    sort -nr | cut -d ' ' -f 2); do
-    name=${generation##*/}
+  for name in $("$library/converge.sh" generations); do
+    generation=/opt/onebox/generations/$name
     marks=$(find /opt/onebox -maxdepth 1 -lname "*$name" -printf ' %f')
     echo "${name::12}  release $(id_of "$generation/release")  runtime $(id_of "$generation/runtime")" \
       " $(date --utc --reference="$generation" '+%F %R')$marks"
   done
 }
 
-# A command of the release that serves, as the user that it serves as.
+# Runs a command of the current release, as its own user.
 server() { # COMMAND [ARGUMENT...]
   sudo -u onebox env DATA_DIR=/data /opt/onebox/current/runtime/bin/node \
     /opt/onebox/current/release/server.cjs "$@"
@@ -87,8 +85,8 @@ memory() { # Mem|Swap
   free --mebi | awk -v name="$1:" '$1 == name { print $3 " of " $2 " MiB" }'
 }
 
-read_json() { # WHAT
-  python3 -I "$library/read-json.py" "$1" 2>/dev/null || echo nothing yet
+read_json() { # serving|deploy
+  python3 -I "$library/read-json.py" "$1" 2>/dev/null
 }
 
 line() { # NAME TEXT

@@ -1,4 +1,4 @@
-"""Reads JSON from standard input for the shell and for people, as the argument says."""
+"""Turns JSON on standard input into lines of text: desired, workers, serving or deploy."""
 
 import json
 import re
@@ -10,7 +10,7 @@ VALUE = re.compile(r"[A-Za-z0-9_,./+:@=-]*")
 
 
 def desired(content):
-    """The ids of runtime and release on one line, then a line for each setting."""
+    """The ids of the runtime and the release on one line, then a line for each setting."""
     for key in ("runtime", "release"):
         check(DIGEST, content[key], key)
     for name, value in content["environment"].items():
@@ -22,7 +22,7 @@ def desired(content):
 
 
 def workers(content):
-    """A line for each worker of /healthz: its name, release, start and whether it drains."""
+    """A line for each worker of /healthz: name, release, start and whether it drains."""
     for each in content["workers"]:
         print(each["worker"], each["release"], each["startedAt"], str(each["draining"]).lower())
 
@@ -30,7 +30,7 @@ def workers(content):
 def serving(content):
     releases = {each["release"][:12] for each in content["workers"]}
     starts = [each["startedAt"] for each in content["workers"]]
-    silent = f"; worker {' and '.join(content['silent'])} does not answer" if "silent" in content else ""
+    silent = f"; no answer from worker {' and '.join(content['silent'])}" if "silent" in content else ""
     print(f"release {', '.join(releases)} on {len(starts)} workers, since {min(starts)}{silent}")
 
 
@@ -49,4 +49,4 @@ what = sys.argv[1]
 try:
     {"desired": desired, "workers": workers, "serving": serving, "deploy": deploy}[what](json.load(sys.stdin))
 except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-    sys.exit(f"{what}.json makes no sense: {type(error).__name__}: {error}")
+    sys.exit(f"{what}.json is invalid: {type(error).__name__}: {error}")

@@ -24,11 +24,11 @@ import { needs } from '../support/tools.ts'
 
 export const userdata = resolve(import.meta.dirname, '../../userdata')
 
-/** What the scripts need of a machine; elsewhere, their tests are skipped. */
+/** Why the scripts cannot run on this machine, or false. */
 export const missing =
   process.platform === 'linux'
     ? needs('bash', 'curl', 'python3', 'tar', 'zstd', 'flock')
-    : 'needs Linux, as the scripts do'
+    : 'needs Linux'
 
 export interface Worker {
   worker: string
@@ -53,39 +53,39 @@ export interface Box {
   s3: FakeS3
   metadata: FakeMetadata
   credentials: Credentials
-  /** What systemctl was told to do, without what it was only asked. */
+  /** The commands that systemctl got, without queries. */
   commands: string[]
-  /** What a command of systemctl comes to, where it is not to succeed; may take its time. */
+  /** How a systemctl command ends, unless it succeeds at once. */
   outcomes: Map<string, Outcome | (() => Outcome | Promise<Outcome>)>
-  /** What GET /healthz tells of. */
+  /** The workers in the answer to GET /healthz. */
   workers: Worker[]
-  /** The workers of a generation that has just been started. */
+  /** Makes the workers of a generation that was just started. */
   start: (release: string, count: number) => Worker[]
-  /** Puts a release in the bucket, packed with these options of tar, and gives its id. */
+  /** Puts a release in the bucket, packed with these tar options, and returns its id. */
   uploadRelease: (options: string[]) => string
-  /** One that ends in its middle, under the SHA-256 of what is left. */
+  /** Puts a truncated release in the bucket, under its actual SHA-256, and returns its id. */
   uploadHalfRelease: () => string
-  /** Puts desired.json in the bucket and gives the generation. */
+  /** Puts desired.json in the bucket and returns the generation. */
   want: (deploy: Deploy) => string
-  /** The size of the data volume, and that which its file system was last grown to. */
+  /** Sets the size of the data volume, and the size noted when its file system last grew. */
   setVolume: (size: { noted: number; sectors: number }) => void
   run: (args?: string[], options?: { fullDisk?: string }) => Run
   converge: () => Promise<Ended>
   report: () => Record<string, string>
-  /** The generation that a link names. */
+  /** The generation that a link points to. */
   named: (link: string) => string | undefined
   /** Names in /opt/onebox/FOLDER. */
   list: (folder: string) => string[]
-  /** Uploads a version and makes it wanted. */
+  /** Uploads a version and names it in desired.json. */
   prepare: (version?: Version) => { generation: string; release: string }
-  /** The same, and lets converge see to it. */
+  /** Prepares a version and runs converge. */
   deploy: (version?: Version) => Promise<Ended & { generation: string; release: string }>
   writeFile: (path: string, content: string) => void
   breakCommand: (name: string) => void
-  mendCommand: (name: string) => void
+  fixCommand: (name: string) => void
 }
 
-/** What differs from the first deploy of a box. */
+/** How a deploy differs from a box's first one. */
 export interface Version {
   server?: string
   runtime?: string
@@ -100,13 +100,13 @@ export interface Ended {
 
 export interface Run {
   ended: Promise<Ended>
-  /** Ends it and all that it has started, as a power cut would. */
+  /** Kills the run and all processes that it started, as a power cut would. */
   kill: () => void
 }
 
 const region = 'eu-west-1'
 
-/** An instance in a folder: the real scripts, with only systemd and the workers made up. */
+/** An instance in a folder: the real scripts with a simulated systemd and workers. */
 export async function startBox(t: TestContext): Promise<Box> {
   const root = makeDataDir()
   makeFolders(root)
@@ -139,7 +139,7 @@ export async function startBox(t: TestContext): Promise<Box> {
     deploy,
     writeFile,
     breakCommand: (name) => writeCommand(root, name, 'exit 70'),
-    mendCommand: (name) => rmSync(join(root, 'bin', name)),
+    fixCommand: (name) => rmSync(join(root, 'bin', name)),
   }
   return box
 
@@ -185,7 +185,7 @@ export async function startBox(t: TestContext): Promise<Box> {
     const [file = '', ...rest] = fullDisk ? ['unshare', ...inside] : command
     const child = spawn(file, rest, {
       env: {
-        // The system's own python3 first: it starts many times, and that of a version manager slowly.
+        // The system's python3 first: it runs many times, and a version manager's starts slowly.
         PATH: `${join(root, 'bin')}:/usr/bin:/bin:${process.env.PATH}`,
         ONEBOX_ROOT: root,
         BUCKET_URL: `${s3.url}/bucket`,
@@ -214,8 +214,8 @@ export async function startBox(t: TestContext): Promise<Box> {
     await once(server, 'listening')
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
     for (const name of ['systemctl', 'journalctl'])
-      writeCommand(root, name, tellingScript(name, url))
-    // What it protects from cannot be made to happen here, and a busy disk takes seconds for it.
+      writeCommand(root, name, forwardingScript(name, url))
+    // No test can lose unsynced data, and on a busy disk sync takes seconds.
     writeCommand(root, 'sync', 'exit 0')
     writeCommand(root, 'sleep', 'exec /bin/sleep 0.2')
     return {
@@ -229,38 +229,38 @@ export async function startBox(t: TestContext): Promise<Box> {
 
   async function reply(path: string, body: string): Promise<[number, string]> {
     if (path === '/healthz') return box.workers.length > 0 ? health() : [503, '']
-    const told = path === '/systemctl' ? body : `journalctl ${body.split(' ')[0]}`
-    if (/^(re)?(start|load)|^stop/.test(told)) box.commands.push(told)
-    const outcome = box.outcomes.get(told) ?? { exitCode: 0 }
+    const command = path === '/systemctl' ? body : `journalctl ${body.split(' ')[0]}`
+    if (/^(re)?(start|load)|^stop/.test(command)) box.commands.push(command)
+    const outcome = box.outcomes.get(command) ?? { exitCode: 0 }
     const { exitCode, output } = typeof outcome === 'function' ? await outcome() : outcome
-    if (exitCode === 0) act(told)
-    return [exitCode, output ?? answerTo(told)]
+    if (exitCode === 0) act(command)
+    return [exitCode, output ?? answerTo(command)]
   }
 
   function health(): [number, string] {
     return [200, JSON.stringify({ status: 'ok', workers: box.workers })]
   }
 
-  function act(told: string) {
-    if (/^(restart|reload --no-block) onebox.service$/.test(told)) {
-      if (told.startsWith('restart')) starts += 1
+  function act(command: string) {
+    if (/^(restart|reload --no-block) onebox.service$/.test(command)) {
+      if (command.startsWith('restart')) starts += 1
       const current = join(root, 'opt/onebox/current')
       const settings = readFileSync(join(current, 'settings.env'), 'utf8')
       const count = Number(/^WEB_CONCURRENCY=(\d+)$/m.exec(settings)?.[1] ?? 1)
       box.workers = box.start(nameOf(join(current, 'release')) as string, count)
     }
-    if (told.startsWith('stop')) box.workers = []
+    if (command.startsWith('stop')) box.workers = []
   }
 
-  function answerTo(told: string): string {
-    if (told.includes('MainPID')) return String(starts)
-    if (told.includes('Result')) return 'exit-code'
+  function answerTo(command: string): string {
+    if (command.includes('MainPID')) return String(starts)
+    if (command.includes('Result')) return 'exit-code'
     return ''
   }
 }
 
-/** The test decides on the exit code and on what it says. */
-function tellingScript(name: string, url: string): string {
+/** Passes a command on to the test, which returns its output and exit code. */
+function forwardingScript(name: string, url: string): string {
   return `answer=$(curl --silent --noproxy '*' --data "$*" ${url}/${name}) || exit 70
 printf '%s' "\${answer%$'\\n'*}"
 exit "\${answer##*$'\\n'}"`
@@ -280,7 +280,7 @@ function makeFolders(root: string) {
 
 let starting = 0
 
-/** Each with a start of its own, which need not be a time of today. */
+/** Each has a start time of its own, long ago. */
 export function makeWorkers(release: string, count: number): Worker[] {
   return Array.from({ length: count }, (_, index) => {
     starting += 1
@@ -289,7 +289,7 @@ export function makeWorkers(release: string, count: number): Worker[] {
   })
 }
 
-/** With tar and zstd themselves, as a release may come from anywhere. */
+/** Uses tar and zstd directly, to make archives that our own code would not. */
 function pack(files: Record<string, string>, options: string[] = []): Buffer {
   const dir = makeDataDir()
   for (const [name, content] of Object.entries(files)) {
@@ -324,11 +324,11 @@ function killGroup(child: ChildProcess) {
   try {
     process.kill(-(child.pid as number), 'SIGKILL')
   } catch {
-    // It has ended.
+    // It has already ended.
   }
 }
 
-/** One with its first deploy behind it, of which nothing is noted. */
+/** A box after its first deploy, with empty records of commands and requests. */
 export async function startLiveBox(t: TestContext): Promise<Box> {
   const box = await startBox(t)
   await box.deploy()

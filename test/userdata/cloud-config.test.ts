@@ -14,17 +14,17 @@ interface WrittenFile {
   content: string
 }
 
-test('user data is the gzipped cloud-config and leaves a third of its room', () => {
+test('user data is the gzipped cloud-config and at most two thirds of 16 KB', () => {
   const rendered = renderUserData(place)
   assert.equal(gunzipSync(rendered).toString(), cloudConfig(place))
   assert.ok(rendered.length < (16 * 1024 * 2) / 3, `${rendered.length} bytes`)
 })
 
-test('the same place gives the same bytes', () => {
+test('the same place always gives the same bytes', () => {
   assert.deepEqual(renderUserData(place), renderUserData({ ...place }))
 })
 
-test('nothing but bucket, region and volume differs from stack to stack', () => {
+test('user data differs between stacks only in bucket, region and volume', () => {
   const other = { bucket: 'other', region: 'us-east-2', volumeId: 'vol-0fedcba9876543210' }
   const change = (text: string) =>
     text
@@ -39,14 +39,14 @@ test('nothing but bucket, region and volume differs from stack to stack', () => 
   )
 })
 
-test('every file of the folder is on the instance, and every one there is a real one', () => {
+test('the instance gets every file of the folder, and no others', () => {
   const real = readdirSync(userdata).filter((name) => name !== 'cloud-config.ts')
   assert.deepEqual([...new Set(Object.values(files))].sort(), real.sort())
   const paths = written().map(({ path }) => path)
   assert.deepEqual(paths, ['/etc/onebox/instance.env', ...Object.keys(files)])
 })
 
-test('files lose their comments on the way, and nothing else', () => {
+test('files lose their comments and nothing else', () => {
   for (const { path, content } of written().slice(1)) {
     const source = readFileSync(join(userdata, files[path] as string), 'utf8').split('\n')
     const kept = source.filter((line) => line !== '' && !/^ *(#(?!!)|\/\/)/.test(line))
@@ -54,13 +54,13 @@ test('files lose their comments on the way, and nothing else', () => {
   }
 })
 
-test('what is run may be run, and the rest may be read', () => {
+test('scripts are executable, other files readable', () => {
   for (const { path, permissions, content } of written()) {
     assert.equal(permissions ?? '0644', content.startsWith('#!') ? '0755' : '0644', path)
   }
 })
 
-test('there is nothing like a secret in user data', () => {
+test('user data contains nothing like a secret', () => {
   assert.doesNotMatch(
     cloudConfig(place),
     /AKIA|ASIA|BEGIN [A-Z ]*KEY|[\da-f]{40}|ssh-(rsa|ed25519)/,

@@ -8,7 +8,7 @@ const trial = ['restart onebox@canary.service', 'restart onebox@migrate.service'
 const reload = 'reload --no-block onebox.service'
 const restart = 'restart onebox.service'
 
-test('the first deploy fetches, tries, migrates, starts and says so', {
+test('the first deploy fetches, tries, migrates, starts and is reported', {
   skip: missing,
 }, async (t) => {
   const box = await startBox(t)
@@ -35,7 +35,7 @@ test('the first deploy fetches, tries, migrates, starts and says so', {
   }
 })
 
-test('what is live is left alone, at the price of one 304 and without a word', {
+test('a live generation costs one 304 a run and no log lines', {
   skip: missing,
 }, async (t) => {
   const box = await startLiveBox(t)
@@ -48,7 +48,7 @@ test('what is live is left alone, at the price of one 304 and without a word', {
   assert.deepEqual(readFileSync(join(box.root, 'var/lib/onebox/converge.json')), before)
 })
 
-test('a server that does not run is started, whatever else there is to do', {
+test('a stopped server is started, whatever else there is to do', {
   skip: missing,
 }, async (t) => {
   const box = await startLiveBox(t)
@@ -57,17 +57,17 @@ test('a server that does not run is started, whatever else there is to do', {
   assert.deepEqual(box.commands, ['start --no-block onebox.service'])
   box.s3.objects.clear()
   await box.converge()
-  assert.equal(box.commands.length, 2, 'also where S3 has nothing to say')
+  assert.equal(box.commands.length, 2, 'also without S3')
 })
 
-test('before the first deploy there is no server to be started', { skip: missing }, async (t) => {
+test('before the first deploy no server is started', { skip: missing }, async (t) => {
   const box = await startBox(t)
   box.outcomes.set('is-active onebox.service', { exitCode: 3, output: 'inactive' })
   await box.converge()
   assert.deepEqual(box.commands, [])
 })
 
-test('a new release is reloaded, and only that is fetched', { skip: missing }, async (t) => {
+test('a new release is fetched alone and reloaded', { skip: missing }, async (t) => {
   const box = await startLiveBox(t)
   const first = box.named('current')
   const { generation, release } = await box.deploy({ server: 'the second' })
@@ -80,7 +80,7 @@ test('a new release is reloaded, and only that is fetched', { skip: missing }, a
   ])
 })
 
-test('a new setting is reloaded, and nothing is fetched', { skip: missing }, async (t) => {
+test('a new setting is reloaded without fetching anything', { skip: missing }, async (t) => {
   const box = await startLiveBox(t)
   await box.deploy({ environment: { WEB_CONCURRENCY: '2', LOG_LEVEL: 'error' } })
   assert.deepEqual(box.commands, [...trial, reload])
@@ -90,7 +90,7 @@ test('a new setting is reloaded, and nothing is fetched', { skip: missing }, asy
 
 for (const [what, version] of Object.entries({
   'another runtime': { runtime: 'the second' },
-  'other settings of pm2': { ecosystem: 'module.exports = {}' },
+  'other pm2 settings': { ecosystem: 'module.exports = {}' },
   'another number of workers': { environment: { WEB_CONCURRENCY: '3' } },
 })) {
   test(`${what} restarts pm2`, { skip: missing }, async (t) => {
@@ -102,8 +102,8 @@ for (const [what, version] of Object.entries({
   })
 }
 
-// pm2 hands its workers what it had, and what is new on top: only its own restart forgets.
-test('a setting that is no longer wanted takes a restart', { skip: missing }, async (t) => {
+// A reload adds settings to pm2's own and removes none: only a restart of pm2 does.
+test('removing a setting takes a restart', { skip: missing }, async (t) => {
   const box = await startLiveBox(t)
   const setting = { WEB_CONCURRENCY: '2', OPEN_WRITES: 'true' }
   await box.deploy({ environment: setting })
@@ -114,7 +114,7 @@ test('a setting that is no longer wanted takes a restart', { skip: missing }, as
   assert.equal(box.report().status, 'live')
 })
 
-test('what is not well is restarted, not reloaded', { skip: missing }, async (t) => {
+test('an unhealthy server is restarted, not reloaded', { skip: missing }, async (t) => {
   const box = await startLiveBox(t)
   box.workers.pop()
   await box.deploy({ server: 'the second' })
@@ -122,7 +122,7 @@ test('what is not well is restarted, not reloaded', { skip: missing }, async (t)
   assert.equal(box.report().status, 'live')
 })
 
-test('three generations are kept with what they need, the linked ones first', {
+test('three generations are kept with their files, linked ones first', {
   skip: missing,
 }, async (t) => {
   const box = await startLiveBox(t)
@@ -134,14 +134,14 @@ test('three generations are kept with what they need, the linked ones first', {
   assert.equal(box.list('releases').length, 3)
   assert.equal(box.list('runtimes').length, 3)
 
-  await refused(box, { server: 'bad 1' })
-  await refused(box, { server: 'bad 2' })
+  await expectRejected(box, { server: 'bad 1' })
+  await expectRejected(box, { server: 'bad 2' })
   assert.equal(box.named('current'), generations.at(-1))
   assert.equal(box.named('previous'), generations.at(-2))
   assert.equal(box.list('generations').length, 3)
 })
 
-test('a release that fails its trial is refused with its last words, once', {
+test('a release that fails its trial is rejected once, with its last error', {
   skip: missing,
 }, async (t) => {
   for (const [index, command] of ['canary', 'migrate'].entries()) {
@@ -156,46 +156,46 @@ test('a release that fails its trial is refused with its last words, once', {
     assert.equal(exitCode, 0)
     const { status, desired, reason } = box.report()
     assert.deepEqual([status, desired], ['rejected', generation])
-    const said = `${command} failed (exit-code): onebox: the 'schema' is/new:  [31mno`
-    assert.equal(reason, said)
+    const expected = `${command} failed (exit-code): onebox: the 'schema' is/new:  [31mno`
+    assert.equal(reason, expected)
     assert.match(output, /^rejected, release/m)
     assert.equal(box.named('current'), first)
     assert.ok(!box.commands.includes(reload) && !box.commands.includes(restart))
 
-    const told = box.commands.length
+    const count = box.commands.length
     assert.equal((await box.converge()).output, '')
-    assert.equal(box.commands.length, told)
+    assert.equal(box.commands.length, count)
   }
 })
 
-test('after a refusal, the next wanted thing is tried', { skip: missing }, async (t) => {
+test('after a rejection, the next version is tried', { skip: missing }, async (t) => {
   const box = await startLiveBox(t)
-  await refused(box, { server: 'bad' })
-  const { generation } = await box.deploy({ server: 'mended' })
+  await expectRejected(box, { server: 'bad' })
+  const { generation } = await box.deploy({ server: 'fixed' })
   assert.equal(box.report().status, 'live')
   assert.equal(box.named('current'), generation)
 })
 
-test('a reason is one line of 300 characters at most', { skip: missing }, async (t) => {
+test('a reason is one line of at most 300 characters', { skip: missing }, async (t) => {
   const box = await startLiveBox(t)
   const words = `onebox: ${'Ärger '.repeat(200)}`
   box.outcomes.set('journalctl --quiet', { exitCode: 0, output: words })
-  await refused(box, { server: 'bad' })
+  await expectRejected(box, { server: 'bad' })
   assert.match(box.report().reason as string, /^canary failed \(exit-code\): onebox: [ -~]+$/)
   assert.equal(box.report().reason?.length, 300)
 })
 
 for (const [what, start] of Object.entries({
-  'comes up with one worker less': (release: string) => makeWorkers(release, 1),
+  'comes up with one worker too few': (release: string) => makeWorkers(release, 1),
   'leaves one worker with the old release': (release: string) => [
     ...makeWorkers(release, 1),
     { ...makeWorkers('0'.repeat(64), 1)[0], worker: '1' },
   ],
-  'only ever drains': (release: string) =>
+  'never stops draining': (release: string) =>
     makeWorkers(release, 2).map((worker) => ({ ...worker, draining: true })),
   'does not answer': () => [],
 } as Record<string, Box['start']>)) {
-  test(`a release that ${what} is taken back`, { skip: missing }, async (t) => {
+  test(`a release that ${what} is rolled back`, { skip: missing }, async (t) => {
     const box = await startLiveBox(t)
     const first = box.named('current')
     const release = box.workers[0]?.release
@@ -210,13 +210,13 @@ for (const [what, start] of Object.entries({
     )
     const { status, desired, reason } = box.report()
     assert.deepEqual([status, desired], ['rejected', generation])
-    assert.match(reason as string, /^Not all of 2 workers came up with the release: /)
+    assert.match(reason as string, /^Not all 2 workers came up with the release: /)
     assert.equal((await box.converge()).output, '')
     assert.equal(box.commands.length, 4)
   })
 }
 
-test('workers that were there before prove nothing', { skip: missing }, async (t) => {
+test('workers from before the switch prove nothing', { skip: missing }, async (t) => {
   const box = await startLiveBox(t)
   const { workers } = box
   let starts = 0
@@ -229,7 +229,7 @@ test('workers that were there before prove nothing', { skip: missing }, async (t
   assert.deepEqual(box.commands, [...trial, reload, restart])
 })
 
-test('a pm2 that does not survive the reload is not waited for', { skip: missing }, async (t) => {
+test('a reload that kills pm2 is not waited for', { skip: missing }, async (t) => {
   const box = await startLiveBox(t)
   const release = box.workers[0]?.release
   box.start = (id, count) => (id === release ? makeWorkers(id, count) : [])
@@ -245,7 +245,7 @@ test('a pm2 that does not survive the reload is not waited for', { skip: missing
   assert.ok(performance.now() - startedAt < 60_000)
 })
 
-test('a first deploy that does not come up leaves nothing behind that could spin', {
+test('a first deploy that does not come up is stopped, so that nothing restarts for ever', {
   skip: missing,
 }, async (t) => {
   const box = await startBox(t)
@@ -256,11 +256,11 @@ test('a first deploy that does not come up leaves nothing behind that could spin
   assert.equal(box.named('current'), undefined)
 
   box.start = makeWorkers
-  await box.deploy({ server: 'mended' })
+  await box.deploy({ server: 'fixed' })
   assert.equal(box.report().status, 'live')
 })
 
-test('going back to an earlier version is a deploy like any other', {
+test('deploying an earlier version works like any other deploy', {
   skip: missing,
 }, async (t) => {
   const box = await startLiveBox(t)
@@ -272,7 +272,7 @@ test('going back to an earlier version is a deploy like any other', {
   assert.deepEqual([box.named('current'), box.named('previous')], [first, second.generation])
 })
 
-test('a file system follows its volume, and is not grown twice', { skip: missing }, async (t) => {
+test('the file system grows with its volume, once', { skip: missing }, async (t) => {
   const box = await startLiveBox(t)
   const grow = 'reload onebox-data-volume.service'
   box.setVolume({ noted: 1000, sectors: 1000 })
@@ -283,7 +283,7 @@ test('a file system follows its volume, and is not grown twice', { skip: missing
   assert.deepEqual(box.commands, [grow])
 })
 
-test('an archive never leaves its folder, nor brings rights with it', {
+test('an archive cannot write outside its folder or set owners and special modes', {
   skip: missing,
 }, async (t) => {
   const box = await startLiveBox(t)
@@ -292,7 +292,7 @@ test('an archive never leaves its folder, nor brings rights with it', {
   box.want({ runtime: box.report().runtime, release: outside })
   await box.converge()
   assert.equal(box.report().status, 'rejected')
-  assert.match(box.report().reason as string, /cannot be unpacked: .*\.\./)
+  assert.match(box.report().reason as string, /^Cannot unpack .*: .*\.\./)
   assert.ok(!existsSync(join(box.root, 'opt/server.cjs')))
   assert.equal(box.named('current'), first)
 
@@ -304,7 +304,7 @@ test('an archive never leaves its folder, nor brings rights with it', {
   assert.deepEqual([mode & 0o7777, uid], [0o755, process.getuid?.()])
 })
 
-async function refused(box: Box, version: Parameters<Box['deploy']>[0]) {
+async function expectRejected(box: Box, version: Parameters<Box['deploy']>[0]) {
   box.outcomes.set(trial[0] as string, { exitCode: 1 })
   await box.deploy(version)
   assert.equal(box.report().status, 'rejected')

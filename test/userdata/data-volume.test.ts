@@ -26,11 +26,11 @@ test('a blank disk is formatted, entered in fstab and mounted', { skip }, () => 
   assert.match(output, /is blank: formatting it/)
   assert.equal(volume.type(), 'ext4')
   assert.match(volume.fstab(), new RegExp(`^UUID=${volume.uuid()} /data ext4 .*nofail.* 0 2\n$`))
-  assert.deepEqual(volume.told(), ['systemctl daemon-reload', 'systemctl start data.mount'])
+  assert.deepEqual(volume.commands(), ['systemctl daemon-reload', 'systemctl start data.mount'])
   assert.deepEqual(volume.state(), [])
 })
 
-test('at each later boot the disk is mounted as it is', { skip }, () => {
+test('later boots mount the disk as it is', { skip }, () => {
   const volume = makeVolume()
   volume.run()
   const before = [volume.uuid(), volume.fstab()]
@@ -38,20 +38,20 @@ test('at each later boot the disk is mounted as it is', { skip }, () => {
   const { status, output } = volume.run()
   assert.equal(status, 0, output)
   assert.deepEqual([volume.uuid(), volume.fstab()], before)
-  assert.deepEqual(volume.told(), ['systemctl start data.mount'])
+  assert.deepEqual(volume.commands(), ['systemctl start data.mount'])
 })
 
-test('a disk that fstab has mounted by then is only checked', { skip }, () => {
+test('a disk already mounted from fstab is only checked', { skip }, () => {
   const volume = makeVolume()
   volume.run()
   const fstab = volume.fstab()
-  volume.forget()
+  volume.forgetCommands()
   assert.equal(volume.run().status, 0)
-  assert.deepEqual(volume.told(), [])
+  assert.deepEqual(volume.commands(), [])
   assert.equal(volume.fstab(), fstab)
 })
 
-test('an ext4 disk of others is mounted as it is, whatever its label', { skip }, () => {
+test('an existing ext4 disk is mounted as it is, whatever its label', { skip }, () => {
   const volume = makeVolume()
   execFileSync('mkfs.ext4', ['-q', '-F', '-L', 'precious', volume.disk], {
     env: { PATH: toolPath },
@@ -63,7 +63,7 @@ test('an ext4 disk of others is mounted as it is, whatever its label', { skip },
 })
 
 for (const [what, fill] of Object.entries({
-  'bytes that nothing knows': (disk) => write(disk, 700_000, Buffer.from('precious')),
+  'bytes in no known format': (disk) => write(disk, 700_000, Buffer.from('precious')),
   'a partition table': (disk) => write(disk, 446, partitionTable()),
   'another file system': (disk) => execFileSync('mkswap', [disk], { env: { PATH: toolPath } }),
   'the beginning of an LVM volume': (disk) => write(disk, 512, Buffer.from('LABELONE')),
@@ -74,14 +74,14 @@ for (const [what, fill] of Object.entries({
     const before = volume.digest()
     const { status, output } = volume.run()
     assert.equal(status, 1)
-    assert.match(output, /is neither blank nor ext4, so nothing was done with it: attach another/)
+    assert.match(output, /is neither blank nor ext4, so it was left untouched: attach another/)
     assert.equal(volume.digest(), before)
     assert.equal(volume.fstab(), '')
-    assert.deepEqual(volume.told(), [])
+    assert.deepEqual(volume.commands(), [])
   })
 }
 
-test('a formatting that was cut short is begun anew', { skip }, () => {
+test('interrupted formatting starts again', { skip }, () => {
   const volume = makeVolume()
   volume.break(
     'mkfs.ext4',
@@ -89,13 +89,13 @@ test('a formatting that was cut short is begun anew', { skip }, () => {
   )
   assert.equal(volume.run().status, 1)
   assert.notEqual(volume.type(), 'ext4')
-  volume.mend('mkfs.ext4')
+  volume.fix('mkfs.ext4')
   assert.equal(volume.run().status, 0)
   assert.equal(volume.type(), 'ext4')
   assert.deepEqual(volume.state(), [])
 })
 
-test('a power cut just after the formatting costs nothing', { skip }, () => {
+test('a power cut just after formatting does no harm', { skip }, () => {
   const volume = makeVolume()
   volume.run()
   const uuid = volume.uuid()
@@ -106,34 +106,37 @@ test('a power cut just after the formatting costs nothing', { skip }, () => {
   assert.equal(volume.uuid(), uuid)
 })
 
-test('another disk than the volume is never looked at', { skip }, () => {
+test('disks other than the volume are left alone', { skip }, () => {
   const volume = makeVolume({ serial: 'vol0ffffffffffffffff' })
   const before = volume.digest()
   const { status, output } = volume.run()
   assert.equal(status, 1)
   assert.match(output, /^Waiting for the disk with the serial number vol0123456789abcdef0$/m)
-  assert.match(output, /There is no disk with the serial number .*: attach vol-0123456789abcdef0/)
+  assert.match(
+    output,
+    /No disk has the serial number vol0123456789abcdef0: attach vol-0123456789abcdef0/,
+  )
   assert.equal(output.match(/Waiting/g)?.length, 1)
   assert.equal(volume.digest(), before)
 })
 
-test('a disk that is attached later is waited for', { skip }, () => {
+test('the volume may be attached later', { skip }, () => {
   const volume = makeVolume({ attachedAfter: 2 })
   const { status, output } = volume.run()
   assert.equal(status, 0, output)
   assert.match(output, /^Waiting/)
 })
 
-test('another disk that is mounted at /data is an error', { skip }, () => {
+test('another disk mounted at /data is an error', { skip }, () => {
   const volume = makeVolume()
   volume.run()
   volume.break('findmnt', 'echo /dev/other')
   const { status, output } = volume.run()
   assert.equal(status, 1)
-  assert.match(output, /Something else than .* is mounted at \/data/)
+  assert.match(output, /Another disk than .* is mounted at \/data: unmount or detach it/)
 })
 
-test('the other lines of fstab stay, and that of another volume goes', { skip }, () => {
+test('fstab keeps its other lines, but not that of an earlier volume', { skip }, () => {
   const volume = makeVolume()
   const others = 'PARTUUID=1 / ext4 rw 0 1\n/swapfile none swap sw 0 0\n'
   writeFileSync(join(volume.root, 'etc/fstab'), `${others}UUID=2 /data ext4 nofail 0 2\n`)
@@ -155,14 +158,14 @@ test('the file system grows with the volume', { skip }, () => {
   assert.equal(noted, `disk ${(2 * sizeBytes) / 512}\n`)
 })
 
-/** A disk that is a file, in a root of its own; only lsblk, systemctl and mounting are made up. */
+/** A disk in a file, in a root of its own; only lsblk, systemctl and mounting are simulated. */
 function makeVolume({ serial = 'vol0123456789abcdef0', attachedAfter = 0 } = {}) {
   const root = makeDataDir()
   const disk = join(root, 'disk')
   for (const folder of ['bin', 'etc', 'run', 'data', 'var/lib/onebox', 'sys/class/block/disk']) {
     mkdirSync(join(root, folder), { recursive: true })
   }
-  for (const file of ['disk', 'etc/fstab', 'told', 'asked']) writeFileSync(join(root, file), '')
+  for (const file of ['disk', 'etc/fstab', 'commands', 'looks']) writeFileSync(join(root, file), '')
   enlarge(sizeBytes)
   writeCommand(root, 'sync', 'exit 0')
   writeCommand(root, 'sleep', 'exit 0')
@@ -170,15 +173,15 @@ function makeVolume({ serial = 'vol0123456789abcdef0', attachedAfter = 0 } = {})
   writeCommand(
     root,
     'systemctl',
-    `echo "systemctl $*" >>${root}/told
+    `echo "systemctl $*" >>${root}/commands
     [[ $* != 'start data.mount' ]] || touch ${root}/mounted`,
   )
   writeCommand(root, 'findmnt', `[[ -e ${root}/mounted ]] && echo ${disk}`)
   writeCommand(
     root,
     'lsblk',
-    `echo . >>${root}/asked
-    (( $(wc -l <${root}/asked) <= ${attachedAfter} )) || echo '${disk} ${serial}'
+    `echo . >>${root}/looks
+    (( $(wc -l <${root}/looks) <= ${attachedAfter} )) || echo '${disk} ${serial}'
     echo /dev/nvme0n1 vol0000000000000000a`,
   )
 
@@ -204,13 +207,13 @@ function makeVolume({ serial = 'vol0123456789abcdef0', attachedAfter = 0 } = {})
       return { status, output: stderr + stdout }
     },
     break: (name: string, script: string) => writeCommand(root, name, script),
-    mend: (name: string) => execFileSync('rm', [join(root, 'bin', name)]),
+    fix: (name: string) => execFileSync('rm', [join(root, 'bin', name)]),
     unmount() {
       execFileSync('rm', [join(root, 'mounted')])
-      this.forget()
+      this.forgetCommands()
     },
-    forget: () => writeFileSync(join(root, 'told'), ''),
-    told: () => readFileSync(join(root, 'told'), 'utf8').split('\n').filter(Boolean),
+    forgetCommands: () => writeFileSync(join(root, 'commands'), ''),
+    commands: () => readFileSync(join(root, 'commands'), 'utf8').split('\n').filter(Boolean),
     state: () => readdirSync(join(root, 'var/lib/onebox')),
     fstab: () => readFileSync(join(root, 'etc/fstab'), 'utf8'),
     digest: () => hash('sha256', readFileSync(disk)),
@@ -233,7 +236,7 @@ function makeVolume({ serial = 'vol0123456789abcdef0', attachedAfter = 0 } = {})
   }
 }
 
-/** One partition of Linux, as the first sector of a disk holds it from byte 446 on. */
+/** One Linux partition, as in the first sector of a disk from byte 446. */
 function partitionTable(): Buffer {
   const table = Buffer.alloc(66)
   table[4] = 0x83

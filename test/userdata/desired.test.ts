@@ -5,7 +5,7 @@ import { missing, startBox } from './box.ts'
 const id = 'a'.repeat(64)
 const ids = { runtime: id, release: id }
 
-const nonsense = [
+const invalid = [
   '',
   'not JSON',
   'null',
@@ -37,18 +37,18 @@ const nonsense = [
   ].map((content) => JSON.stringify(content)),
 ]
 
-test('a desired.json that makes no sense is refused, and nothing of it is used', {
+test('an invalid desired.json is rejected, and none of it is used', {
   skip: missing,
 }, async (t) => {
   const box = await startBox(t)
-  for (const content of nonsense) {
+  for (const content of invalid) {
     const shown = String(content).slice(0, 100)
     box.s3.objects.set('bucket/desired.json', Buffer.from(content))
     const { exitCode, output } = await box.converge()
     assert.equal(exitCode, 0, shown)
     const { status, reason, release, runtime } = box.report()
     assert.deepEqual([status, release, runtime], ['rejected', undefined, undefined], shown)
-    assert.match(reason as string, /^desired.json makes no sense: /, shown)
+    assert.match(reason as string, /^desired.json is invalid: /, shown)
     assert.equal(output, `rejected: ${reason}\n`, shown)
     assert.deepEqual(box.list('generations'), [], shown)
   }

@@ -14,7 +14,7 @@ const stepsOfDeploy = [
 ]
 
 for (const step of stepsOfDeploy) {
-  test(`killed at ${step}, a deploy is completed by the next run`, { skip: missing }, async (t) => {
+  test(`the next run completes a deploy killed at ${step}`, { skip: missing }, async (t) => {
     const box = await startLiveBox(t)
     const old = box.named('current')
     const { generation } = box.prepare({ server: 'the second' })
@@ -27,22 +27,22 @@ for (const step of stepsOfDeploy) {
 }
 
 test(
-  'killed at any moment of the first deploy, it is completed by the next run',
+  'the next run completes a first deploy killed at any moment',
   {
     skip: missing,
   },
-  (t) => killAllAlong(t, startBox),
+  (t) => killThroughout(t, startBox),
 )
 
 test(
-  'killed at any moment of a later deploy, it is completed by the next run',
+  'the next run completes a later deploy killed at any moment',
   {
     skip: missing,
   },
-  (t) => killAllAlong(t, startLiveBox),
+  (t) => killThroughout(t, startLiveBox),
 )
 
-test('after a power cut in a switch, the new one is proved without S3', {
+test('after a power cut during a switch, the new generation is proved without S3', {
   skip: missing,
 }, async (t) => {
   const box = await startLiveBox(t)
@@ -51,7 +51,7 @@ test('after a power cut in a switch, the new one is proved without S3', {
   assert.equal(box.named('current'), generation)
   assert.equal(box.report().status, 'deploying')
 
-  // What serves after the boot is what the link names.
+  // After the boot, the generation that the link points to serves.
   box.workers = makeWorkers(release, 2)
   box.s3.failing = true
   box.metadata.failing = true
@@ -60,7 +60,7 @@ test('after a power cut in a switch, the new one is proved without S3', {
   assert.equal(box.commands.at(-1), restart)
 })
 
-test('after a power cut in a switch to what does not come up, the old one is back', {
+test('after a power cut during a switch to a release that does not come up, the old one is back', {
   skip: missing,
 }, async (t) => {
   const box = await startLiveBox(t)
@@ -71,10 +71,10 @@ test('after a power cut in a switch to what does not come up, the old one is bac
   box.s3.failing = true
   box.start = (id, count) => (id === release ? [] : makeWorkers(id, count))
   await box.converge()
-  expectRefused(box, old)
+  expectRejected(box, old)
 })
 
-test('after a power cut in a switch to what now fails its trial, the old one is back', {
+test('after a power cut during a switch to a release that now fails its trial, the old one is back', {
   skip: missing,
 }, async (t) => {
   const box = await startLiveBox(t)
@@ -83,10 +83,10 @@ test('after a power cut in a switch to what now fails its trial, the old one is 
   await killAt(box, reload)
   box.outcomes.set('restart onebox@canary.service', { exitCode: 1 })
   await box.converge()
-  expectRefused(box, old)
+  expectRejected(box, old)
 })
 
-test('after a power cut in the way back, what failed is refused all the same', {
+test('after a power cut during the way back, the failed release is still rejected', {
   skip: missing,
 }, async (t) => {
   const box = await startLiveBox(t)
@@ -97,10 +97,10 @@ test('after a power cut in the way back, what failed is refused all the same', {
   assert.equal(box.named('current'), old)
   assert.equal(box.report().status, 'deploying')
   await box.converge()
-  expectRefused(box, old)
+  expectRejected(box, old)
 })
 
-test('after a power cut in the first switch to what does not come up, nothing is left to spin', {
+test('after a power cut during a first switch that does not come up, the server is stopped', {
   skip: missing,
 }, async (t) => {
   const box = await startBox(t)
@@ -113,7 +113,7 @@ test('after a power cut in the first switch to what does not come up, nothing is
   assert.equal(box.commands.at(-1), 'stop onebox.service onebox.socket')
 })
 
-test('what was wanted in the meantime follows a switch that was cut short', {
+test('a version published during an interrupted switch is deployed after it', {
   skip: missing,
 }, async (t) => {
   const box = await startLiveBox(t)
@@ -125,8 +125,8 @@ test('what was wanted in the meantime follows a switch that was cut short', {
   expectLive(box, third.generation)
 })
 
-/** Kills runs of boxes, each a little later than the one before, all along a whole run. */
-async function killAllAlong(t: TestContext, start: (t: TestContext) => Promise<Box>) {
+/** Kills a run on each of several boxes, at moments spread over the length of a whole run. */
+async function killThroughout(t: TestContext, start: (t: TestContext) => Promise<Box>) {
   const kills = 8
   const wholeMs = await timeOfDeploy(await start(t))
   for (let kill = 0; kill < kills; kill += 1) {
@@ -147,7 +147,7 @@ async function timeOfDeploy(box: Box): Promise<number> {
   return performance.now() - startedAt
 }
 
-/** Ends a run, with all that it has started, in the moment that it gives systemctl this command. */
+/** Kills a run, with all its processes, at the moment it gives systemctl this command. */
 async function killAt(box: Box, command: string) {
   const run = box.run()
   box.outcomes.set(command, async () => {
@@ -166,7 +166,7 @@ function expectLive(box: Box, generation: string) {
   assert.ok(box.workers.every(({ release }) => release === box.report().release))
 }
 
-function expectRefused(box: Box, old: string | undefined) {
+function expectRejected(box: Box, old: string | undefined) {
   assert.equal(box.report().status, 'rejected')
   assert.equal(box.named('current'), old)
   assert.equal(box.named('back'), undefined)

@@ -21,7 +21,7 @@ test('shellcheck finds nothing in the scripts', {
   assert.equal(status, 0, stdout)
 })
 
-test('the scripts are free of slips that only their run would show', {
+test('bash can parse the scripts', {
   skip: needs('bash'),
 }, () => {
   for (const script of scripts) {
@@ -33,14 +33,14 @@ test('the scripts are free of slips that only their run would show', {
   }
 })
 
-test('systemd understands every line of the units', {
+test('systemd accepts every line of the units', {
   skip: needs('systemd-analyze'),
 }, () => {
   const about = verify(install()).filter((line) => line.includes('onebox') && !isExpected(line))
   assert.deepEqual(about, [])
 })
 
-test('no unit waits for itself at a boot in the order of Debian’s image', {
+test('the units form no cycle in the boot order of Debian’s image', {
   skip: needs('systemd-analyze'),
 }, () => {
   const installed = install()
@@ -52,7 +52,7 @@ test('no unit waits for itself at a boot in the order of Debian’s image', {
   assert.deepEqual(about, [])
 })
 
-test('onebox logs shows what every service has to say', () => {
+test('onebox logs shows every service', () => {
   const services = readdirSync(userdata).filter((name) => name.endsWith('.service'))
   const script = readFileSync(join(userdata, 'onebox.sh'), 'utf8')
   const [, ends = ''] = /--unit=onebox\{(.*)\}/.exec(script) ?? []
@@ -64,7 +64,7 @@ test('onebox logs shows what every service has to say', () => {
 })
 
 // Debian's SQLite is older than 3.51.3: https://sqlite.org/wal.html#walresetbug
-test('nothing but the server opens the database to write', () => {
+test('only the server opens the database for writing', () => {
   const lines = readdirSync(userdata).flatMap((name) =>
     readFileSync(join(userdata, name), 'utf8').split('\n'),
   )
@@ -76,7 +76,7 @@ test('nothing but the server opens the database to write', () => {
   assert.equal(openings.length, 1)
 })
 
-test('a crash after months of good running is answered as fast as the first', () => {
+test('a crash after months without one is followed by a restart as fast as the first', () => {
   const growing = readdirSync(userdata).filter((name) => {
     const unit = readFileSync(join(userdata, name), 'utf8')
     return /^RestartSteps=/m.test(unit) && !/^Type=oneshot$/m.test(unit)
@@ -84,7 +84,7 @@ test('a crash after months of good running is answered as fast as the first', ()
   assert.deepEqual(growing, [])
 })
 
-test('the server and its trials are hardly exposed', {
+test('the server and its trials have low exposure scores', {
   skip: needs('systemd-analyze'),
 }, (t) => {
   const { root } = install()
@@ -103,7 +103,7 @@ test('the server and its trials are hardly exposed', {
 
 const early = 'DefaultDependencies=no'
 
-/** What of the image's own units decides on the order: cloud-init wants the network first. */
+/** The image's units that decide the order: cloud-init wants the network first. */
 const bootUnits = {
   'network-pre.target': [],
   'systemd-networkd.service': [early, 'After=network-pre.target'],
@@ -117,7 +117,7 @@ const bootUnits = {
   'basic.target': ['Requires=sysinit.target', 'After=sysinit.target'],
 }
 
-/** The units as cloud-init leaves them, in a root of their own. */
+/** Writes the units as cloud-init does, in a root of their own. */
 function install() {
   const root = makeDataDir()
   const place = { bucket: 'bucket', region: 'eu-west-1', volumeId: 'vol-0123456789abcdef0' }
@@ -131,16 +131,16 @@ function install() {
   return { root, units: units.map((name) => name.replace('@.', '@canary.')) }
 }
 
-/** What systemd says of units and all that they start. */
+/** What systemd reports about units and everything that they start. */
 function verify({ root, units }: ReturnType<typeof install>): string[] {
   const args = ['verify', `--root=${root}`, '--man=no', ...units]
   return spawnSync('systemd-analyze', args, { encoding: 'utf8' }).stderr.split('\n')
 }
 
-/** That root has nothing but our files; and this machine's systemd may be an older one. */
+/** The root contains only our files, and this machine's systemd may be older. */
 function isExpected(line: string): boolean {
-  const younger = 'PollLimit.*|RestartSteps|RestartMaxDelaySec|RestartMode'
+  const newer = 'PollLimit.*|RestartSteps|RestartMaxDelaySec|RestartMode'
   return new RegExp(
-    `is not executable|sysinit.target not found|Unknown key (name )?'(${younger})'`,
+    `is not executable|sysinit.target not found|Unknown key (name )?'(${newer})'`,
   ).test(line)
 }

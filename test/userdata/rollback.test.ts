@@ -4,7 +4,7 @@ import { makeWorkers, missing, startLiveBox } from './box.ts'
 
 const reload = 'reload --no-block onebox.service'
 
-test('a rollback serves the generation before, and converge leaves it at that', {
+test('a rollback returns to the previous generation, and converge leaves it there', {
   skip: missing,
 }, async (t) => {
   const box = await startLiveBox(t)
@@ -40,7 +40,7 @@ test('a second rollback undoes the first', { skip: missing }, async (t) => {
   assert.equal((await box.converge()).output, '')
 })
 
-test('a rollback goes to any generation that is kept, named by its beginning', {
+test('a rollback goes to any kept generation, by the start of its name', {
   skip: missing,
 }, async (t) => {
   const box = await startLiveBox(t)
@@ -62,27 +62,38 @@ test('a rollback needs no S3', { skip: missing }, async (t) => {
   assert.equal(box.named('current'), first)
 })
 
-test('a rollback to what does not come up ends where it began', { skip: missing }, async (t) => {
+test('a rollback to a generation that does not come up returns to the current one', {
+  skip: missing,
+}, async (t) => {
   const box = await startLiveBox(t)
   const second = await box.deploy({ server: 'the second' })
   box.start = (release, count) => (release === second.release ? makeWorkers(release, count) : [])
   const { exitCode, output } = await box.run(['rollback']).ended
   assert.equal(exitCode, 1)
-  assert.match(output, /Not all of 2 workers came up .*; went back to what served before\n$/)
+  assert.match(output, /Not all 2 workers came up .*; the rollback was undone\n$/)
   assert.equal(box.named('current'), second.generation)
   assert.equal(box.report().status, 'live')
   assert.ok(box.workers.every(({ release }) => release === second.release))
 })
 
-test('a rollback says so where there is nothing to go back to', { skip: missing }, async (t) => {
+test('a rollback without a generation to go to is an error', { skip: missing }, async (t) => {
   const box = await startLiveBox(t)
   for (const args of [[], ['0123'], ['..'], [''], ['*']]) {
     const { exitCode, output } = await box.run(['rollback', ...args]).ended
     assert.equal(exitCode, 1)
-    assert.match(output, /^There is no such generation: "onebox releases" lists them\n$/)
+    assert.match(output, /^No such generation: "onebox releases" lists them\n$/)
   }
   const own = await box.run(['rollback', box.named('current') as string]).ended
-  assert.match(own.output, /^That generation serves already\n$/)
+  assert.match(own.output, /^That generation is already serving\n$/)
   assert.deepEqual(box.commands, [])
   assert.equal(box.report().status, 'live')
+})
+
+test('generations are listed newest first, without drafts', { skip: missing }, async (t) => {
+  const box = await startLiveBox(t)
+  const first = box.named('current')
+  const second = await box.deploy({ server: 'the second' })
+  box.writeFile('opt/onebox/generations/draft/settings.env', '')
+  const { exitCode, output } = await box.run(['generations']).ended
+  assert.deepEqual([exitCode, output], [0, `${second.generation}\n${first}\n`])
 })

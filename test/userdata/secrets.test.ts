@@ -5,7 +5,7 @@ import test from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { missing, startBox } from './box.ts'
 
-test('credentials are in no argument, no environment, no file and no line of the log', {
+test('credentials appear in no argument, environment, file or log line', {
   skip: missing,
 }, async (t) => {
   const box = await startBox(t)
@@ -29,20 +29,20 @@ test('credentials are in no argument, no environment, no file and no line of the
   assert.equal(box.report().status, 'live')
 
   const calls = [...seen].filter((text) => text.includes(box.s3.url))
-  assert.ok(calls.length >= 3, 'curl was seen at its work')
+  assert.ok(calls.length >= 3, 'curl was seen running')
   for (const text of [...seen, ...files, output]) {
     for (const secret of secrets) assert.ok(!text.includes(secret))
   }
 })
 
-/** What everyone on a machine can see of processes, and a little more. */
+/** What any user can see of processes, and their environments. */
 function processes(): string[] {
   const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
   const files = ['cmdline', 'environ'].flatMap((name) => pids.map((pid) => `/proc/${pid}/${name}`))
   return files.map(readIfThere).filter((text) => text.includes('curl') || text.includes('ONEBOX'))
 }
 
-/** Folders come and go meanwhile. */
+/** Folders may disappear meanwhile. */
 function contents(root: string): string[] {
   try {
     return readdirSync(root, { recursive: true, withFileTypes: true })

@@ -12,7 +12,7 @@ const outages: Record<
   { reason: RegExp; begin: (box: Box) => void; end: (box: Box) => void }
 > = {
   'S3 that cuts every connection': {
-    reason: /^S3 does not deliver desired.json \(curl error \d+\)$/,
+    reason: /^Cannot fetch desired.json from S3 \(curl error \d+\)$/,
     begin: ({ s3 }) => {
       s3.failing = true
     },
@@ -20,8 +20,8 @@ const outages: Record<
       s3.failing = false
     },
   },
-  'S3 that stops in the middle of an answer': {
-    reason: /^S3 does not deliver desired.json \(curl error 28\)$/,
+  'S3 that stalls in the middle of an answer': {
+    reason: /^Cannot fetch desired.json from S3 \(curl error 28\)$/,
     begin: ({ s3 }) => {
       s3.objects.set('bucket/desired.json', Buffer.from('{"runtime": "never to be seen"}'))
       s3.bytesPerSecond = 0
@@ -31,7 +31,7 @@ const outages: Record<
     },
   },
   'a metadata service that does not answer': {
-    reason: /^The metadata service gives no credentials/,
+    reason: /^The metadata service returned no credentials/,
     begin: ({ metadata }) => {
       metadata.failing = true
     },
@@ -39,20 +39,20 @@ const outages: Record<
       metadata.failing = false
     },
   },
-  'credentials that have expired': {
-    reason: /^S3 answers 400 ExpiredToken for desired.json$/,
+  'expired credentials': {
+    reason: /^S3 answered 400 ExpiredToken for desired.json$/,
     begin: ({ credentials }) => {
       credentials.expiration = '2020-01-01T00:00:00Z'
     },
     end: ({ credentials }) => Object.assign(credentials, makeCredentials()),
   },
   'a bucket without desired.json': {
-    reason: /^S3 answers 403 AccessDenied for desired.json: not there yet, or not permitted$/,
+    reason: /^S3 answered 403 AccessDenied for desired.json: not uploaded yet, or not permitted$/,
     begin: ({ s3 }) => s3.objects.delete('bucket/desired.json'),
     end: () => {},
   },
-  'a clock that is wrong': {
-    reason: /^The clock of this instance is wrong, so S3 refuses desired.json: see timedatectl$/,
+  'a wrong clock': {
+    reason: /^The clock of this instance is wrong, so S3 rejects requests: see timedatectl$/,
     begin: ({ s3 }) => {
       s3.clockAheadMs = 20 * 60_000
     },
@@ -62,18 +62,20 @@ const outages: Record<
   },
   'a certificate that is not valid now': {
     reason:
-      /^S3 does not deliver desired.json \(curl error 60\): is the clock of this instance right/,
+      /^Cannot fetch desired.json from S3 \(curl error 60\): is the clock of this instance right/,
     begin: ({ root }) => writeCommand(root, 'curl', failForS3),
-    end: ({ mendCommand }) => mendCommand('curl'),
+    end: ({ fixCommand }) => fixCommand('curl'),
   },
 }
 
-/** Such certificates are none that a test could have: this is curl's exit code for them. */
+/** A test cannot have such a certificate: this is curl's exit code for one. */
 const failForS3 = `[[ "$*" != *aws-sigv4* ]] || exit 60
 PATH=\${PATH#*:} exec curl "$@"`
 
 for (const [what, { reason, begin, end }] of Object.entries(outages)) {
-  test(`${what}: what serves is left alone, and told of once`, { skip: missing }, async (t) => {
+  test(`${what}: the server keeps running, and the log has one line`, {
+    skip: missing,
+  }, async (t) => {
     const box = await startLiveBox(t)
     const live = box.report()
     const content = box.s3.objects.get('bucket/desired.json') as Buffer
@@ -81,9 +83,9 @@ for (const [what, { reason, begin, end }] of Object.entries(outages)) {
     const first = await box.converge()
     assert.equal(first.exitCode, 0)
     assert.equal(first.output.trim().split('\n').length, 1)
-    const { status, desired, release, reason: told } = box.report()
+    const { status, desired, release, reason: reported } = box.report()
     assert.deepEqual([status, desired, release], ['waiting', live.desired, live.release])
-    assert.match(told as string, reason)
+    assert.match(reported as string, reason)
     const since = box.report().at
     assert.deepEqual(await box.converge(), { exitCode: 0, output: '' })
     assert.equal(box.report().at, since)
@@ -95,7 +97,7 @@ for (const [what, { reason, begin, end }] of Object.entries(outages)) {
     assert.deepEqual(box.commands, [])
   })
 
-  test(`${what}, at the first boot: tried again until it is over`, { skip: missing }, async (t) => {
+  test(`${what}, at the first boot: retried until it is over`, { skip: missing }, async (t) => {
     const box = await startBox(t)
     box.prepare()
     const content = box.s3.objects.get('bucket/desired.json') as Buffer
@@ -115,10 +117,10 @@ test('an instance without a role waits for it', { skip: missing }, async (t) => 
   box.metadata.instance.role = ''
   await box.converge()
   assert.equal(box.report().status, 'waiting')
-  assert.match(box.report().reason as string, /has the instance its role\?$/)
+  assert.match(box.report().reason as string, /does the instance have its role\?$/)
 })
 
-test('an archive that is not there yet is waited for', { skip: missing }, async (t) => {
+test('a run waits for an archive that is not uploaded yet', { skip: missing }, async (t) => {
   const box = await startLiveBox(t)
   const first = box.named('current')
   const { generation, release } = box.prepare({ server: 'the second' })
@@ -131,7 +133,7 @@ test('an archive that is not there yet is waited for', { skip: missing }, async 
   assert.deepEqual([status, desired], ['waiting', generation])
   assert.match(
     reason as string,
-    /^S3 answers 403 AccessDenied for releases\/.*: not there yet, or not permitted$/,
+    /^S3 answered 403 AccessDenied for releases\/.*: not uploaded yet, or not permitted$/,
   )
   assert.equal(box.named('current'), first)
 
@@ -141,7 +143,7 @@ test('an archive that is not there yet is waited for', { skip: missing }, async 
   assert.equal(box.named('current'), generation)
 })
 
-test('an archive that stalls half-way is waited for', { skip: missing }, async (t) => {
+test('a stalled download is retried', { skip: missing }, async (t) => {
   const box = await startLiveBox(t)
   const { release } = box.prepare({ server: 'x'.repeat(100) })
   const run = box.run()
@@ -155,7 +157,7 @@ test('an archive that stalls half-way is waited for', { skip: missing }, async (
   assert.equal(box.report().status, 'live')
 })
 
-test('an archive with another SHA-256 is refused, and not fetched again', {
+test('an archive with another SHA-256 is rejected, and not fetched again', {
   skip: missing,
 }, async (t) => {
   const box = await startLiveBox(t)
@@ -178,7 +180,7 @@ test('an archive with another SHA-256 is refused, and not fetched again', {
   assert.equal(box.named('current'), first)
 })
 
-test('an archive that was cut short before it got its name is refused', {
+test('a truncated archive under its actual SHA-256 is rejected', {
   skip: missing,
 }, async (t) => {
   const box = await startLiveBox(t)
@@ -186,12 +188,12 @@ test('an archive that was cut short before it got its name is refused', {
   box.want({ runtime: box.report().runtime, release })
   await box.converge()
   assert.equal(box.report().status, 'rejected')
-  assert.match(box.report().reason as string, /cannot be unpacked/)
+  assert.match(box.report().reason as string, /^Cannot unpack /)
   assert.deepEqual(box.commands, [])
   assert.ok(!box.list('releases').includes(release))
 })
 
-test('a desired.json that makes no sense leaves what serves alone', {
+test('an invalid desired.json leaves the server alone', {
   skip: missing,
 }, async (t) => {
   const box = await startLiveBox(t)
@@ -203,13 +205,13 @@ test('a desired.json that makes no sense leaves what serves alone', {
   assert.equal(box.named('current'), first)
 })
 
-test('one too large to be desired.json is not read', { skip: missing }, async (t) => {
+test('an oversized desired.json is not read', { skip: missing }, async (t) => {
   const box = await startLiveBox(t)
   box.s3.objects.set('bucket/desired.json', Buffer.alloc(1e6, ' '))
   await box.converge()
   assert.match(
     box.report().reason as string,
-    /^S3 does not deliver desired.json \(curl error 63\)$/,
+    /^Cannot fetch desired.json from S3 \(curl error 63\)$/,
   )
 })
 
@@ -229,7 +231,7 @@ for (const [disk, folder] of [
   ['root disk', 'opt'],
   ['data volume', 'data'],
 ] as const) {
-  test(`a full ${disk} is waited for`, {
+  test(`a deploy waits while the ${disk} is full`, {
     skip: missing || cannotMount,
   }, async (t) => {
     const box = await startBox(t)
@@ -239,7 +241,7 @@ for (const [disk, folder] of [
     assert.equal(status, 'waiting')
     assert.match(
       reason as string,
-      new RegExp(`^The disk of .*/${folder}.* is full: \\d+ MiB must be free`),
+      new RegExp(`^The disk that holds .*/${folder}.* is full: \\d+ MiB must be free`),
     )
     assert.deepEqual(box.commands, [])
     await box.converge()
@@ -247,7 +249,7 @@ for (const [disk, folder] of [
   })
 }
 
-test('a trial that failed for want of space is repeated', { skip: missing }, async (t) => {
+test('a trial that failed on a full disk is repeated', { skip: missing }, async (t) => {
   const box = await startLiveBox(t)
   box.outcomes.set('restart onebox@canary.service', { exitCode: 1 })
   box.outcomes.set('journalctl --quiet', {
@@ -262,20 +264,20 @@ test('a trial that failed for want of space is repeated', { skip: missing }, asy
   assert.equal(box.named('current'), generation)
 })
 
-test('what nobody thought of is waited for, too, and told', { skip: missing }, async (t) => {
+test('unexpected failures are reported and retried, too', { skip: missing }, async (t) => {
   const box = await startLiveBox(t)
   box.prepare({ server: 'the second' })
   box.breakCommand('sha256sum')
   const { exitCode, output } = await box.converge()
   assert.equal(exitCode, 0)
   assert.match(output, /^waiting/m)
-  box.mendCommand('sha256sum')
+  box.fixCommand('sha256sum')
   await box.converge()
   assert.equal(box.report().status, 'live')
 })
 
 for (const file of ['converge.json', 'verdict.json', 'desired.json', 'desired.etag']) {
-  test(`${file} cut short by a power cut is mended within two runs`, {
+  test(`${file} truncated by a power cut is repaired within two runs`, {
     skip: missing,
   }, async (t) => {
     const box = await startLiveBox(t)
@@ -290,7 +292,7 @@ for (const file of ['converge.json', 'verdict.json', 'desired.json', 'desired.et
   })
 }
 
-test('what serves goes on serving while nobody remembers that it was live', {
+test('the server keeps running after its verdict is lost', {
   skip: missing,
 }, async (t) => {
   const box = await startLiveBox(t)
@@ -306,7 +308,7 @@ test('what serves goes on serving while nobody remembers that it was live', {
   assert.equal(box.report().status, 'live')
 })
 
-test('what an interrupted run left half-done is in nobody’s way', { skip: missing }, async (t) => {
+test('the remains of an interrupted run do no harm', { skip: missing }, async (t) => {
   const box = await startBox(t)
   const { generation, release } = box.prepare()
   for (const folder of ['releases/draft', 'runtimes/draft', 'generations/draft']) {
@@ -323,7 +325,7 @@ test('what an interrupted run left half-done is in nobody’s way', { skip: miss
   assert.equal(readFileSync(server, 'utf8'), 'the first')
 })
 
-test('of two runs at once, one does the work and the other nothing', {
+test('of two simultaneous runs, one does the work and the other nothing', {
   skip: missing,
 }, async (t) => {
   const box = await startBox(t)
