@@ -2,8 +2,10 @@ import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import { HttpError } from './http-error.ts'
 import type { HttpRequest } from './request.ts'
+import { waitForTurn } from './turns.ts'
 
 const discardMs = 1000
+const chunksATurn = 1000
 const nothing = Buffer.alloc(0)
 // Leaves out a byte order mark at the start, as editors put one there.
 const decoder = new TextDecoder('utf-8', { fatal: true })
@@ -74,12 +76,15 @@ function collect(request: HttpRequest, limitBytes: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     let body: Buffer = nothing
     let length = 0
+    let chunks = 0
     incoming.on('data', take)
     incoming.on('end', () => resolve(body.subarray(0, length)))
     incoming.on('error', () => reject(truncated()))
     incoming.on('close', () => reject(truncated()))
 
     function take(chunk: Buffer) {
+      chunks += 1
+      if (chunks % chunksATurn === 0) waitForTurn(incoming)
       try {
         append(chunk)
       } catch (error) {

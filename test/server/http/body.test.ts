@@ -175,6 +175,18 @@ test('a body in one-byte chunks takes about the memory of its size', async (t) =
   assert.equal((await readHeading(url)).length, size)
 })
 
+test('many bodies in one-byte chunks at once all arrive whole', async (t) => {
+  const url = await startServer(t)
+  const bodies = Array.from({ length: 10 }, (_, index) => String(index).repeat(5000 + index))
+  const answers = bodies.map((body) => {
+    const chunks = body.replace(/./g, '1\r\n$&\r\n')
+    const headers = ['Transfer-Encoding: chunked', 'Connection: close']
+    return sendRaw(url, rawRequest('PUT /', headers, `${chunks}0\r\n\r\n`))
+  })
+  for (const answer of await Promise.all(answers)) assert.deepEqual(statusesOf(answer), [204])
+  assert.ok(bodies.includes(await readHeading(url)))
+})
+
 test('a part of a string is refused, as it would replace all of it', async (t) => {
   const url = await startServer(t)
   const headers = { 'content-range': 'bytes 0-4/10' }
