@@ -3,6 +3,7 @@ import { appendFileSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'node:test'
 import { startPm2 } from '../../scripts/support/pm2.ts'
+import { inherited } from '../support/inherited.ts'
 import { buildRelease, freePort, spawnFor, untilHealth } from '../support/release.ts'
 import { makeDataDir } from '../support/server.ts'
 
@@ -46,7 +47,7 @@ async function spoil(mistake: string) {
     `if (require('node:worker_threads').isMainThread) process.on('SIGUSR2', () => { ${mistake} })`,
   )
   const env = {
-    PATH: process.env.PATH,
+    ...inherited,
     PORT: String(await freePort()),
     DATA_DIR: makeDataDir(),
     WEB_CONCURRENCY: '1',

@@ -285,7 +285,7 @@ function makeMovies(count: number): Movie[] {
   return Array.from({ length: count }, (_, index) => ({
     year: 1900 + (index % 130),
     title: `${titles[index % titles.length]} ${index}`,
-    info: { rank: index, rating: index / 7, actors: ['Ada', 'Zoë'], nested: { none: null } },
+    info: { rank: index, rating: (index % 70) / 7, actors: ['Ada', 'Zoë'], nested: { none: null } },
   }))
 }
 

@@ -4,6 +4,7 @@ import { cpSync, readFileSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import type { TestContext } from 'node:test'
 import { pm2Environment } from '../../scripts/support/pm2.ts'
+import { inherited } from './inherited.ts'
 import { freePort, spawnFor, switchLink, untilHealth } from './release.ts'
 import { makeDataDir } from './server.ts'
 
@@ -39,7 +40,7 @@ export async function startService(
   switchLink(link, release)
   const env = {
     ...pm2Environment,
-    PATH: process.env.PATH,
+    ...inherited,
     PM2_HOME: join(dir, 'pm2'),
     RELEASE_DIR: link,
     DATA_DIR: join(dir, 'data'),
