@@ -13,6 +13,10 @@ import { runWriterThread } from './database/writer-thread.ts'
 import { runCanary } from './operations/canary.ts'
 import { createLog } from './operations/log.ts'
 
+// Connections that wait in the kernel to be accepted, as in onebox.socket. Those beyond are tried
+// again by the clients after 1, 3, 7 s and so on.
+const connectionBacklog = 4096
+
 const commands: Record<string, (config: Config, args: string[]) => Promise<void> | void> = {
   serve,
   canary: (config) => runCanary(config, import.meta.filename),
@@ -86,7 +90,9 @@ async function serve(config: Config) {
 }
 
 async function listen(server: Server, where: Config['listen']) {
-  server.listen(where)
+  // As an argument, as Node takes no notice of `backlog` among the options beside an `fd`, and would
+  // cut what systemd asked for down to 511.
+  server.listen(where, connectionBacklog)
   try {
     await once(server, 'listening')
   } catch (error) {

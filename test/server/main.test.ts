@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { existsSync, readdirSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import net from 'node:net'
 import { join } from 'node:path'
 import test from 'node:test'
+import { eventually } from '../support/eventually.ts'
 import { inherited } from '../support/inherited.ts'
+import { startProgram } from '../support/program.ts'
 import { mainFile, makeDataDir, startServer } from '../support/server.ts'
 
 /** Runs the program to its end and gives what it left. */
@@ -96,4 +99,22 @@ test('restore prints one line, and refuses a command line that is not clear', as
   await expectRefusal(env, /restore FILE \[--overwrite\]/, ['restore'])
   await expectRefusal(env, /restore FILE \[--overwrite\]/, ['restore', file, file])
   await expectRefusal(env, /--force/, ['restore', file, '--force'])
+})
+
+const kernelBacklog = () => Number(readFileSync('/proc/sys/net/core/somaxconn', 'utf8'))
+
+test('a thousand connections at once wait for a busy server, and none is left to try again', {
+  skip: (process.platform !== 'linux' || kernelBacklog() < 1100) && 'the kernel queues fewer',
+}, async (t) => {
+  const { url, child } = await startProgram(t)
+  child.kill('SIGSTOP')
+  let connected = 0
+  const sockets = Array.from({ length: 1000 }, () =>
+    net.connect(Number(new URL(url).port), '127.0.0.1', () => {
+      connected += 1
+    }),
+  )
+  for (const socket of sockets) socket.on('error', () => {})
+  t.after(() => sockets.forEach((socket) => void socket.destroy()))
+  await eventually(async () => connected === sockets.length)
 })
