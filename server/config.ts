@@ -146,15 +146,13 @@ function readTokenHashes(env: Env): Buffer[] {
   const hashes = list(env.WRITE_TOKEN_SHA256)
   const bad = hashes.findIndex((text) => !/^[\da-f]{64}$/i.test(text))
   if (bad >= 0) {
-    const cure = 'make one with: printf %s "$TOKEN" | sha256sum'
+    const cure = 'make one with printf %s "$TOKEN" | sha256sum'
     throw new Error(
-      `WRITE_TOKEN_SHA256 must hold 64 hexadecimal digits a token: entry ${bad + 1} does not; ${cure}`,
+      `WRITE_TOKEN_SHA256 must be 64 hexadecimal digits per token: entry ${bad + 1} is not; ${cure}`,
     )
   }
   if (!tokens.every((token) => /^[!-~]+$/.test(token))) {
-    throw new Error(
-      'WRITE_TOKEN must hold no spaces within a token: choose ASCII letters and digits',
-    )
+    throw new Error('WRITE_TOKEN must be printable ASCII without spaces: use letters and digits')
   }
   return [
     ...tokens.map((token) => hash('sha256', token, 'buffer')),
@@ -173,7 +171,7 @@ function readNetworks(env: Env, name: string): string[] {
   const networks = list(env[name])
   const bad = networks.find((network) => !isNetwork(network))
   if (bad === undefined) return networks
-  const rule = 'hold addresses, or networks from /8, separated by commas'
+  const rule = 'be addresses or networks of /8 or smaller, separated by commas'
   throw invalid(name, bad, rule, 'for example 10.0.0.0/8,2001:db8::1')
 }
 
@@ -209,7 +207,7 @@ function readChoice<Choice extends string>(
   const value = env[name] || byDefault
   const choice = choices.find((one) => one === value)
   if (choice === undefined)
-    throw invalid(name, value, `be ${choices.join(' or ')}`, 'set one of them')
+    throw invalid(name, value, `be ${choices.join(' or ')}`, 'use one of them')
   return choice
 }
 
@@ -221,7 +219,12 @@ function readInteger(
   const value = env[name] || String(byDefault)
   const number = /^\d+$/.test(value) ? Number(value) : Number.NaN
   if (number >= min && number <= max) return number
-  throw invalid(name, value, `be an integer from ${min} to ${max}`, `leave it out for ${byDefault}`)
+  throw invalid(
+    name,
+    value,
+    `be an integer from ${min} to ${max}`,
+    `leave it out for the default, ${byDefault}`,
+  )
 }
 
 function invalid(name: string, value: string, rule: string, cure: string): Error {
@@ -231,12 +234,12 @@ function invalid(name: string, value: string, rule: string, cure: string): Error
 /** Without a token anyone could write, so the server must be out of reach or told that it is meant. */
 function assertSafe({ listen, tokenHashes, openWrites }: Config) {
   if (tokenHashes.length > 0 && openWrites) {
-    throw new Error('OPEN_WRITES must not be true where WRITE_TOKEN is set: leave one of them out')
+    throw new Error('OPEN_WRITES must not be true when WRITE_TOKEN is set: leave one of them out')
   }
   if (tokenHashes.length > 0 || openWrites) return
   if ('host' in listen && ['127.0.0.1', '::1', 'localhost'].includes(listen.host)) return
-  const place = 'host' in listen ? `HOST ${listen.host}` : 'the socket that systemd holds'
+  const place = 'host' in listen ? `HOST ${listen.host}` : 'the systemd socket'
   throw new Error(
-    `WRITE_TOKEN must be set, as others can reach ${place}: set it, or OPEN_WRITES=true to let anyone write`,
+    `WRITE_TOKEN is required because others can reach ${place}: set it, or OPEN_WRITES=true to let anyone write`,
   )
 }

@@ -34,7 +34,7 @@ async function run(name: string) {
   try {
     const command = commands[name]
     if (!command)
-      throw new Error(`The command must be ${Object.keys(commands).join(', ')}: got ${name}`)
+      throw new Error(`Unknown command "${name}": use ${Object.keys(commands).join(', ')}`)
     await command(readConfig(process.env, import.meta.dirname), process.argv.slice(3))
     if (name !== 'serve') process.exit(0)
   } catch (error) {
@@ -63,9 +63,9 @@ async function serve(config: Config) {
   const app = createApp(config, database, log)
   await listen(app.server, config.listen)
   log.info({ message: 'listening', address: app.server.address(), release: config.releaseId })
-  if (config.openWrites) log.info({ message: 'OPEN_WRITES is on: anyone may change the data' })
+  if (config.openWrites) log.info({ message: 'OPEN_WRITES is on: anyone can change the data' })
   if (isDiskFull(config.dataDir)) {
-    log.error({ message: 'The disk is full: reads are served, and writes answered with 507' })
+    log.error({ message: 'The disk is full: reads work, writes answer 507' })
   }
   process.send?.('ready')
 
@@ -101,8 +101,9 @@ async function listen(server: Server, where: Config['listen']) {
 }
 
 function explain({ code, message }: NodeJS.ErrnoException, where: Config['listen']): string {
-  if ('fd' in where) return `The socket that systemd holds cannot be used: ${message}`
-  if (code === 'EADDRINUSE') return `PORT ${where.port} is taken: end its owner or set another PORT`
-  if (code === 'EACCES') return `PORT ${where.port} is not for this user: set one above 1023`
-  return `HOST ${where.host} is no address of this machine: set HOST=127.0.0.1 (${message})`
+  if ('fd' in where) return `Cannot listen on the systemd socket: ${message}`
+  if (code === 'EADDRINUSE')
+    return `PORT ${where.port} is in use: stop the program that uses it, or set another PORT`
+  if (code === 'EACCES') return `PORT ${where.port} needs root: use a port above 1023`
+  return `HOST ${where.host} is not an address of this machine: set HOST=127.0.0.1 (${message})`
 }

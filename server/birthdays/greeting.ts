@@ -34,17 +34,17 @@ function birthdayIn(year: number, { month, day }: Temporal.PlainDate): Temporal.
 export function parseUsername(text: string): string {
   const username = text.normalize('NFC')
   if (/^\p{L}{1,64}$/u.test(username)) return username
-  throw new HttpError(400, 'A username is 1 to 64 letters, without digits, spaces or signs')
+  throw new HttpError(400, 'A username is 1 to 64 letters: no digits, spaces or punctuation')
 }
 
 /** @throws {HttpError} 400 for what is no calendar date before `today` */
 export function parseDateOfBirth(text: string, today: Temporal.PlainDate): Temporal.PlainDate {
   if (!/^\d{4}-\d{2}-\d{2}$/.test(text)) {
-    throw fieldError('dateOfBirth', 'must have the form YYYY-MM-DD, such as 1990-04-23')
+    throw fieldError('dateOfBirth', 'must have the format YYYY-MM-DD, such as 1990-04-23')
   }
   const date = calendarDate(text)
   if (Temporal.PlainDate.compare(date, today) >= 0) {
-    throw fieldError('dateOfBirth', `must lie before today, ${today}`)
+    throw fieldError('dateOfBirth', `must be before today, ${today}`)
   }
   return date
 }
@@ -55,5 +55,5 @@ function calendarDate(text: string): Temporal.PlainDate {
   } catch {
     // Falls through to the same answer as the year 0, which no calendar has.
   }
-  throw fieldError('dateOfBirth', `must be a date of the calendar, and ${text} is none`)
+  throw fieldError('dateOfBirth', `${text} is not a calendar date`)
 }

@@ -39,5 +39,5 @@ export function createBirthdayHandlers(store: BirthdayStore, timeZone: string) {
 }
 
 function unknown(username: string): HttpError {
-  return new HttpError(404, `No birthday is known of ${username}: PUT one first`)
+  return new HttpError(404, `No birthday stored for ${username}: PUT one first`)
 }

@@ -89,7 +89,7 @@ function answers(responses: Record<string, Answer>): string {
   const errors = entries.filter(([status]) => status >= '400')
   const fine = entries.filter(([status]) => status < '400')
   return lines([
-    table('Answers', 'statuses', fine.map(answerRow)),
+    table('Responses', 'statuses', fine.map(answerRow)),
     errors.length > 0 &&
       `<details>
 <summary>Errors: ${errors.map(([status]) => status).join(', ')}</summary>

@@ -38,13 +38,13 @@ ${items.join('\n')}
 function header({ info: { title, summary, description } }: OpenApi): string {
   return `<header>
 <h1>${escapeHtml(title)}</h1>
-<p class="lead">${escapeHtml(summary)} For programs: <a href="/openapi.json">openapi.json</a>.</p>
+<p class="lead">${escapeHtml(summary)} Machine-readable: <a href="/openapi.json">openapi.json</a>.</p>
 ${prose(description)}
 `
 }
 
 function preparation(origin: string): string {
-  return `<p>Every command below can be pasted into a shell once it knows the server and, if the server has one, the token:</p>
+  return `<p>Set these in a shell, then paste any command below. Leave the token empty if the server has none:</p>
 <pre><code>URL=${escapeHtml(origin)}
 TOKEN=
 </code></pre>

@@ -18,7 +18,7 @@ import { inspect } from './open.ts'
  * @throws {Error} when `to` exists or the copy does not pass; nothing is left behind then
  */
 export function backup(from: string, to: string) {
-  if (existsSync(to)) throw new Error(`${to} exists already: name another file`)
+  if (existsSync(to)) throw new Error(`${to} already exists: choose another file`)
   const draft = `${to}.draft`
   rmSync(draft, { force: true })
   try {

@@ -50,7 +50,7 @@ function takeLock(folder: string): SQLite.Database {
     return lock
   } catch (error) {
     if (!isBusy(error)) throw new Error(`${folder} cannot be used: ${(error as Error).message}`)
-    throw new Error(`Another backup or restore is at work in ${folder}: try again when it is done`)
+    throw new Error(`Another backup or restore is running in ${folder}: try again when it is done`)
   }
 }
 
@@ -66,7 +66,7 @@ export function assertRoom(folder: string, bytes: number) {
   const neededBytes = bytes * 1.1 + marginBytes
   if (bavail * bsize >= neededBytes) return
   throw new Error(
-    `${folder} has room for ${megabytes(bavail * bsize)} and this takes ${megabytes(neededBytes)}: make room or enlarge the volume`,
+    `${folder} has ${megabytes(bavail * bsize)} free and this needs ${megabytes(neededBytes)}: free some space or enlarge the volume`,
   )
 }
 

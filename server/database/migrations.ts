@@ -58,7 +58,7 @@ export function assertKnown(database: Database.Database, path: string) {
 export function assertOurs(database: Database.Database, path: string) {
   const version = schemaVersion(database)
   if (database.pragma('application_id', { simple: true }) !== applicationId) {
-    throw new Error(`${path} is not a onebox database: name another file or folder`)
+    throw new Error(`${path} is not a onebox database: choose another file or folder`)
   }
   if (version > migrations.length && !isAddition(database, version)) {
     throw new Error(

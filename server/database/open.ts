@@ -42,7 +42,7 @@ export function makeFolder(dataDir: string) {
     accessSync(dataDir, constants.W_OK)
   } catch (error) {
     const reason = (error as Error).message
-    throw new Error(`DATA_DIR ${dataDir} cannot be used: ${reason}; name a folder to write to`)
+    throw new Error(`DATA_DIR ${dataDir} cannot be used: ${reason}; set it to a writable folder`)
   }
 }
 
@@ -109,12 +109,12 @@ export function inspect<Result>(path: string, use: (database: SQLite.Database) =
 function explain(error: unknown, path: string): unknown {
   if (!(error instanceof SQLite.SqliteError)) return error
   if (/^SQLITE_(FULL|IOERR|CANTOPEN)/.test(error.code) && isDiskFull(dirname(path))) {
-    return new Error(`The disk is full: make room on the one that holds ${dirname(path)}`)
+    return new Error(`The disk is full: free some space in ${dirname(path)}`)
   }
   if (error.code === 'SQLITE_CANTOPEN')
-    return new Error(`${path} cannot be opened: name a file that is there and readable`)
+    return new Error(`${path} cannot be opened: choose a readable file`)
   if (!/^SQLITE_(CORRUPT|NOTADB)/.test(error.code)) return new Error(`${path}: ${error.message}`)
-  return new Error(`${path} is damaged: restore a backup of it`)
+  return new Error(`${path} is damaged: restore a backup`)
 }
 
 // SQLite's shared memory takes half of this, and is needed even to read.

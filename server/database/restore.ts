@@ -43,10 +43,10 @@ export function restore(dataDir: string, file: string, { overwrite }: { overwrit
         return { kept, counts: replaceAll(database, schemas) }
       })
       const { kept, counts } = patiently(() => replace.immediate(), lockWaitMs)
-      return `Restored ${inWords(counts)} from ${file}; the state before is kept in ${kept}`
+      return `Restored ${inWords(counts)} from ${file}; the previous state is kept in ${kept}`
     } catch (error) {
       if (!(error instanceof SQLite.SqliteError)) throw error
-      throw new Error(`Nothing was restored: ${error.message}; mend that and try again`)
+      throw new Error(`Nothing was restored: ${error.message}; fix that and try again`)
     } finally {
       database.close()
     }
@@ -94,11 +94,11 @@ function readSchemas(database: SQLite.Database, file: string): Schemas {
     tablesOf(database, schema),
   ) as [Tables, Tables, Tables]
   const lacking = missingIn(restored, fresh)
-  if (lacking) throw new Error(`${file} lacks ${lacking}: name a whole backup of this service`)
+  if (lacking) throw new Error(`${file} lacks ${lacking}: choose a complete backup of this service`)
   const unknown = missingIn(main, restored)
   if (unknown) {
     throw new Error(
-      `${file} has ${unknown}, which is newer than here: run the release that wrote it`,
+      `${file} has ${unknown}, which this release does not know: run the release that wrote it`,
     )
   }
   return { main, restored, fresh }
@@ -118,7 +118,7 @@ function assertNothingLost(database: SQLite.Database, schemas: Schemas, file: st
   const some = lost.filter(([, rows]) => rows > 0)
   if (some.length === 0) return
   throw new Error(
-    `The database holds ${inWords(some)} that ${file} lacks or has otherwise: add --overwrite to replace them`,
+    `The database has data that ${file} lacks or that differs: ${inWords(some)}. Use --overwrite to replace it`,
   )
 }
 

@@ -118,7 +118,10 @@ function queueFull(): HttpError {
 
 function toError({ code, message }: Failure): Error {
   if (code === 'SQLITE_FULL') {
-    return new HttpError(507, 'The disk is full: nothing was changed; make room and try again')
+    return new HttpError(
+      507,
+      'The disk is full: nothing was changed; free some space and try again',
+    )
   }
   if (code.startsWith('SQLITE_BUSY')) {
     return new HttpError(503, 'The database is busy: try again in a second', {

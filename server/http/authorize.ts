@@ -28,18 +28,17 @@ export function createAuthorize(tokenHashes: readonly Buffer[], rate: WriteRate)
 
 function assertSameSite(request: HttpRequest) {
   if (request.header('sec-fetch-site') === 'cross-site') {
-    throw new HttpError(403, 'A page of another site may not write here: use this site or curl')
+    throw new HttpError(403, 'Pages of other sites may not write here: use this site or curl')
   }
 }
 
 function assertToken(request: HttpRequest, tokenHashes: readonly Buffer[]) {
   if (tokenHashes.length === 0) return
   const [, token] = /^Bearer +([^\s]+) *$/i.exec(request.header('authorization') ?? '') ?? []
-  if (token === undefined)
-    throw unauthorized('This needs the header "Authorization: Bearer <token>"')
+  if (token === undefined) throw unauthorized('Send the header "Authorization: Bearer <token>"')
   const digest = hash('sha256', token, 'buffer')
   const valid = tokenHashes.filter((tokenHash) => timingSafeEqual(tokenHash, digest))
-  if (valid.length === 0) throw unauthorized('The token is not valid: check it for typing errors')
+  if (valid.length === 0) throw unauthorized('The token is not valid: check it for typos')
 }
 
 function unauthorized(detail: string): HttpError {

@@ -17,7 +17,7 @@ export function contentType(request: HttpRequest): string {
     .map((text) => text.trim().toLowerCase())
     .find((p) => p.startsWith('charset='))
   if (charset && !/^charset="?utf-?8"?$/.test(charset)) {
-    throw new HttpError(415, `The ${charset} is not supported: send UTF-8`)
+    throw new HttpError(415, `${charset} is not supported: send UTF-8`)
   }
   return type.trim().toLowerCase()
 }
@@ -38,15 +38,15 @@ function decodeText(body: Buffer): string {
   try {
     return decoder.decode(body)
   } catch {
-    throw new HttpError(400, 'The body is not valid UTF-8: save or send it as UTF-8')
+    throw new HttpError(400, 'The body is not valid UTF-8: encode it as UTF-8')
   }
 }
 
 /** @throws {HttpError} 400 for what a database or a page cannot hold faithfully */
 export function assertClean(text: string, what: string) {
-  if (text.includes('\0')) throw new HttpError(400, `${what} holds a NUL character: remove it`)
+  if (text.includes('\0')) throw new HttpError(400, `${what} contains a NUL character: remove it`)
   if (!text.isWellFormed()) {
-    throw new HttpError(400, `${what} holds half of a surrogate pair: send whole characters`)
+    throw new HttpError(400, `${what} contains an unpaired surrogate: send whole characters`)
   }
 }
 
@@ -63,11 +63,14 @@ async function readBody(request: HttpRequest, limitBytes: number): Promise<Buffe
 function assertWhole(request: HttpRequest) {
   const encoding = request.header('content-encoding') ?? 'identity'
   if (encoding.toLowerCase() !== 'identity') {
-    const detail = `The Content-Encoding ${encoding.slice(0, 80)} is not supported: send it plain`
+    const detail = `The Content-Encoding ${encoding.slice(0, 80)} is not supported: send the body uncompressed`
     throw new HttpError(415, detail, { headers: ['Accept-Encoding', 'identity'] })
   }
   if (request.header('content-range') !== undefined) {
-    throw new HttpError(400, 'Partial updates are not supported: send all of it, no Content-Range')
+    throw new HttpError(
+      400,
+      'Partial updates are not supported: send the whole body without Content-Range',
+    )
   }
 }
 

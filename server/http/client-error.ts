@@ -22,7 +22,7 @@ export function answerClientError(error: ClientError, socket: Socket) {
 /** Node hands over the bare connection, as if it were to become a tunnel. */
 export function refuseTunnel(_request: IncomingMessage, socket: Duplex) {
   socket.on('error', () => {})
-  endWith(new HttpError(501, 'CONNECT is not supported: this server is no proxy'), socket)
+  endWith(new HttpError(501, 'CONNECT is not supported: this server is not a proxy'), socket)
 }
 
 function endWith(problem: HttpError, socket: Duplex) {
@@ -50,17 +50,14 @@ function problemOf(error: ClientError): HttpError {
       if (/^[A-Z]+ /.test(lineOf(error))) {
         return new HttpError(414, 'The request target is too long: send a shorter path or query')
       }
-      return new HttpError(
-        431,
-        'The head of the request is too large: send fewer or shorter headers',
-      )
+      return new HttpError(431, 'The request headers are too large: send fewer or shorter headers')
     case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
       return new HttpError(413, 'The chunk extensions are too large: leave them out')
     case 'ERR_HTTP_REQUEST_TIMEOUT':
       return new HttpError(408, 'The request took too long to arrive: send it again')
     case 'HPE_INVALID_METHOD':
       if (/^[\w!#$%&'*+.^`|~-]+ \S+ HTTP\/1\.\d\r?$/.test(lineOf(error))) {
-        return new HttpError(501, 'The method is unknown: OPTIONS says which ones a path takes')
+        return new HttpError(501, 'Unknown method: OPTIONS lists the methods of a path')
       }
       break
     case 'HPE_INVALID_VERSION':

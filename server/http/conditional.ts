@@ -56,7 +56,7 @@ function includes(tags: Tags, etag?: string): boolean {
 
 export function preconditionFailed({ preconditions }: HttpRequest): HttpError {
   const detail = preconditions.ifMatch
-    ? 'If-Match does not name the current version: read that, then decide'
-    : 'If-None-Match names the current version: it is there already'
+    ? 'If-Match does not match the current version: read it again, then decide'
+    : 'If-None-Match matches the current version: it already exists'
   return new HttpError(412, detail)
 }

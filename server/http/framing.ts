@@ -11,7 +11,7 @@ export function assertFraming(incoming: IncomingMessage) {
   assertHost(incoming)
   assertCoding(incoming)
   if (incoming.headers.expect !== undefined && !expectsContinue(incoming)) {
-    throw new HttpError(417, 'The only expectation known here is "100-continue": leave it out')
+    throw new HttpError(417, 'The only supported Expect is "100-continue": leave the header out')
   }
 }
 
@@ -27,11 +27,14 @@ function assertVersion({ httpVersionMajor, httpVersion }: IncomingMessage) {
 function assertHost({ rawHeaders, headers, httpVersion }: IncomingMessage) {
   const hosts = countHosts(rawHeaders)
   if (hosts > 1 || (hosts === 0 && httpVersion === '1.1')) {
-    throw new HttpError(400, 'A request needs one Host header: send exactly one')
+    throw new HttpError(400, 'A request needs exactly one Host header: send one')
   }
   const { host = '' } = headers
   if (host !== '' && !isAuthority(host)) {
-    throw new HttpError(400, 'The Host header must be a host, with a port or without')
+    throw new HttpError(
+      400,
+      'The Host header must be a host name or address, with or without a port',
+    )
   }
 }
 
@@ -61,7 +64,7 @@ function assertCoding({ headers, httpVersion }: IncomingMessage) {
     throw new HttpError(400, 'HTTP/1.0 has no Transfer-Encoding: send a Content-Length', close)
   }
   if (coding.toLowerCase() !== 'chunked') {
-    const detail = `The Transfer-Encoding ${coding.slice(0, 80)} is not supported: send it plain`
+    const detail = `The Transfer-Encoding ${coding.slice(0, 80)} is not supported: use chunked`
     throw new HttpError(501, detail, close)
   }
 }

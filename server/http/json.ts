@@ -33,7 +33,7 @@ export function parseJson(text: string): unknown {
 function explain(error: SyntaxError): string {
   const place = /at position \d+(?: \(line \d+ column \d+\))?/.exec(error.message)?.[0]
   if (/end of JSON input/.test(error.message)) return 'it ends too early'
-  return place ? `not valid ${place}` : 'not valid'
+  return place ? `syntax error ${place}` : 'syntax error'
 }
 
 function checkTokens(text: string) {
@@ -56,7 +56,7 @@ function open(objects: (Set<string> | undefined)[], bracket: string) {
 
 function checkKey(keys: Set<string>, key: string) {
   if (key === '__proto__') throw fieldError(key, 'is not allowed as a key')
-  if (keys.has(key)) throw fieldError(key.slice(0, 80), 'is given twice: keep one')
+  if (keys.has(key)) throw fieldError(key.slice(0, 80), 'appears twice: keep one')
   keys.add(key)
 }
 
@@ -65,7 +65,7 @@ function stringOf(found: string): string {
   if (!text.includes('\\')) return text
   const value: string = JSON.parse(`"${text}"`)
   if (value.includes('\0') || !value.isWellFormed()) {
-    throw new HttpError(400, 'A JSON string holds \\u0000 or half of a surrogate pair: remove it')
+    throw new HttpError(400, 'A JSON string contains \\u0000 or an unpaired surrogate: remove it')
   }
   return value
 }
@@ -92,11 +92,14 @@ export function objectWith<Name extends string>(
   names: readonly Name[],
 ): Record<Name, unknown> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new HttpError(400, `Send a JSON object with ${names.join(', ')}, got ${kindOf(value)}`)
+    throw new HttpError(
+      400,
+      `Expected a JSON object with ${names.join(', ')}, got ${kindOf(value)}`,
+    )
   }
   for (const key of Object.keys(value)) {
     if (!(names as readonly string[]).includes(key)) {
-      throw fieldError(key.slice(0, 80), `is not a known field: known are ${names.join(', ')}`)
+      throw fieldError(key.slice(0, 80), `is not a known field: use ${names.join(', ')}`)
     }
   }
   for (const name of names) if (!Object.hasOwn(value, name)) throw fieldError(name, 'is missing')

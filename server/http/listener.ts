@@ -104,7 +104,11 @@ class Exchange {
     if (!(error instanceof HttpError)) this.#options.onBug(error, this.#id)
     try {
       this.#send(
-        this.#explain(error instanceof HttpError ? error : new HttpError(500, 'Our mistake')),
+        this.#explain(
+          error instanceof HttpError
+            ? error
+            : new HttpError(500, 'Internal error; the log has it under this request id'),
+        ),
       )
     } catch {
       // An answer that has begun, or cannot be written at all, can only be cut off.
@@ -208,13 +212,13 @@ function startOfPath(target: string): number {
   const origin = /^https?:\/\/([^/?#]+)(?=\/)/i.exec(target)
   if (target === '*') return 0
   if (!origin || !isAuthority(origin[1] as string)) {
-    throw new HttpError(400, 'The request target is no path')
+    throw new HttpError(400, 'The request target is not a path')
   }
   return origin[0].length
 }
 
 function methodNotAllowed(method: string, { route }: Match): HttpError {
-  return new HttpError(405, `${route.pattern} does not take ${method}: it takes ${route.allow}`, {
+  return new HttpError(405, `${route.pattern} does not support ${method}: use ${route.allow}`, {
     headers: ['Allow', route.allow],
   })
 }

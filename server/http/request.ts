@@ -96,11 +96,11 @@ export class HttpRequest {
     if (mark < 0) return query
     for (const [name, value] of searchParameters(url.slice(mark + 1))) {
       if (!isOneOf(names, name)) {
-        const cure = names.length > 0 ? `known are ${names.join(', ')}` : 'send no query'
+        const cure = names.length > 0 ? `use ${names.join(', ')}` : 'send no query'
         throw new HttpError(400, `Unknown parameter "${name.slice(0, 80)}": ${cure}`)
       }
       if (query[name] !== undefined)
-        throw new HttpError(400, `The parameter ${name} is given twice`)
+        throw new HttpError(400, `The parameter ${name} appears twice: send it once`)
       query[name] = value
     }
     return query

@@ -29,7 +29,10 @@ export function createMovieHandlers(store: MovieStore) {
       const query = request.query(['year', 'title', 'limit', 'cursor'])
       if (query.title === undefined) return list(query)
       if (query.limit ?? query.cursor)
-        throw new HttpError(400, 'limit and cursor are for lists: leave them out beside title')
+        throw new HttpError(
+          400,
+          'limit and cursor are for lists: leave them out when title is given',
+        )
       return find(parseKey(query))
     },
 
@@ -84,10 +87,11 @@ async function readMovie(request: HttpRequest, type: string): Promise<Movie> {
   const query = request.query(['year', 'title', 'plot', 'rating'])
   const hasQuery = Object.keys(query).length > 0
   if (!request.hasBody) {
-    if (!hasQuery) throw new HttpError(400, 'Name a movie by ?year= and title=, or send it as JSON')
+    if (!hasQuery)
+      throw new HttpError(400, 'Give year and title in the query, or send the movie as JSON')
     return { ...parseKey(query), info: infoOf(query) }
   }
-  if (hasQuery) throw new HttpError(400, 'Give the movie in the query or in the body, not in both')
+  if (hasQuery) throw new HttpError(400, 'Give the movie in the query or in the body, not both')
   if (type !== 'application/json') {
     throw unsupportedType(type, 'application/json, application/x-ndjson')
   }
@@ -121,5 +125,8 @@ function queryOf({ year, title }: MovieKey): string {
 }
 
 function unknown({ year, title }: MovieKey): HttpError {
-  return new HttpError(404, `There is no movie "${title.slice(0, 80)}" of ${year}`)
+  return new HttpError(
+    404,
+    `No movie "${title.slice(0, 80)}" from ${year}: GET /movies?year=${year} lists that year`,
+  )
 }

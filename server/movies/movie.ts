@@ -112,5 +112,8 @@ export function fromCursor(cursor: string): MovieKey {
   } catch {
     // The one answer below.
   }
-  throw fieldError('cursor', 'is not one of ours: take it from "next" or start without one')
+  throw fieldError(
+    'cursor',
+    'is not valid: take it from "next", or leave it out for the first page',
+  )
 }

@@ -17,8 +17,13 @@ export function createConnectionMetrics(server: Server): () => Family[] {
 
   return function connectionMetrics() {
     return [
-      single('onebox_connections', 'gauge', 'Open connections.', open),
-      single('onebox_connections_dropped_total', 'counter', 'Those beyond the limit.', dropped),
+      single('onebox_connections', 'gauge', 'Open client connections.', open),
+      single(
+        'onebox_connections_dropped_total',
+        'counter',
+        'Connections refused at the connection limit.',
+        dropped,
+      ),
     ]
   }
 }

@@ -89,12 +89,17 @@ export function createOperationsHandlers({
       await healthCheck()
     } catch (error) {
       if (error instanceof HttpError) return error.message
-      log.error({ message: 'health check', error: String(error) })
-      return 'The database cannot be used'
+      log.error({ message: 'health check failed', error: String(error) })
+      return 'The database cannot be read or written'
     }
   }
 }
 
 function up(value: 0 | 1): Family {
-  return single('onebox_worker_up', 'gauge', 'Whether the worker answers the others.', value)
+  return single(
+    'onebox_worker_up',
+    'gauge',
+    'Whether the worker answers the other workers: 1 or 0.',
+    value,
+  )
 }

@@ -23,16 +23,16 @@ function read(dataDir: string): Family[] {
   const { bsize, blocks, bavail } = statfsSync(dataDir)
   const { timestampSeconds, bytes } = lastBackup(dataDir)
   return [
-    gauge('onebox_disk_bytes', 'Size of the disk that holds the data.', blocks * bsize),
-    gauge('onebox_disk_free_bytes', 'What of it is free.', bavail * bsize),
-    gauge('onebox_memory_bytes', 'Memory of the machine.', totalmem()),
-    gauge('onebox_memory_available_bytes', 'What of it programs can still have.', freemem()),
+    gauge('onebox_disk_bytes', 'Size of the data disk, in bytes.', blocks * bsize),
+    gauge('onebox_disk_free_bytes', 'Free space on the data disk, in bytes.', bavail * bsize),
+    gauge('onebox_memory_bytes', 'Total memory of the machine, in bytes.', totalmem()),
+    gauge('onebox_memory_available_bytes', 'Available memory of the machine, in bytes.', freemem()),
     gauge(
       'onebox_backup_last_success_timestamp_seconds',
-      'Time of the last checked backup since the Unix epoch; 0 before the first.',
+      'Time of the last checked backup, in seconds since the Unix epoch; 0 without one.',
       timestampSeconds,
     ),
-    gauge('onebox_backup_size_bytes', 'Size of the last checked backup.', bytes),
+    gauge('onebox_backup_size_bytes', 'Size of the last checked backup, in bytes.', bytes),
   ]
 }
 

@@ -47,13 +47,13 @@ export class RequestMetrics {
     return [
       {
         name: 'onebox_http_requests_total',
-        help: 'Answered requests.',
+        help: 'Requests answered, by route, method and status.',
         type: 'counter',
         samples: counts,
       },
       {
         name: 'onebox_http_request_duration_seconds',
-        help: 'Time from the head of a request to its answer.',
+        help: 'Time from a request to its response, in seconds.',
         type: 'histogram',
         samples: durations,
       },

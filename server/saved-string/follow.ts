@@ -34,9 +34,13 @@ export function createFollow(store: SavedStringStore, limit: number): Follow {
 
   function reply(): Reply {
     if (streams.size >= limit || ended) {
-      throw new HttpError(503, 'Too many browsers follow the string: reload the page instead', {
-        headers: ['Retry-After', '5'],
-      })
+      throw new HttpError(
+        503,
+        'Too many browsers are following the string: reload the page instead',
+        {
+          headers: ['Retry-After', '5'],
+        },
+      )
     }
     return { status: 200, headers, stream: add }
   }

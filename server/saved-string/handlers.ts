@@ -59,7 +59,7 @@ async function readString(request: HttpRequest): Promise<string> {
 function readForm(text: string): string {
   if (!text.split('&').some(isStringField)) return text
   const values = searchParameters(text).filter(([name]) => name === 'string')
-  if (values.length > 1) throw fieldError('string', 'is given twice: keep one')
+  if (values.length > 1) throw fieldError('string', 'appears twice: keep one')
   return values[0]?.[1] as string
 }
 

@@ -92,7 +92,7 @@ export function followString() {
   function hasToken(): boolean {
     if (!token || /^[!-~]+$/.test(token.value.trim())) return true
     refuseToken()
-    fail('Not saved. A token has only ASCII letters, digits and signs.')
+    fail('Not saved. A token has only ASCII letters, digits and punctuation.')
     return false
   }
 
@@ -103,7 +103,7 @@ export function followString() {
 
   async function reasonOf(response: Response): Promise<string> {
     const { detail } = await response.json().catch(() => ({}))
-    return `${detail ?? `The answer was ${response.status}`}.`
+    return `${detail ?? `The server answered ${response.status}`}.`
   }
 
   /** A restart takes a moment and is not worth a word. The server speaks every 15 seconds. */
@@ -130,7 +130,7 @@ export function followString() {
     }
 
     function lose() {
-      connection.textContent = 'Connection lost: the string may have changed. Trying again.'
+      connection.textContent = 'Connection lost: the string may have changed. Reconnecting.'
       if (events.readyState !== EventSource.OPEN) return
       events.close()
       follow()

@@ -34,7 +34,7 @@ export function watchServer() {
   let countedAt = 0
 
   ;(document.querySelector('main') as HTMLElement).hidden = false
-  say('verdict', 'Asking the server')
+  say('verdict', 'Connecting')
   form.addEventListener('submit', (event) => {
     event.preventDefault()
     token = field.value.trim()
@@ -82,7 +82,7 @@ export function watchServer() {
 
   function refuse() {
     field.setAttribute('aria-invalid', String(token !== ''))
-    say('hint', token ? 'The token is wrong: check it for typing errors.' : '')
+    say('hint', token ? 'The token is wrong: check it for typos.' : '')
   }
 
   function get(path: string, headers = {}): Promise<Response> {
@@ -93,14 +93,14 @@ export function watchServer() {
     const since = heardAt > 0 ? ` for ${span((Date.now() - heardAt) / 1000)}` : ''
     document.body.className = 'silent'
     say('verdict', 'The server does not answer')
-    say('problems', `Nothing heard${since}. Trying again every ${everyMs / 1000} seconds.`)
+    say('problems', `No answer${since}. Retrying every ${everyMs / 1000} seconds.`)
   }
 
   function showVerdict(health: Health, series: Series[], now: number) {
     const problems = problemsOf(health, series, points, now)
     const good = series.length > 0 ? 'All is well' : 'The server answers'
     document.body.className = problems.length > 0 ? 'troubled' : 'well'
-    say('verdict', problems.length > 0 ? 'Needs a look' : good)
+    say('verdict', problems.length > 0 ? 'Needs attention' : good)
     say('problems', problems.join(' '))
   }
 

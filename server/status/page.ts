@@ -16,11 +16,11 @@ export function renderStatus(): Reply {
 }
 
 const charts = [
-  chart('Requests a second', '', { requests: 'all', writes: 'writes' }),
-  chart('Time to answer', 's', { p50: 'p50', p99: 'p99' }),
-  chart('Errors a second', '', { '4xx': '4xx', '5xx': '5xx' }),
+  chart('Requests per second', '', { requests: 'all', writes: 'writes' }),
+  chart('Response time', 's', { p50: 'p50', p99: 'p99' }),
+  chart('Errors per second', '', { '4xx': '4xx', '5xx': '5xx' }),
   chart('Connections', '', { connections: 'open', streams: 'event streams' }),
-  chart('Processor', '%', { cpu: 'of one core' }),
+  chart('CPU', '%', { cpu: 'of one core' }),
   chart('Memory', 'B', { memory: 'all workers' }),
 ]
 
@@ -30,18 +30,18 @@ const body = `<header>
 <p id="verdict"></p>
 <p id="problems"></p>
 </div>
-<noscript><p>Without its script this page is empty: ask <code>/healthz</code> and <code>/metrics</code>.</p></noscript>
+<noscript><p>This page needs JavaScript. Without it, see <code>/healthz</code> and <code>/metrics</code>.</p></noscript>
 </header>
 <main hidden>
 <form hidden>
-<h2>The numbers need the token of this server</h2>
+<h2>Metrics need the token of this server</h2>
 <label for="token">Token</label>
 <input id="token" name="token" type="password" autocomplete="off" required aria-describedby="hint">
-<button>Show the numbers</button>
+<button>Show metrics</button>
 <p id="hint" role="alert"></p>
 </form>
 <div id="numbers">
-<h2>The last five minutes</h2>
+<h2>Last five minutes</h2>
 <div class="charts">
 ${charts.join('')}</div>
 <div class="panels">
@@ -55,7 +55,7 @@ ${fact('Memory', 'memory', meter('memory', 'Memory in use'))}
 </dl>
 </section>
 <section>
-<h2>Errors of the last five minutes</h2>
+<h2>Errors in the last five minutes</h2>
 ${table('errors', ['Status', 'Meaning', 'Count'])}
 </section>
 </div>
@@ -67,7 +67,7 @@ ${table('errors', ['Status', 'Meaning', 'Count'])}
 ${fact('State', 'deploy-status')}
 ${fact('Release', 'deploy-release')}
 ${fact('Since', 'deploy-age')}
-${fact('Why', 'deploy-reason')}
+${fact('Reason', 'deploy-reason')}
 </dl>
 </section>
 <section>
@@ -75,7 +75,7 @@ ${fact('Why', 'deploy-reason')}
 ${table('workers', ['Worker', 'Release', 'Up for', 'Memory'])}
 </section>
 </div>
-<p class="note">Asks every two seconds while it is in sight. What you see is kept in this tab alone.</p>
+<p class="note">Updates every two seconds while this tab is visible. The data stays in this tab.</p>
 </main>
 ${footer('/status')}`
 

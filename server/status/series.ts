@@ -122,16 +122,16 @@ export function countStatuses(grown: Series[]): Record<string, number> {
 /** The errors among all answers of some moments, with what they mean. */
 export function refusals(points: Point[]): [status: string, meaning: string, count: number][] {
   const meanings: Record<string, string> = {
-    400: 'not understood',
-    401: 'without a valid token',
-    403: 'from a page of another site',
+    400: 'bad request',
+    401: 'no valid token',
+    403: 'cross-site write',
     404: 'not found',
-    405: 'unknown method',
+    405: 'method not allowed',
     412: 'outdated version',
     413: 'too large',
-    415: 'unknown type',
+    415: 'unsupported type',
     429: 'too many writes',
-    500: 'our mistake',
+    500: 'internal error',
     503: 'too busy',
     507: 'disk full',
     none: 'connections over the limit',
@@ -230,15 +230,15 @@ export function problemsOf(
   const all: [holds: boolean, text: string][] = [
     [problem !== undefined, `A worker is failing: ${problem}.`],
     [deploy?.status === 'rejected', `The deploy was rejected: ${deploy?.reason}.`],
-    [deploy?.status === 'waiting', `The deploy waits: ${deploy?.reason}.`],
+    [deploy?.status === 'waiting', `The deploy is waiting: ${deploy?.reason}.`],
     [failed > 0, `${digits(failed)} requests failed in the last five minutes.`],
-    [silent.length > 0, `Worker ${silent.join(' and ')} does not answer.`],
-    [releases.size > 1, `The workers run ${releases.size} releases.`],
+    [silent.length > 0, `Not answering: ${silent.map((name) => `worker ${name}`).join(', ')}.`],
+    [releases.size > 1, `The workers run ${releases.size} different releases.`],
     [freeDisk < 0.1, 'The disk is nearly full.'],
-    [freeMemory < 0.1, 'The memory is nearly used up.'],
+    [freeMemory < 0.1, 'Memory is nearly used up.'],
     [
       needsBackup,
-      backupAt > 0 ? 'There is no backup of the last 26 hours.' : 'There is no backup yet.',
+      backupAt > 0 ? 'There is no backup from the last 26 hours.' : 'There is no backup yet.',
     ],
   ]
   return all.filter(([holds]) => holds).map(([, text]) => text.replace('..', '.'))

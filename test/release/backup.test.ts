@@ -69,7 +69,7 @@ test('backup and restore on a disk without room say so in one line, and leave no
   ]
   const child = spawnFor(t, args, { command: 'unshare', env: { DATA_DIR: dataDir } })
   await new Promise((resolve) => child.on('close', resolve))
-  const refusal = `onebox: ${dataDir}/backups has room for 6 MB and this takes 64 MB: make room or enlarge the volume\n`
+  const refusal = `onebox: ${dataDir}/backups has 6 MB free and this needs 64 MB: free some space or enlarge the volume\n`
   assert.equal(child.output(), `${`${refusal}exit 1\n`.repeat(2)}.lock\n`)
 })
 

@@ -46,7 +46,7 @@ test('a start on a full disk after a clean stop serves reads, says why, and reco
   const again = await disk.startServer()
   const { problem } = await untilHealth(again.url, ({ status }) => status === 'failing')
   assert.match(problem ?? '', /^The disk is full/)
-  const line = /"level":"error".*"The disk is full: reads are served, /
+  const line = /"level":"error".*"The disk is full: reads work, writes answer 507"/
   await eventually(async () => line.test(again.child.output()))
   assert.match(await (await fetch(again.url)).text(), /<h1>The saved string is before<\/h1>/)
   assert.equal((await putString(again.url, 'x'.repeat(100_000))).status, 507)
@@ -62,7 +62,7 @@ test('a start that needs room on a full disk says so', { skip }, async (t) => {
   const { child } = await disk.startServer()
   await once(child, 'exit')
   assert.equal(child.exitCode, 1)
-  assert.match(child.output(), /^onebox: The disk is full: make room on the one that holds \S+\n$/)
+  assert.match(child.output(), /^onebox: The disk is full: free some space in \S+\n$/)
 })
 
 /** A disk of 6 MB for the data, half of it taken by `ballast`, in a mount namespace of its own. */

@@ -342,7 +342,7 @@ test('the life of a stack', async (t) => {
     tell('restore, refused', refused)
     assertFailure(
       refused,
-      /^The database holds the saved string that kept\.db lacks .*: add --overwrite/,
+      /^The database has data that kept\.db lacks or that differs: the saved string\. Use --overwrite/,
     )
     assert.match(await page(url), /is newer</)
     laptop.env.FAKE_SSH_CUT = '5000'
@@ -356,7 +356,7 @@ test('the life of a stack', async (t) => {
     assert.equal(ended.error, '')
     assert.match(
       ended.out,
-      /^Restored .* the saved string from kept\.db; the state before is kept in /m,
+      /^Restored .* the saved string from kept\.db; the previous state is kept in /m,
     )
     assert.match(await page(url), /is kept</)
     const left = readdirSync(instance.dataDir).filter((name) => name.startsWith('restore-'))

@@ -105,13 +105,13 @@ test('load-movies names the bad line of NDJSON, blank lines counted', async (t) 
 })
 
 const badFiles: [what: string, content: string | Buffer, error: RegExp][] = [
-  ['an element that is no movie', '[7]', /, movie 1: Send a JSON object .*got a number/],
+  ['an element that is no movie', '[7]', /, movie 1: Expected a JSON object .*got a number/],
   [
     'a movie with one more field',
     '[{"year":1,"title":"a","info":{},"x":1}]',
     /movie 1 \("a"\): x is/,
   ],
-  ['a movie with a key given twice', '[{"year":1,"year":2}]', /: year is given twice: keep one/],
+  ['a movie with a key given twice', '[{"year":1,"year":2}]', /: year appears twice: keep one/],
   ['half a character', '[{"year":1,"title":"\\ud800","info":{}}]', /, movie 1: .*surrogate/],
   ['an array cut short', '[{"year":1,"title":"a"', /: Malformed JSON/],
   ['an empty array', ' [ ] ', / is an empty array/],

@@ -54,10 +54,10 @@ for (const script of ['start.ts', 'dev.ts']) {
     await fails(
       [],
       { DATA_DIR: file },
-      /^DATA_DIR .*\/file cannot be used: EEXIST.* folder to write/,
+      /^DATA_DIR .*\/file cannot be used: EEXIST.* writable folder/,
     )
     writeFileSync(join(env.DATA_DIR, 'onebox.db'), 'precious, and no database '.repeat(100))
-    await fails([], {}, /onebox\.db is damaged: restore a backup of it$/m)
+    await fails([], {}, /onebox\.db is damaged: restore a backup$/m)
     await fails([], { WEB_CONCURRENCY: '0' }, /^WEB_CONCURRENCY must be an integer/)
     await fails(['--port', '9000'], {}, new RegExp(`environment: PORT=9000 npm ${name}$`, 'm'))
     await fails([], { npm_config_port: '9000' }, /^npm took --port for its own/)

@@ -78,7 +78,7 @@ test('a draining worker, a failing one and another site are not live', async (t)
   const drains = healthOf({ status: 'live', desired }, release)
   for (const health of [
     { ...drains, workers: drains.workers.map((worker) => ({ ...worker, draining: true })) },
-    { ...drains, status: 'failing', problem: 'The database cannot be used' },
+    { ...drains, status: 'failing', problem: 'The database cannot be read or written' },
     { message: 'Welcome to nginx' },
   ]) {
     const { live } = collect()

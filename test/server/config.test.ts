@@ -75,7 +75,11 @@ test('every variable is taken', () => {
 })
 
 const refused: [name: string, value: string, rule: RegExp][] = [
-  ['PORT', 'http', /^PORT must be an integer from 0 to 65535, got "http": leave it out for 8080$/],
+  [
+    'PORT',
+    'http',
+    /^PORT must be an integer from 0 to 65535, got "http": leave it out for the default, 8080$/,
+  ],
   ['PORT', '65536', /an integer from 0 to 65535, got "65536"/],
   ['PORT', '-1', /an integer from 0 to 65535, got "-1"/],
   ['PORT', '80.5', /an integer from 0 to 65535, got "80.5"/],
@@ -83,17 +87,29 @@ const refused: [name: string, value: string, rule: RegExp][] = [
   ['LISTEN_FDS', 'two', /an integer from 0 to 16, got "two"/],
   ['WEB_CONCURRENCY', '0', /an integer from 1 to 64, got "0"/],
   ['WEB_CONCURRENCY', 'max', /an integer from 1 to 64, got "max"/],
-  ['CONNECTION_LIMIT', '0', /an integer from 1 to 100000, got "0": leave it out for 2000/],
-  ['WRITES_PER_MINUTE', 'many', /an integer from 0 to 1000000, got "many": leave it out for 0/],
-  ['BACKUPS_KEPT', '0', /an integer from 1 to 1000, got "0": leave it out for 7/],
-  ['KEEP_ALIVE_SECONDS', '0', /an integer from 1 to 3600, got "0": leave it out for 5/],
-  ['TRUSTED_PROXIES', '10.0.0.0/33', /must hold addresses, or networks .*, got "10.0.0.0\/33"/],
-  ['TRUSTED_PROXIES', '192.0.2.1,::/0', /from \/8, separated by commas, got "::\/0"/],
+  [
+    'CONNECTION_LIMIT',
+    '0',
+    /an integer from 1 to 100000, got "0": leave it out for the default, 2000/,
+  ],
+  [
+    'WRITES_PER_MINUTE',
+    'many',
+    /an integer from 0 to 1000000, got "many": leave it out for the default, 0/,
+  ],
+  ['BACKUPS_KEPT', '0', /an integer from 1 to 1000, got "0": leave it out for the default, 7/],
+  [
+    'KEEP_ALIVE_SECONDS',
+    '0',
+    /an integer from 1 to 3600, got "0": leave it out for the default, 5/,
+  ],
+  ['TRUSTED_PROXIES', '10.0.0.0/33', /must be addresses or networks .*, got "10.0.0.0\/33"/],
+  ['TRUSTED_PROXIES', '192.0.2.1,::/0', /of \/8 or smaller, separated by commas, got "::\/0"/],
   ['TRUSTED_PROXIES', '0.0.0.0/0', /got "0.0.0.0\/0": for example 10.0.0.0\/8,2001:db8::1$/],
   ['TRUSTED_PROXIES', 'proxy.local', /got "proxy.local"/],
-  ['OPEN_WRITES', 'yes', /be true or false, got "yes": set one of them/],
+  ['OPEN_WRITES', 'yes', /be true or false, got "yes": use one of them/],
   ['OPEN_WRITES', 'TRUE', /be true or false, got "TRUE"/],
-  ['LOG_LEVEL', 'verbose', /be error or info, got "verbose": set one of them/],
+  ['LOG_LEVEL', 'verbose', /be error or info, got "verbose": use one of them/],
   ['TIME_ZONE', 'Mars/Olympus', /an IANA time zone, got "Mars\/Olympus": for example Europe\/Ber/],
   ['NODE_APP_INSTANCE', '../../1', /got "..\/..\/1"/],
 ]
@@ -122,16 +138,10 @@ test('WRITE_TOKEN_SHA256 is taken as it is, together with WRITE_TOKEN', () => {
 
 test('a bad token is refused without being repeated', () => {
   const secrets: [Env, RegExp][] = [
-    [{ WRITE_TOKEN: 'correct horse' }, /^WRITE_TOKEN must hold no spaces within a token: choose/],
-    [
-      { WRITE_TOKEN_SHA256: 'horse' },
-      /^WRITE_TOKEN_SHA256 must .* entry 1 does not; make one with/,
-    ],
-    [{ WRITE_TOKEN_SHA256: `${sha256('a')},${sha256('horse')}0` }, /entry 2 does not/],
-    [
-      { WRITE_TOKEN: 'horse', OPEN_WRITES: 'true' },
-      /^OPEN_WRITES must not be true where WRITE_TOK/,
-    ],
+    [{ WRITE_TOKEN: 'correct horse' }, /^WRITE_TOKEN must be printable ASCII without spaces: use/],
+    [{ WRITE_TOKEN_SHA256: 'horse' }, /^WRITE_TOKEN_SHA256 must .* entry 1 is not; make one with/],
+    [{ WRITE_TOKEN_SHA256: `${sha256('a')},${sha256('horse')}0` }, /entry 2 is not/],
+    [{ WRITE_TOKEN: 'horse', OPEN_WRITES: 'true' }, /^OPEN_WRITES must not be true when WRITE_TOK/],
   ]
   for (const [env, message] of secrets) {
     assert.throws(() => read(env), { message })
@@ -148,7 +158,9 @@ test('a token that no HTTP header can carry as UTF-8 is refused', () => {
 
 test('a server that others can reach needs a token, or to be told that anyone may write', () => {
   for (const HOST of ['0.0.0.0', '::', '192.168.0.10']) {
-    const message = new RegExp(`^WRITE_TOKEN must be set, as others can reach HOST ${HOST}: set it`)
+    const message = new RegExp(
+      `^WRITE_TOKEN is required because others can reach HOST ${HOST}: set it`,
+    )
     assert.throws(() => read({ HOST }), { message })
     assert.throws(() => read({ HOST, OPEN_WRITES: 'false' }), { message })
     assert.throws(() => read({ HOST, WRITE_TOKEN: ' , ' }), { message })
@@ -164,7 +176,7 @@ test('a server of this machine alone needs none', () => {
 
 test('a socket that systemd holds comes before HOST and PORT, and needs a token', () => {
   const env = { LISTEN_FDS: '1', HOST: '127.0.0.1', PORT: '80' }
-  assert.throws(() => read(env), { message: /^WRITE_TOKEN must .* the socket that systemd holds/ })
+  assert.throws(() => read(env), { message: /^WRITE_TOKEN is required .* the systemd socket/ })
   assert.deepEqual(read({ ...env, WRITE_TOKEN: 'red' }).listen, { fd: 3 })
   assert.deepEqual(read({ LISTEN_FDS: '0' }).listen, { host: '127.0.0.1', port: 8080 })
 })

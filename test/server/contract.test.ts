@@ -107,7 +107,7 @@ test('the contract tells the limits of the configuration', () => {
   assert.ok(description.includes(`${config.headerLimitBytes / 1024} KiB of headers`))
   assert.ok(description.includes(`${config.requestTimeoutMs / 1000} s for a request`))
   assert.ok(description.includes(`at most ${config.pipelineLimit} may wait`))
-  assert.ok(description.includes(`takes nothing for ${config.answerTimeoutMs / 1000} s`))
+  assert.ok(description.includes(`does not read for ${config.answerTimeoutMs / 1000} s`))
 })
 
 test('the examples are accepted, and every answer to them is as documented', async (t) => {

@@ -50,11 +50,9 @@ test('a DATA_DIR that is a file stops the start, naming DATA_DIR', async () => {
 })
 
 test('a command that there is not stops the start, naming those there are', async () => {
-  await expectRefusal(
-    {},
-    /The command must be serve, canary, migrate, backup, restore: got server/,
-    ['server'],
-  )
+  await expectRefusal({}, /Unknown command "server": use serve, canary, migrate, backup, restore/, [
+    'server',
+  ])
 })
 
 test('migrate makes the database and ends', async () => {

@@ -82,10 +82,10 @@ const refusedReads: [query: string, field: string | undefined, detail: RegExp][]
   ['year=', 'year', /^year must be an integer/],
   ['title=King%20Kong', 'year', /^year is missing$/],
   ['year=1933&title=', 'title', /^title must have 1 to 500 characters$/],
-  ['year=1933&title=a%00b', undefined, /^The title holds a NUL character: remove it$/],
-  ['year=1933&year=1934', undefined, /^The parameter year is given twice$/],
-  ['year=1933&%79ear=1933', undefined, /^The parameter year is given twice$/],
-  ['Year=1933', undefined, /^Unknown parameter "Year": known are year, title, limit, cursor$/],
+  ['year=1933&title=a%00b', undefined, /^The title contains a NUL character: remove it$/],
+  ['year=1933&year=1934', undefined, /^The parameter year appears twice: send it once$/],
+  ['year=1933&%79ear=1933', undefined, /^The parameter year appears twice: send it once$/],
+  ['Year=1933', undefined, /^Unknown parameter "Year": use year, title, limit, cursor$/],
   ['__proto__=1', undefined, /^Unknown parameter "__proto__"/],
   ['=1', undefined, /^Unknown parameter ""/],
   [`${'a'.repeat(9000)}=1`, undefined, /^Unknown parameter "a+/],
@@ -94,8 +94,8 @@ const refusedReads: [query: string, field: string | undefined, detail: RegExp][]
   ['limit=-1', 'limit', /^limit must be/],
   ['limit=ten', 'limit', /^limit must be/],
   ['limit=', 'limit', /^limit must be/],
-  ['cursor=garbage', 'cursor', /^cursor is not one of ours: take it from "next" or start without/],
-  ['cursor=', 'cursor', /^cursor is not one of ours/],
+  ['cursor=garbage', 'cursor', /^cursor is not valid: take it from "next", or leave it out/],
+  ['cursor=', 'cursor', /^cursor is not valid/],
   ['year=1933&title=M&limit=5', undefined, /^limit and cursor are for lists/],
 ]
 
@@ -115,7 +115,11 @@ test('GET /movies answers 404 for a movie that is unknown', async (t) => {
   await sendJson('POST', `${url}/movies`, kong)
   for (const other of ['year=1934&title=King%20Kong', 'year=1933&title=king+kong']) {
     const response = await fetch(`${url}/movies?${other}`)
-    await expectProblem(response, 404, /^There is no movie "[Kk]ing [Kk]ong" of 193[34]$/)
+    await expectProblem(
+      response,
+      404,
+      /^No movie "[Kk]ing [Kk]ong" from 193[34]: GET \/movies\?year=193[34] lists that year$/,
+    )
   }
   assert.deepEqual(await getJson(`${url}/movies?year=1933&title=King+Kong`), kong)
 })
@@ -126,8 +130,8 @@ test('POST /movies answers 4xx, and stores nothing, for', async (t) => {
     send('POST', `${url}/movies${query}`, body, { 'content-type': type })
   const whole = JSON.stringify(kong)
   const cases: [what: string, response: Promise<Response>, status: number, detail: RegExp][] = [
-    ['nothing', post(''), 400, /^Name a movie by \?year= and title=, or send it as JSON$/],
-    ['query and body', post(`?${query}`, whole), 400, /in the query or in the body, not in both$/],
+    ['nothing', post(''), 400, /^Give year and title in the query, or send the movie as JSON$/],
+    ['query and body', post(`?${query}`, whole), 400, /in the query or in the body, not both$/],
     ['a year alone', post('?year=1933'), 400, /^title is missing$/],
     ['a bad year', post('?year=x&title=M'), 400, /^year must be an integer from 1 to 9999$/],
     ['a bad rating', post(`?${query}&rating=good`), 400, /^rating must be a number such as 7.5$/],
@@ -162,7 +166,7 @@ test('POST /movies answers 4xx, and stores nothing, for', async (t) => {
       'an array',
       post('', `[${whole}]`),
       400,
-      /^Send a JSON object with year, title, info, got an ar/,
+      /^Expected a JSON object with year, title, info, got an ar/,
     ],
     ['a body over 1 MiB', post('', ' '.repeat(2 ** 20) + whole), 413, /larger than 1048576 bytes/],
     [
@@ -197,11 +201,7 @@ test('DELETE /movies answers 204, and 404 where there is none', async (t) => {
   const response = await send('DELETE', `${url}/movies?${query}`)
   assert.equal(response.status, 204)
   assert.equal(await response.text(), '')
-  await expectProblem(
-    await send('DELETE', `${url}/movies?${query}`),
-    404,
-    /^There is no movie "King/,
-  )
+  await expectProblem(await send('DELETE', `${url}/movies?${query}`), 404, /^No movie "King/)
   assert.deepEqual(await titlesOf(url), ['M'])
 })
 

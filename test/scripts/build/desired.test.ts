@@ -80,7 +80,7 @@ const refusals: [string, Record<string, string>, RegExp][] = [
     { WEB_CONCURRENCY: '65' },
     /^WEB_CONCURRENCY must be an integer from 1 to 64/,
   ],
-  ['is no hash', { WRITE_TOKEN_SHA256: 'secret' }, /^WRITE_TOKEN_SHA256 must hold 64 hexadecimal/],
+  ['is no hash', { WRITE_TOKEN_SHA256: 'secret' }, /^WRITE_TOKEN_SHA256 must be 64 hexadecimal/],
 ]
 
 for (const [fault, environment, message] of refusals) {

@@ -80,7 +80,7 @@ test('a server runs on a backup as on the database itself', async (t) => {
 test('a file that is there already is not overwritten', async (t) => {
   const { from, to } = await startFilled(t)
   writeFileSync(to, 'precious')
-  assert.throws(() => backup(from, to), { message: `${to} exists already: name another file` })
+  assert.throws(() => backup(from, to), { message: `${to} already exists: choose another file` })
   assert.equal(readFileSync(to, 'utf8'), 'precious')
 })
 

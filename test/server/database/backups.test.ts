@@ -99,14 +99,14 @@ test('without room, the line says how much is there and how much is needed', () 
   const dataDir = makeDatabase()
   assertRoom(dataDir, 0)
   assert.throws(() => assertRoom(dataDir, 2 ** 60), {
-    message: /^\S+ has room for \d+ MB and this takes \d+ MB: make room or enlarge the volume$/,
+    message: /^\S+ has \d+ MB free and this needs \d+ MB: free some space or enlarge the volume$/,
   })
 })
 
 test('without a database there is nothing to back up, and nothing is made', () => {
   const dataDir = makeDataDir()
   assert.throws(() => keepBackup(dataDir, 7), {
-    message: /onebox\.db cannot be opened: name a file/,
+    message: /onebox\.db cannot be opened: choose a readable file/,
   })
   assert.deepEqual(readdirSync(dataDir), [])
 })

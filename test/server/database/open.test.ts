@@ -63,8 +63,8 @@ function makeForeign(sql: string): string {
 }
 
 const next = migrations.length + 1
-const damaged = /onebox\.db is damaged: restore a backup of it$/
-const foreign = /onebox\.db is not a onebox database: name another file or folder$/
+const damaged = /onebox\.db is damaged: restore a backup$/
+const foreign = /onebox\.db is not a onebox database: choose another file or folder$/
 const tooNew = new RegExp(
   `onebox\\.db has schema \\d+, newer than the ${migrations.length} this release knows: run the release that wrote it or a newer one$`,
 )

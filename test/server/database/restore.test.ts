@@ -61,7 +61,7 @@ test('a new database takes a backup field by field, without a flag, and running 
   const summary = restore(dataDir, file, gently)
   assert.match(
     summary,
-    /^Restored 1 birthday, 2 movies and the saved string from \S+; the state before is kept in \S+$/,
+    /^Restored 1 birthday, 2 movies and the saved string from \S+; the previous state is kept in \S+$/,
   )
   assert.deepEqual(liveOf(dataDir), contentOf(file))
   for (const url of [one, two]) {
@@ -82,7 +82,7 @@ test('data that the file lacks or has otherwise is counted, and kept', async (t)
   const before = liveOf(dataDir)
   const backups = readdirSync(join(dataDir, 'backups'))
   assert.throws(() => restore(dataDir, file, gently), {
-    message: `The database holds 2 movies and the saved string that ${file} lacks or has otherwise: add --overwrite to replace them`,
+    message: `The database has data that ${file} lacks or that differs: 2 movies and the saved string. Use --overwrite to replace it`,
   })
   assert.deepEqual(liveOf(dataDir), before)
   assert.deepEqual(readdirSync(join(dataDir, 'backups')), backups)
@@ -124,7 +124,7 @@ test('the tables that a fork has added are restored as well, defaults and all', 
   const notes = 'CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT, movie TEXT) STRICT;'
   change(file, `${notes} INSERT INTO notes VALUES (7, 'kept', NULL)`)
   change(join(dataDir, 'onebox.db'), `${notes} INSERT INTO notes VALUES (8, 'lost', NULL)`)
-  assert.throws(() => restore(dataDir, file, gently), { message: /holds 1 note that/ })
+  assert.throws(() => restore(dataDir, file, gently), { message: /differs: 1 note\. Use/ })
   assert.match(restore(dataDir, file, overwrite), /2 movies, 1 note and the saved string/)
   const database = new SQLite(join(dataDir, 'onebox.db'), { readonly: true })
   const rows = database.prepare('SELECT * FROM notes').raw().all()
@@ -145,7 +145,9 @@ test('after a rollback, a file from before the newer schema is restored into it'
   )
   restore(dataDir, file, gently)
   change(path, "UPDATE movies SET views = 4 WHERE title = 'M'; INSERT INTO visits VALUES ('now')")
-  assert.throws(() => restore(dataDir, file, gently), { message: /holds 1 movie and 1 visit that/ })
+  assert.throws(() => restore(dataDir, file, gently), {
+    message: /differs: 1 movie and 1 visit\. Use/,
+  })
   restore(dataDir, file, overwrite)
   const database = new SQLite(path, { readonly: true })
   const views = database.prepare('SELECT views FROM movies').pluck().all()
@@ -175,7 +177,7 @@ const spoilt: [what: string, spoil: (path: string) => void, message: RegExp][] =
       const record = `INSERT INTO migrations (version, oldest_schema) VALUES (${newer}, 1)`
       change(path, `${more}; ${record}; PRAGMA user_version = ${newer}`)
     },
-    /has movies\.views, which is newer than here: run the release that wrote it/,
+    /has movies\.views, which this release does not know: run the release that wrote it/,
   ],
   ['without a table', (path) => change(path, 'DROP TABLE birthdays'), /lacks birthdays\.username/],
 ]
@@ -205,7 +207,7 @@ test('a file that is not there is refused, and named', () => {
   prepareDatabase(dataDir)
   const path = join(dataDir, 'missing.db')
   assert.throws(() => restore(dataDir, path, gently), {
-    message: `${path} cannot be opened: name a file that is there and readable`,
+    message: `${path} cannot be opened: choose a readable file`,
   })
 })
 

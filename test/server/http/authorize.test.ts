@@ -34,12 +34,12 @@ async function expectUnchanged(url: string) {
 }
 
 const wrong: [what: string, headers: Record<string, string>, detail: RegExp][] = [
-  ['no token', {}, /^This needs the header "Authorization: Bearer <token>"$/],
-  ['an empty token', bearer(''), /^This needs the header/],
-  ['another scheme', { authorization: 'Basic cmVk' }, /^This needs the header/],
-  ['the token alone', { authorization: 'red' }, /^This needs the header/],
-  ['two tokens', bearer('red blue'), /^This needs the header/],
-  ['a wrong token', bearer('green'), /^The token is not valid: check it for typing errors$/],
+  ['no token', {}, /^Send the header "Authorization: Bearer <token>"$/],
+  ['an empty token', bearer(''), /^Send the header/],
+  ['another scheme', { authorization: 'Basic cmVk' }, /^Send the header/],
+  ['the token alone', { authorization: 'red' }, /^Send the header/],
+  ['two tokens', bearer('red blue'), /^Send the header/],
+  ['a wrong token', bearer('green'), /^The token is not valid: check it for typos$/],
   ['a part of the token', bearer('re'), /^The token is not valid/],
   ['the token in another case', bearer('RED'), /^The token is not valid/],
   ['the hash of the token', bearer(hash('sha256', 'red')), /^The token is not valid/],
@@ -112,7 +112,7 @@ test('a write from a page of another site answers 403 and changes nothing, token
       )
       const answer = await sendRaw(url, bytes)
       assert.deepEqual(statusesOf(answer), [403], answer)
-      assert.match(answer, /A page of another site may not write here: use this site or curl/)
+      assert.match(answer, /Pages of other sites may not write here: use this site or curl/)
     }
     await expectUnchanged(url)
   }

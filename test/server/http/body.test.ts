@@ -71,12 +71,12 @@ test('a compressed body is answered 415 rather than taken for text', async (t) =
 })
 
 const unclean: [what: string, body: Buffer, detail: RegExp][] = [
-  ['Latin-1', Buffer.from('é', 'latin1'), /The body is not valid UTF-8: save or send it as UTF-8/],
+  ['Latin-1', Buffer.from('é', 'latin1'), /The body is not valid UTF-8: encode it as UTF-8/],
   ['an overlong slash', Buffer.from([0xc0, 0xaf]), /not valid UTF-8/],
   ['half of a surrogate pair', Buffer.from([0xed, 0xa0, 0x80]), /not valid UTF-8/],
   ['half a character', Buffer.from('€').subarray(0, 2), /not valid UTF-8/],
   ['a character beyond Unicode', Buffer.from([0xf4, 0x90, 0x80, 0x80]), /not valid UTF-8/],
-  ['a NUL', Buffer.from('a\0b'), /^The (body|string) holds a NUL character: remove it$/],
+  ['a NUL', Buffer.from('a\0b'), /^The (body|string) contains a NUL character: remove it$/],
 ]
 
 test('PUT / answers 400, and changes nothing, for a body that holds', async (t) => {
@@ -190,7 +190,7 @@ test('many bodies in one-byte chunks at once all arrive whole', async (t) => {
 test('a part of a string is refused, as it would replace all of it', async (t) => {
   const url = await startServer(t)
   const headers = { 'content-range': 'bytes 0-4/10' }
-  await expectProblem(await send('PUT', url, 'hello', headers), 400, /no Content-Range$/)
+  await expectProblem(await send('PUT', url, 'hello', headers), 400, /without Content-Range$/)
   const json = { ...headers, 'content-type': 'application/json' }
   const birthday = '{"dateOfBirth": "1990-04-23"}'
   await expectProblem(

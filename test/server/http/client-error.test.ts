@@ -39,9 +39,9 @@ test('garbage is answered 400 once, and its connection closed', async (t) => {
 })
 
 const unsupported: [what: string, bytes: string, status: number, detail: RegExp][] = [
-  ['an unknown method', rawRequest('BREW /coffee'), 501, /^The method is unknown/],
-  ['a method in lower case', rawRequest('get /'), 501, /^The method is unknown/],
-  ['a method that begins as a known one', rawRequest('GETS /'), 501, /^The method is unknown/],
+  ['an unknown method', rawRequest('BREW /coffee'), 501, /^Unknown method/],
+  ['a method in lower case', rawRequest('get /'), 501, /^Unknown method/],
+  ['a method that begins as a known one', rawRequest('GETS /'), 501, /^Unknown method/],
   ['a tunnel', rawRequest('CONNECT onebox:80'), 501, /^CONNECT is not supported/],
   ['the preface of HTTP/2', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 505, /send HTTP\/1\.1$/],
   ['a later version', 'GET / HTTP/3.7\r\nHost: onebox\r\n\r\n', 505, /send HTTP\/1\.1$/],

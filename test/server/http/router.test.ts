@@ -39,7 +39,7 @@ test('any other method answers 405 with what the path allows', async (t) => {
     for (const method of methods.filter((name) => !allow.split(', ').includes(name))) {
       const response = await send(method, url + path, method === 'GET' ? undefined : '{}')
       assert.deepEqual(sorted(response.headers.get('allow')), sorted(allow), path)
-      await expectProblem(response, 405, new RegExp(`does not take ${method}: it takes ${allow}`))
+      await expectProblem(response, 405, new RegExp(`does not support ${method}: use ${allow}`))
     }
   }
 })

@@ -39,18 +39,14 @@ test('empty lines, CRLF and a last line without an end are no offence', async (t
 
 const bad: [what: string, line: string, detail: RegExp][] = [
   ['cut short', '{"year": 1950, "title"', /^Line 4000: Malformed JSON/],
-  ['an array', '[1950, "Movie", {}]', /^Line 4000: Send a JSON object with year, title, info/],
+  ['an array', '[1950, "Movie", {}]', /^Line 4000: Expected a JSON object with year, title, info/],
   ['of no year', '{"title": "M", "info": {}}', /^Line 4000: year is missing$/],
   [
     'of a bad year',
     '{"year": 19.5, "title": "M", "info": {}}',
     /^Line 4000: year must be an integ/,
   ],
-  [
-    'of two titles',
-    '{"year": 1, "title": "M", "title": "N", "info": {}}',
-    /^Line 4000: title is g/,
-  ],
+  ['of two titles', '{"year": 1, "title": "M", "title": "N", "info": {}}', /^Line 4000: title ap/],
   [
     'with __proto__',
     '{"year": 1, "title": "M", "info": {"__proto__": 1}}',
@@ -85,7 +81,7 @@ test('lines with parameters in the query are refused, saying why', async (t) => 
   const type = { 'content-type': 'application/x-ndjson' }
   const response = await send('POST', `${url}/movies?year=1950`, '', type)
   const { detail } = await expectProblem(response, 400, /year/)
-  assert.doesNotMatch(detail, /known are $/)
+  assert.doesNotMatch(detail, /: use $/)
 })
 
 test('lines of up to 8 MiB are taken at once, and no more', async (t) => {

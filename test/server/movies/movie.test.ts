@@ -44,7 +44,7 @@ const faulty: [changes: Record<string, unknown>, field: string, message: RegExp]
   [{ info: 'plot' }, 'info', /^info must be an object, got a string$/],
   [{ info: { plot: 'a'.repeat(65_536) } }, 'info', /^info must have at most 65536 bytes$/],
   [{ info: { plot: '€'.repeat(22_000) } }, 'info', /at most 65536 bytes/],
-  [{ genre: 'drama' }, 'genre', /^genre is not a known field: known are year, title, info$/],
+  [{ genre: 'drama' }, 'genre', /^genre is not a known field: use year, title, info$/],
 ]
 
 test('a movie with anything wrong is refused, naming the field', () => {
@@ -97,7 +97,7 @@ test('plot and rating of a query make the info', () => {
   expectFault(
     () => infoOf({ plot: 'a\0' }),
     undefined,
-    /^The plot holds a NUL character: remove it$/,
+    /^The plot contains a NUL character: remove it$/,
   )
 })
 
@@ -140,6 +140,6 @@ test('a cursor that is not one of ours is refused', () => {
     '../..',
     '%00',
   ]) {
-    expectFault(() => fromCursor(text), 'cursor', /^cursor is not one of ours: take it from "next"/)
+    expectFault(() => fromCursor(text), 'cursor', /^cursor is not valid: take it from "next"/)
   }
 })

@@ -181,7 +181,7 @@ test('GET /metrics needs the token when one is set', async (t) => {
   const url = await startServer(t, { WRITE_TOKEN: 'red' })
   const response = await fetch(`${url}/metrics`)
   assert.equal(response.headers.get('www-authenticate'), 'Bearer')
-  await expectProblem(response, 401, /^This needs the header "Authorization: Bearer <token>"$/)
+  await expectProblem(response, 401, /^Send the header "Authorization: Bearer <token>"$/)
   const text = await scrape(url, { authorization: 'Bearer red' })
   assert.doesNotMatch(text, /\bred\b/)
 })

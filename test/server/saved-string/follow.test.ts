@@ -112,7 +112,7 @@ test('more streams than the limit answer 503, and one that ends makes room', asy
   await expectProblem(
     response,
     503,
-    /^Too many browsers follow the string: reload the page instead$/,
+    /^Too many browsers are following the string: reload the page instead$/,
   )
   assert.equal(await readHeading(url), 'dynamic string')
   streams[0]?.close()

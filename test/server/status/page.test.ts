@@ -52,7 +52,7 @@ test('the page has a language, a title, a viewport, one heading, and a label for
 test('without its script the page shows nothing but a word about that, and the links', async (t) => {
   const { page } = await getPage(t)
   assert.match(page, /<p id="verdict"><\/p>\n<p id="problems"><\/p>/)
-  assert.match(page, /<noscript><p>Without its script this page is empty/)
+  assert.match(page, /<noscript><p>This page needs JavaScript/)
   assert.match(page, /<main hidden>/)
 })
 

@@ -93,7 +93,7 @@ test('the errors of several moments are added up by status, with what they mean'
   const point = (statuses: Record<string, number>) => ({ at: 0, values: {}, statuses })
   const points = [point({ 200: 9, 401: 2, none: 0 }), point({ 304: 1, 401: 3, 507: 1, none: 4 })]
   assert.deepEqual(series.refusals(points), [
-    ['401', 'without a valid token', 5],
+    ['401', 'no valid token', 5],
     ['507', 'disk full', 1],
     ['none', 'connections over the limit', 4],
   ])
@@ -182,17 +182,22 @@ const troubles: [what: string, health: object, values: Record<string, number>, t
     'a deploy that waits',
     { deploy: { ...live, status: 'waiting', reason: 'No S3' } },
     {},
-    /^The deploy waits: No S3\.$/,
+    /^The deploy is waiting: No S3\.$/,
   ],
-  ['two releases', { workers: [worker, { ...worker, release: 'b' }] }, {}, /run 2 releases/],
-  ['a worker that hangs', { silent: ['1'] }, {}, /^Worker 1 does not answer\.$/],
+  [
+    'two releases',
+    { workers: [worker, { ...worker, release: 'b' }] },
+    {},
+    /run 2 different releases/,
+  ],
+  ['a worker that hangs', { silent: ['1'] }, {}, /^Not answering: worker 1\.$/],
   ['a full disk', {}, { onebox_disk_free_bytes: 9 }, /disk is nearly full/],
-  ['little memory', {}, { onebox_memory_available_bytes: 9 }, /memory is nearly used up/],
+  ['little memory', {}, { onebox_memory_available_bytes: 9 }, /Memory is nearly used up/],
   [
     'an old backup',
     {},
     { onebox_backup_last_success_timestamp_seconds: now / 1000 - 27 * 3600 },
-    /no backup of the last 26 hours/,
+    /no backup from the last 26 hours/,
   ],
 ]
 
