@@ -1,28 +1,28 @@
 import * as aws from '@pulumi/aws'
 import type * as pulumi from '@pulumi/pulumi'
 import type { Config } from './config.ts'
-import type { Server } from './instance.ts'
+import type { Instance } from './instance.ts'
 import type { Machine } from './machine.ts'
 
 /** Where Route 53 keeps the results of its health checks. */
 const globalRegion = 'us-east-1'
 
 /**
- * Mails whoever is named when the server is in trouble, and mends what a restart mends. Gives the
- * ARNs of the topics, each of which has a mail of its own to be confirmed.
+ * Emails when the server is in trouble, and recovers or reboots the instance if that may help.
+ * Returns the topics' ARNs; AWS asks for a confirmation for each.
  */
 export function createAlarms(
   config: Config,
   { isBurstable }: Machine,
-  server: Server,
+  instance: Instance,
 ): pulumi.Output<string>[] {
   if (config.alarmEmail === '') return []
   const topic = createTopic(config, 'alarms', config.region)
-  watchInstance(config, server, topic)
-  if (isBurstable) watchCredits(server, topic)
+  watchInstance(config, instance, topic)
+  if (isBurstable) watchCredits(instance, topic)
   const global =
     config.region === globalRegion ? topic : createTopic(config, 'outside', globalRegion)
-  watchFromOutside(server, global)
+  watchFromOutside(instance, global)
   if (config.monthlyBudgetUsd > 0) createBudget(config)
   return [...new Set([topic, global])].map(({ arn }) => arn)
 }
@@ -38,8 +38,8 @@ function createTopic({ alarmEmail }: Config, name: string, region: string): aws.
   return topic
 }
 
-/** The reboot waits a little longer, for the two remedies not to get in each other's way. */
-function watchInstance({ region }: Config, { instance }: Server, topic: aws.sns.Topic) {
+/** The reboot waits longer, so that the two remedies do not interfere. */
+function watchInstance({ region }: Config, { id }: Instance, topic: aws.sns.Topic) {
   const remedies = [
     { what: 'System', remedy: 'recover', minutes: 2, trouble: 'hardware' },
     { what: 'Instance', remedy: 'reboot', minutes: 3, trouble: 'operating system' },
@@ -49,7 +49,7 @@ function watchInstance({ region }: Config, { instance }: Server, topic: aws.sns.
       alarmDescription: `The instance's ${trouble} has failed: AWS will ${remedy} it`,
       namespace: 'AWS/EC2',
       metricName: `StatusCheckFailed_${what}`,
-      dimensions: { InstanceId: instance.id },
+      dimensions: { InstanceId: id },
       statistic: 'Maximum',
       comparisonOperator: 'GreaterThanOrEqualToThreshold',
       threshold: 1,
@@ -61,13 +61,13 @@ function watchInstance({ region }: Config, { instance }: Server, topic: aws.sns.
   }
 }
 
-/** A new instance has no credits yet, so only hours without any are a reason to write. */
-function watchCredits({ instance }: Server, topic: aws.sns.Topic) {
+/** A new instance has no credits yet, so the alarm takes two hours without any. */
+function watchCredits({ id }: Instance, topic: aws.sns.Topic) {
   new aws.cloudwatch.MetricAlarm('credits', {
-    alarmDescription: 'The instance has had no CPU credits for two hours and is slow',
+    alarmDescription: 'The instance has had no CPU credits for two hours, so it is slow',
     namespace: 'AWS/EC2',
     metricName: 'CPUCreditBalance',
-    dimensions: { InstanceId: instance.id },
+    dimensions: { InstanceId: id },
     statistic: 'Maximum',
     comparisonOperator: 'LessThanThreshold',
     threshold: 2,
@@ -78,8 +78,8 @@ function watchCredits({ instance }: Server, topic: aws.sns.Topic) {
   })
 }
 
-/** Asks for /healthz from several continents every 30 s. */
-function watchFromOutside({ ip }: Server, topic: aws.sns.Topic) {
+/** Requests /healthz from several continents every 30 s. */
+function watchFromOutside({ ip }: Instance, topic: aws.sns.Topic) {
   const check = new aws.route53.HealthCheck('outside', {
     type: 'HTTP',
     ipAddress: ip,
@@ -90,7 +90,7 @@ function watchFromOutside({ ip }: Server, topic: aws.sns.Topic) {
   })
   new aws.cloudwatch.MetricAlarm('outside', {
     region: globalRegion,
-    alarmDescription: 'The server does not answer /healthz with 200 to AWS from outside',
+    alarmDescription: 'AWS gets no 200 for /healthz from outside the instance',
     namespace: 'AWS/Route53',
     metricName: 'HealthCheckStatus',
     dimensions: { HealthCheckId: check.id },
@@ -105,7 +105,7 @@ function watchFromOutside({ ip }: Server, topic: aws.sns.Topic) {
   })
 }
 
-/** Of the whole account: costs by tag would first have to be switched on in its billing. */
+/** For the whole account: costs by tag would have to be enabled in its billing first. */
 function createBudget({ alarmEmail, monthlyBudgetUsd }: Config) {
   new aws.budgets.Budget('monthly', {
     budgetType: 'COST',

@@ -6,11 +6,11 @@ import type { Config } from './config.ts'
 
 export interface Archives {
   runtime: Archive
-  /** None where an earlier release is wanted: what is in this folder may be what it is to cure. */
+  /** Undefined for an earlier release: this folder may not even build. */
   release: Archive | undefined
 }
 
-/** Builds what the instance shall run, before anything is made that would then have nothing to run. */
+/** Builds the archives first: if that fails, nothing has been created yet. */
 export async function buildArchives({ architecture, release }: Config): Promise<Archives> {
   const platform = `linux-${architecture}` as const
   try {

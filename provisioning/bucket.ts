@@ -3,13 +3,13 @@ import * as pulumi from '@pulumi/pulumi'
 
 export interface ReadyBucket {
   bucket: aws.s3.Bucket
-  /** What has to be there before anything is uploaded. */
+  /** What uploads depend on. */
   isReady: pulumi.Resource[]
 }
 
-/** Private, encrypted, reached by TLS alone; what is overwritten in it stays for a month. */
+/** Private, encrypted, TLS only; overwritten objects are kept for a month. */
 export function createBucket(): ReadyBucket {
-  // Emptied when it is destroyed: everything in it is built again from this folder.
+  // Destroying it deletes its objects, too: everything in it can be rebuilt from this folder.
   const resource = new aws.s3.Bucket('releases', { forceDestroy: true })
   const { bucket } = resource
   const privacy = new aws.s3.BucketPublicAccessBlock('releases', {
@@ -32,7 +32,7 @@ export function createBucket(): ReadyBucket {
     versioningConfiguration: { status: 'Enabled' },
   })
   expireOldVersions(resource, versioning)
-  // S3 refuses two changes of a bucket's access at the same time.
+  // S3 rejects simultaneous changes to a bucket's access.
   demandTls(resource, privacy)
   return { bucket: resource, isReady: [privacy, ownership, encryption, versioning] }
 }

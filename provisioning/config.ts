@@ -4,46 +4,46 @@ import { isNetwork as isProxyNetwork } from '../server/http/proxies.ts'
 export interface Config {
   project: string
   stack: string
-  /** What names and tags begin with: project and stack. */
+  /** Project and stack, which names and tags begin with. */
   name: string
   region: string
   architecture: Architecture
   instanceType: string
-  /** Of a new data volume, and with it of everything; empty is the first that has the type. */
+  /** For a new data volume, and so for everything; empty means the first that offers the type. */
   availabilityZone: string
-  /** Without its comment; empty is no SSH. */
+  /** Without its comment; empty means no SSH. */
   sshPublicKey: string
   /** IPv4 networks. */
   sshFrom: string[]
   volumeSizeGiB: number
   restoreSnapshotId: string
-  /** An earlier release; empty is the one that is built here. */
+  /** An earlier release; empty means the one built here. */
   release: string
   openWrites: boolean
-  /** Empty has one made. */
+  /** Empty means a generated one. */
   writeToken: string
   writesPerMinute: number
   timeZone: string
-  /** 0 is one for each CPU. */
+  /** 0 means one per CPU. */
   webConcurrency: number
   logLevel: string
   keepAliveSeconds: number
-  /** Addresses and networks; empty trusts none. */
+  /** Addresses and networks. */
   trustedProxies: string[]
   alarmEmail: string
-  /** 0 is no budget. */
+  /** 0 means no budget. */
   monthlyBudgetUsd: number
-  /** The workflow runs that may take each role of the pipeline; empty is no such role. */
+  /** The workflow runs that may assume each pipeline role; empty means no such role. */
   previewSubject: string
   releaseSubject: string
   infrastructureSubject: string
-  /** Empty has one made. */
+  /** Empty means that one is created. */
   githubProviderArn: string
-  /** Where Pulumi keeps its state; empty is elsewhere than in S3. */
+  /** Where Pulumi keeps its state; empty means not in S3. */
   stateBucket: string
 }
 
-/** Of `name`, which begins the names of roles, of 64 characters at most, and of the bucket. */
+/** The length limit of `name`: role names begin with it and have at most 64 characters. */
 export const nameLimit = 32
 
 export type Architecture = keyof typeof smallestTypes
@@ -54,18 +54,18 @@ export const smallestTypes = { arm64: 't4g.nano', x64: 't3.nano' } as const
 export interface Stack {
   project: string
   stack: string
-  /** All configuration of the stack, by full name such as `onebox:timeZone`. */
+  /** The stack's whole configuration, by full name such as `onebox:timeZone`. */
   values: Record<string, string>
-  /** The full names that are stored as secrets. */
+  /** The full names of values stored as secrets. */
   secrets: string[]
 }
 
 interface Setting<Value> {
   byDefault: string | number | boolean
-  /** The rule as the message tells it, after "must". */
+  /** How an error message states the rule, after "must". */
   rule: string
   example: string
-  /** Undefined where the rule is broken. */
+  /** Returns undefined if the text breaks the rule. */
   parse: (text: string) => Value | undefined
 }
 
@@ -91,8 +91,8 @@ export const settings = {
     parse: parseNetworks,
   },
   volumeSizeGiB: integer(8, 1, 16_384),
-  restoreSnapshotId: text('', /^snap-[\da-f]{8,17}$/, 'be the id of an EBS snapshot', 'snap-0123…'),
-  release: text('', /^[\da-f]{64}$/, 'be the id of a release, 64 hexadecimal digits', '01ab…'),
+  restoreSnapshotId: text('', /^snap-[\da-f]{8,17}$/, 'be an EBS snapshot id', 'snap-0123…'),
+  release: text('', /^[\da-f]{64}$/, 'be a release id, 64 hexadecimal digits', '01ab…'),
   openWrites: {
     byDefault: false,
     rule: 'be true or false',
@@ -101,7 +101,7 @@ export const settings = {
   },
   writeToken: {
     byDefault: '',
-    rule: 'be 16 to 200 ASCII characters without spaces and commas',
+    rule: 'be 16 to 200 ASCII characters without spaces or commas',
     example: '--secret "$(openssl rand -hex 20)"',
     parse: (text) => matching(text, /^([!-+\--~]{16,200})?$/),
   },
@@ -117,7 +117,7 @@ export const settings = {
   keepAliveSeconds: integer(5, 1, 3600),
   trustedProxies: {
     byDefault: '',
-    rule: 'be addresses, or networks from /8, separated by commas',
+    rule: 'be addresses, or networks of /8 or smaller, separated by commas',
     example: '10.0.0.0/16',
     parse: parseProxies,
   },
@@ -134,27 +134,16 @@ export const settings = {
   githubProviderArn: text(
     '',
     /^arn:aws:iam::\d{12}:oidc-provider\/token\.actions\.githubusercontent\.com$/,
-    "be the ARN of GitHub's identity provider in the account",
+    "be the ARN of the account's identity provider for GitHub",
     'arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com',
   ),
-  stateBucket: text(
-    '',
-    /^[a-z\d][a-z\d.-]{1,61}[a-z\d]$/,
-    'be the name of an S3 bucket',
-    'my-state',
-  ),
-  domain: {
-    byDefault: '',
-    rule: 'stay empty: HTTPS on a domain is not there yet',
-    example: "''",
-    parse: (text) => matching(text, /^$/),
-  },
+  stateBucket: text('', /^[a-z\d][a-z\d.-]{1,61}[a-z\d]$/, 'be an S3 bucket name', 'my-state'),
 } satisfies Record<string, Setting<unknown>>
 
 type Name = keyof typeof settings
 type ValueOf<Of extends Name> = NonNullable<ReturnType<(typeof settings)[Of]['parse']>>
 
-/** @throws {Error} one line that names the setting, what it got and the cure */
+/** @throws {Error} in one line: the setting, its invalid value and the cure */
 export function readConfig({ project, stack, values, secrets }: Stack): Config {
   assertKnown(values, project)
   const config = {
@@ -186,7 +175,6 @@ export function readConfig({ project, stack, values, secrets }: Stack): Config {
     githubProviderArn: read('githubProviderArn'),
     stateBucket: read('stateBucket'),
   }
-  read('domain')
   assertSound(config, secrets)
   return config
 
@@ -200,7 +188,7 @@ export function readConfig({ project, stack, values, secrets }: Stack): Config {
   }
 }
 
-/** A key that is pasted by mistake may be the private one. */
+/** Somebody may have pasted the private key by mistake. */
 function isSensitive(name: Name): boolean {
   return name === 'writeToken' || name === 'sshPublicKey'
 }
@@ -214,22 +202,22 @@ function assertKnown(values: Stack['values'], project: string) {
     const [namespace, name = ''] = key.split(':')
     if (namespace === project && !Object.hasOwn(settings, name)) {
       const known = Object.keys(settings).join(', ')
-      throw new Error(`${key} is no setting (${known}): pulumi config rm ${key}`)
+      throw new Error(`${key} is not a setting (${known}): pulumi config rm ${key}`)
     }
   }
 }
 
-/** What one setting alone cannot tell. */
+/** Checks what no single setting shows. */
 function assertSound(config: Config, secrets: string[]) {
   const { project, stack, name, region } = config
   if (!/^[a-z\d][a-z\d-]*$/.test(name) || name.length > nameLimit) {
-    const length = `with the project at most ${nameLimit} characters`
+    const length = `at most ${nameLimit} characters together with the project's name`
     const rule = `be lower-case letters, digits and hyphens, ${length}`
     throw new Error(`The stack's name must ${rule}, got "${stack}": pulumi stack rename dev`)
   }
   if (region === '') {
     const cure = 'pulumi config set aws:region eu-central-1'
-    throw new Error(`aws:region must be set, for the stack to stay where it is: ${cure}`)
+    throw new Error(`aws:region must be set, so that the stack stays in one region: ${cure}`)
   }
   assertPartition(region)
   if (config.availabilityZone !== '' && config.availabilityZone.slice(0, -1) !== region) {
@@ -240,20 +228,20 @@ function assertSound(config: Config, secrets: string[]) {
   if (config.sshFrom.length > 0 && config.sshPublicKey === '') {
     const { example } = settings.sshPublicKey
     const cure = `ssh-keygen -t ed25519, then ${set(project, 'sshPublicKey', example)}`
-    throw new Error(`${project}:sshPublicKey must be set where sshFrom is: ${cure}`)
+    throw new Error(`${project}:sshPublicKey must be set when sshFrom is: ${cure}`)
   }
   if (config.openWrites && config.writeToken !== '') {
     const cure = `pulumi config rm ${project}:writeToken, or ${project}:openWrites`
-    throw new Error(`${project}:openWrites must not be true where writeToken is set: ${cure}`)
+    throw new Error(`${project}:openWrites must not be true when writeToken is set: ${cure}`)
   }
   if (config.writeToken !== '' && !secrets.includes(`${project}:writeToken`)) {
     const { example } = settings.writeToken
-    const cure = `make another: ${set(project, 'writeToken', example)}`
-    throw new Error(`${project}:writeToken must be stored as a secret, and it is not: ${cure}`)
+    const cure = `set a new one: ${set(project, 'writeToken', example)}`
+    throw new Error(`${project}:writeToken must be stored as a secret, and is not: ${cure}`)
   }
   if (config.monthlyBudgetUsd > 0 && config.alarmEmail === '') {
     const cure = set(project, 'alarmEmail', settings.alarmEmail.example)
-    throw new Error(`${project}:monthlyBudgetUsd must go with an alarmEmail: ${cure}`)
+    throw new Error(`${project}:monthlyBudgetUsd needs an alarmEmail: ${cure}`)
   }
 }
 
@@ -265,8 +253,8 @@ const otherPartitions: [region: RegExp, name: string][] = [
 ]
 
 /**
- * Such regions have accounts, names (ARNs) and prices of their own, and no us-east-1 for alarms.
- * @throws {Error} one line that names the region and the cure
+ * Other partitions have their own accounts, ARNs and prices, and no us-east-1 for alarms.
+ * @throws {Error} in one line: the region and the cure
  */
 export function assertPartition(region: string) {
   const name = otherPartitions.find(([pattern]) => pattern.test(region))?.[1]
@@ -274,18 +262,18 @@ export function assertPartition(region: string) {
   throw new Error(`onebox does not run in ${name} (${region}): choose a region such as eu-west-1`)
 }
 
-/** A text that may be empty. */
+/** Text that may be empty. */
 function text(byDefault: string, pattern: RegExp, rule: string, example: string): Setting<string> {
   const parse = (text: string) => (text === '' ? text : matching(text, pattern))
   return { byDefault, rule, example, parse }
 }
 
 /**
- * Whole, as GitHub builds it with or without ids, and compared whole: a pattern lets strangers in.
+ * The full subject, as GitHub builds it with or without ids. Patterns could let strangers in.
  * https://docs.github.com/en/actions/concepts/security/openid-connect
  */
 function subject(run: string): Setting<string> {
-  const rule = 'be the whole subject of a kind of workflow run, with no * or ? in it'
+  const rule = 'be the full subject of a kind of workflow run, without * or ?'
   return text('', /^[^\s:*?]+:[^\s*?]+$/, rule, `repo:you@1234/onebox@5678:${run}`)
 }
 
@@ -313,7 +301,7 @@ function matching(text: string, pattern: RegExp): string | undefined {
   return pattern.test(text) ? text : undefined
 }
 
-/** Without the comment, which names a person and would make another key of the same one. */
+/** Without the comment, which names a person. A new comment alone would replace the instance. */
 function parsePublicKey(text: string): string | undefined {
   if (text === '') return text
   return /^(ssh-ed25519|ssh-rsa) AAAA[\w+/]+={0,2}(?=\s|$)/.exec(text)?.[0]

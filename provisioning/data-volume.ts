@@ -5,8 +5,8 @@ import type { Machine } from './machine.ts'
 import { tagsOf } from './tags.ts'
 
 /**
- * The disk with everybody's data, which outlives instances and leaves a snapshot when destroyed. All
- * else is in its zone, as a volume cannot leave that.
+ * The disk with all data. It outlives instances and leaves a snapshot when it is destroyed. A volume
+ * cannot leave its availability zone, so everything else follows it there.
  */
 export function createDataVolume(config: Config, { zones }: Machine): aws.ebs.Volume {
   const volume = new aws.ebs.Volume(
@@ -20,9 +20,9 @@ export function createDataVolume(config: Config, { zones }: Machine): aws.ebs.Vo
       finalSnapshot: true,
     },
     {
-      // What it was made from must never be a reason to make it again.
+      // A change of its origin must never replace it.
       ignoreChanges: ['snapshotId', 'availabilityZone'],
-      // The final snapshot has to be done within it.
+      // This includes the final snapshot.
       customTimeouts: { delete: '60m' },
     },
   )
@@ -35,7 +35,7 @@ const dailySnapshots = 7
 function createDailySnapshots(config: Config, { kmsKeyId }: aws.ebs.Volume) {
   const { Name } = tagsOf(config, 'data')
   const role = new aws.iam.Role('snapshots', {
-    description: 'Lets Data Lifecycle Manager make and remove snapshots of the data volume',
+    description: 'Lets Data Lifecycle Manager create and delete snapshots of the data volume',
     assumeRolePolicy: aws.iam.assumeRolePolicyForPrincipal({ Service: 'dlm.amazonaws.com' }),
   })
   new aws.iam.RolePolicyAttachment('snapshots', {
@@ -62,7 +62,7 @@ function createDailySnapshots(config: Config, { kmsKeyId }: aws.ebs.Volume) {
 }
 
 /**
- * The account's default key for disks may be its own. AWS's policy for the role leaves that out.
+ * The account may encrypt disks with its own key, which AWS's policy for the role does not cover.
  * https://docs.aws.amazon.com/ebs/latest/userguide/dlm-prerequisites.html
  */
 function mayUse(key: pulumi.Output<string>): aws.iam.PolicyDocument {

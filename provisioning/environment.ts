@@ -4,9 +4,9 @@ import * as random from '@pulumi/random'
 import type { Config } from './config.ts'
 
 export interface Environment {
-  /** Empty where anyone may write. */
+  /** Empty if anyone may write. */
   writeToken: pulumi.Output<string>
-  /** Of the server on the instance. */
+  /** For the server on the instance. */
   variables: pulumi.Output<Record<string, string>>
 }
 

@@ -4,7 +4,7 @@ import { buildArchives } from './archives.ts'
 import { createDataVolume } from './data-volume.ts'
 import { createEnvironment } from './environment.ts'
 import { createInstance } from './instance.ts'
-import { describeMachine } from './machine.ts'
+import { lookUpMachine } from './machine.ts'
 import { createNetwork } from './network.ts'
 import { createPermissions } from './permissions.ts'
 import { createPipeline } from './pipeline.ts'
@@ -13,7 +13,7 @@ import { readStack } from './stack.ts'
 import { tagEverything } from './tags.ts'
 
 const config = readStack()
-const machine = await describeMachine(config)
+const machine = await lookUpMachine(config)
 const archives = await buildArchives(config)
 
 tagEverything(config)
@@ -22,11 +22,11 @@ const network = createNetwork(config, machine, dataVolume)
 const environment = createEnvironment(config)
 const releases = createReleases(config, archives, environment)
 const permissions = createPermissions(releases, network)
-const server = createInstance(config, { machine, network, dataVolume, releases, permissions })
-const topics = createAlarms(config, machine, server)
+const instance = createInstance(config, { machine, network, dataVolume, releases, permissions })
+const topics = createAlarms(config, machine, instance)
 const roles = createPipeline(config, releases)
 
-export const ip = server.ip
+export const ip = instance.ip
 export const url = pulumi.interpolate`http://${ip}`
 export const ssh = config.sshFrom.length > 0 ? pulumi.interpolate`ssh admin@${ip}` : 'closed'
 export const writeToken = environment.writeToken
@@ -35,7 +35,7 @@ export const runtime = releases.runtime
 export const desired = releases.desired
 export const region = config.region
 export const bucket = releases.bucket.bucket
-export const instanceId = server.instance.id
+export const instanceId = instance.id
 export const volumeId = dataVolume.id
 export const alarmTopics = topics
 export const pipelineRoles = roles

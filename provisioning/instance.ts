@@ -15,16 +15,16 @@ interface Parts {
   permissions: aws.iam.InstanceProfile
 }
 
-export interface Server {
-  instance: aws.ec2.Instance
+export interface Instance {
+  id: pulumi.Output<string>
   ip: pulumi.Output<string>
 }
 
 /**
- * When a new instance takes an old one's place, it boots while the old one still serves; then the
- * old one drains and stops, the data volume moves, and the address follows.
+ * A replacement boots while the old instance still serves. Then the old one drains and stops, the data
+ * volume moves, and the address follows.
  */
-export function createInstance(config: Config, parts: Parts): Server {
+export function createInstance(config: Config, parts: Parts): Instance {
   const { network, dataVolume } = parts
   const instance = launch(config, parts)
   const attachment = new aws.ec2.VolumeAttachment(
@@ -32,11 +32,11 @@ export function createInstance(config: Config, parts: Parts): Server {
     {
       instanceId: instance.id,
       volumeId: dataVolume.id,
-      // Only a label on Nitro, but the API wants one.
+      // Only a label on Nitro, but the API requires one.
       deviceName: '/dev/sdf',
       stopInstanceBeforeDetaching: true,
     },
-    // A volume cannot be at two instances.
+    // A volume can be attached to only one instance.
     { deleteBeforeReplace: true },
   )
   const address = new aws.ec2.Eip('server', { domain: 'vpc' }, { dependsOn: network.internet })
@@ -45,13 +45,13 @@ export function createInstance(config: Config, parts: Parts): Server {
     { instanceId: instance.id, allocationId: address.id },
     { deleteBeforeReplace: true, dependsOn: [attachment, network.internet] },
   )
-  return { instance, ip: address.publicIp }
+  return { id: instance.id, ip: address.publicIp }
 }
 
 function launch(config: Config, parts: Parts): aws.ec2.Instance {
   const { machine, network, permissions } = parts
   return new aws.ec2.Instance(
-    // An image is of one architecture, and ours is never looked at again: see ignoreChanges.
+    // The image is for one architecture and ignores changes, so a new architecture needs a new name.
     `server-${config.architecture}`,
     {
       instanceType: config.instanceType,
@@ -61,7 +61,7 @@ function launch(config: Config, parts: Parts): aws.ec2.Instance {
       iamInstanceProfile: permissions.name,
       keyName: createKeyPair(config)?.keyName,
       userDataBase64: userData(config, parts),
-      // It is read at the first boot alone.
+      // It is only read at the first boot.
       userDataReplaceOnChange: true,
       metadataOptions: {
         httpEndpoint: 'enabled',
@@ -75,10 +75,10 @@ function launch(config: Config, parts: Parts): aws.ec2.Instance {
         tags: tagsOf(config, 'root'),
       },
       ebsOptimized: true,
-      // A bill with a ceiling: short of credits the server is slow, not expensive.
+      // Limits the bill: without credits the server gets slow, not expensive.
       creditSpecification: machine.isBurstable ? { cpuCredits: 'standard' } : undefined,
     },
-    // Debian publishes images all the time, and each would replace the instance.
+    // Debian publishes images often, and each would replace the instance.
     { ignoreChanges: ['ami'] },
   )
 }

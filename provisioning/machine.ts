@@ -3,24 +3,24 @@ import * as pulumi from '@pulumi/pulumi'
 import { type Architecture, type Config, smallestTypes } from './config.ts'
 
 export interface Machine {
-  /** The zones that have its type, in alphabetical order. */
+  /** The zones that offer its type, in alphabetical order. */
   zones: string[]
   /** Whether it earns and spends CPU credits. */
   isBurstable: boolean
   ami: string
 }
 
-/** What AWS and Debian call our architectures. */
+/** AWS's and Debian's names for our architectures. */
 const names = {
   arm64: { aws: 'arm64', debian: 'arm64' },
   x64: { aws: 'x86_64', debian: 'amd64' },
 } satisfies Record<Architecture, object>
 
 /**
- * Asks AWS what has to be known of the instance before anything is made.
- * @throws {Error} where its type cannot be had or would not run onebox
+ * Looks up the instance type and the image before anything is created.
+ * @throws {Error} if the type is not available or cannot run onebox
  */
-export async function describeMachine(config: Config): Promise<Machine> {
+export async function lookUpMachine(config: Config): Promise<Machine> {
   const zones = await findZones(config)
   const isBurstable = await checkType(config)
   const { debian } = names[config.architecture]
@@ -30,7 +30,7 @@ export async function describeMachine(config: Config): Promise<Machine> {
   return { zones, isBurstable, ami }
 }
 
-/** Not every zone of a region has every type. */
+/** Not every zone of a region offers every type. */
 async function findZones(config: Config): Promise<string[]> {
   const { project, instanceType, region } = config
   const { locations } = await aws.ec2.getInstanceTypeOfferings({
@@ -44,7 +44,7 @@ async function findZones(config: Config): Promise<string[]> {
   throw new pulumi.RunError(`${what} is not available in ${region}: ${otherType(config)}`)
 }
 
-/** @throws {Error} where a volume is, or would be, in a zone that does not have the instance's type */
+/** @throws {Error} if the volume's zone does not offer the instance type */
 export function assertOffered(zone: string, { zones }: Machine, config: Config): string {
   if (zones.includes(zone)) return zone
   const { project, instanceType } = config
@@ -53,7 +53,7 @@ export function assertOffered(zone: string, { zones }: Machine, config: Config):
   throw new pulumi.RunError(`${what}, only in ${zones.join(', ')}: ${cure}`)
 }
 
-/** Leads to a type of the same architecture, unless that is the very one that is missing. */
+/** Suggests the smallest type of the architecture or, if that is missing, the other architecture. */
 function otherType({ project, instanceType, architecture }: Config): string {
   const smallest = smallestTypes[architecture]
   if (instanceType !== smallest) return `pulumi config set ${project}:instanceType ${smallest}`
@@ -74,7 +74,7 @@ async function checkType({ project, instanceType, architecture }: Config): Promi
   }
   // The instance finds its data volume by the serial number of an NVMe device.
   if (type.ebsNvmeSupport === 'unsupported') {
-    const cure = `choose one of the Nitro system, such as ${smallestTypes[architecture]}`
+    const cure = `choose a Nitro type, such as ${smallestTypes[architecture]}`
     throw new pulumi.RunError(`${what} must have NVMe volumes: ${cure}`)
   }
   return type.burstablePerformanceSupported

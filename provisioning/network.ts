@@ -5,15 +5,15 @@ import { assertOffered, type Machine } from './machine.ts'
 export interface Network {
   subnet: aws.ec2.Subnet
   securityGroup: aws.ec2.SecurityGroup
-  /** The way to S3 that leads through no public address. */
+  /** Access to S3 without a public address. */
   s3: aws.ec2.VpcEndpoint
-  /** The way to everywhere else. */
+  /** Access to everything else. */
   internet: aws.ec2.Route
 }
 
 const everywhere = '0.0.0.0/0'
 
-/** A network of our own, as an account need not have a default one. */
+/** A network of its own, because an account may have no default one. */
 export function createNetwork(
   config: Config,
   machine: Machine,
@@ -38,7 +38,7 @@ function createRoutes({ region }: Config, vpc: aws.ec2.Vpc, subnet: aws.ec2.Subn
     destinationCidrBlock: everywhere,
     gatewayId: gateway.id,
   })
-  // Free. An instance that has no public address yet fetches its release by it.
+  // Free. A new instance fetches its release through it before it has a public address.
   const s3 = new aws.ec2.VpcEndpoint('s3', {
     vpcId: vpc.id,
     serviceName: `com.amazonaws.${region}.s3`,
@@ -49,8 +49,8 @@ function createRoutes({ region }: Config, vpc: aws.ec2.Vpc, subnet: aws.ec2.Subn
 }
 
 /**
- * Names, time and metadata need no rule: security groups do not apply to AWS's own addresses for
- * them. https://docs.aws.amazon.com/vpc/latest/userguide/vpc-security-groups.html
+ * DNS, time and metadata need no rule: security groups do not apply to AWS's addresses for them.
+ * https://docs.aws.amazon.com/vpc/latest/userguide/vpc-security-groups.html
  */
 function createSecurityGroup({ sshFrom }: Config, vpc: aws.ec2.Vpc): aws.ec2.SecurityGroup {
   new aws.ec2.DefaultSecurityGroup('unused', { vpcId: vpc.id, ingress: [], egress: [] })

@@ -4,8 +4,8 @@ import type { Network } from './network.ts'
 import type { Releases } from './releases.ts'
 
 /**
- * What the instance may do on AWS: read what it is to run. And that only from within its network,
- * so that its credentials are worth nothing to whoever carries them elsewhere.
+ * The instance may read its releases and nothing else, and only from its own network: its credentials
+ * are useless elsewhere.
  */
 export function createPermissions({ bucket }: Releases, { s3 }: Network): aws.iam.InstanceProfile {
   const role = new aws.iam.Role('server', {

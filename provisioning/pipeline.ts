@@ -8,11 +8,11 @@ type Statement = aws.iam.PolicyStatement
 const issuer = 'token.actions.githubusercontent.com'
 
 /**
- * Lets GitHub's workflows in without a key, each kind by a role of its own. None of them can change
- * who may do what: the first `up`, and every change of IAM after it, is for a person.
+ * Gives each kind of GitHub workflow a role, without keys. No role can change permissions: a person
+ * has to run the first `up` and every later change of IAM.
  */
 export function createPipeline(config: Config, releases: Releases) {
-  const previews = [...mayAsk(config), ...mayRead(releases), ...mayReadState(config)]
+  const previews = [...mayLookUp(config), ...mayRead(releases), ...mayReadState(config)]
   const deploys = [...previews, ...mayRelease(config, releases), ...mayWriteState(config)]
   const roles = [
     { name: 'preview', subject: config.previewSubject, may: previews },
@@ -33,7 +33,7 @@ export function createPipeline(config: Config, releases: Releases) {
   return Object.fromEntries(arns)
 }
 
-/** An account can have one for each issuer, whatever number of stacks use it. */
+/** An account can have only one per issuer, which all its stacks share. */
 function createProvider(): aws.iam.OpenIdConnectProvider {
   return new aws.iam.OpenIdConnectProvider('github', {
     url: `https://${issuer}`,
@@ -43,7 +43,7 @@ function createProvider(): aws.iam.OpenIdConnectProvider {
 
 function createRole(name: string, subject: string, provider: pulumi.Input<string>): aws.iam.Role {
   return new aws.iam.Role(`pipeline-${name}`, {
-    description: `Lets workflow runs of one subject do what ${name} needs`,
+    description: `Lets GitHub workflow runs of one kind do what ${name} needs`,
     assumeRolePolicy: policy([
       {
         Effect: 'Allow',
@@ -57,8 +57,8 @@ function createRole(name: string, subject: string, provider: pulumi.Input<string
   })
 }
 
-/** What the program and our commands ask before anything is made. */
-function mayAsk({ region }: Config): Statement[] {
+/** What the program and our commands look up before anything is created. */
+function mayLookUp({ region }: Config): Statement[] {
   return [
     allow(['ec2:DescribeInstanceTypes', 'ec2:DescribeInstanceTypeOfferings'], '*'),
     allow(['ec2:DescribeInstances', 'ec2:DescribeImages'], '*'),
@@ -80,13 +80,13 @@ function mayRelease(config: Config, { bucket }: Releases): Statement[] {
       ['s3:PutObject', 's3:PutObjectTagging'],
       writable.map((keys) => pulumi.interpolate`${bucket.arn}/${keys}`),
     ),
-    // These tell whoever deploys why a release does not come, and whether alarms reach anybody.
+    // After a deploy, these show why a release did not come up and whether alarms reach anybody.
     allow(['ec2:GetConsoleOutput'], '*', isOurs(config)),
     allow(['sns:ListSubscriptionsByTopic'], `arn:aws:sns:*:*:${config.name}-*`),
   ]
 }
 
-/** Without the other stacks'. The paths are those of Pulumi's pkg/backend/diy. */
+/** Only this stack's state. The paths come from Pulumi's pkg/backend/diy. */
 function mayReadState(config: Config): Statement[] {
   if (config.stateBucket === '') return []
   const bucket = `arn:aws:s3:::${config.stateBucket}`
@@ -107,8 +107,8 @@ function stateFiles({ stateBucket, project, stack }: Config): string[] {
 }
 
 /**
- * The rest, but for IAM, in the stack's region and by the stack's names. EC2 knows no names, so what
- * would hurt another stack's machines and disks takes this stack's tags.
+ * Everything else except IAM, in the stack's region and under the stack's names. EC2 resources have no
+ * names, so actions that could harm other stacks' machines and disks require this stack's tags.
  */
 function mayBuild(config: Config, { bucket }: Releases): Statement[] {
   const { region, name } = config
@@ -131,7 +131,7 @@ function mayBuild(config: Config, { bucket }: Releases): Statement[] {
   ]
 }
 
-/** What EC2 calls what is done to network and keys, and how machines and disks come about. */
+/** EC2's actions, by noun: on networks and keys, and to create machines and disks. */
 const buildable = {
   Address: ['Allocate', 'Associate', 'Disassociate', 'Release'],
   Instances: ['Run'],
@@ -155,6 +155,7 @@ const buildable = {
   VpcEndpoints: ['Delete'],
 }
 
+/** Actions on existing machines and disks. */
 const precious = {
   InstanceAttribute: ['Modify'],
   InstanceCreditSpecification: ['Modify'],

@@ -16,7 +16,7 @@ export interface Releases {
   desired: pulumi.Output<string>
 }
 
-/** Uploads what the instance shall run, and then desired.json, which tells it to. */
+/** Uploads what the instance is to run, then desired.json, which names it. */
 export function createReleases(
   config: Config,
   { runtime, release }: Archives,
@@ -37,7 +37,7 @@ export function createReleases(
   const digest = content.apply((text) => hash('sha256', text))
   return { bucket, release: releaseId, runtime: runtime.id, desired: digest }
 
-  /** Earlier ones stay in the bucket, to go back to. */
+  /** Earlier archives stay in the bucket, for rollbacks. */
   function upload(kind: 'runtime' | 'release', { id, path }: Archive) {
     const source = new pulumi.asset.FileAsset(path)
     return new aws.s3.BucketObjectv2(
@@ -48,13 +48,13 @@ export function createReleases(
   }
 }
 
-/** @throws {Error} where the bucket does not have the release to roll back to */
+/** @throws {Error} if the release to roll back to is not in the bucket */
 function findEarlier(config: Config, bucket: aws.s3.Bucket): pulumi.Output<string> {
   return bucket.bucket.apply(async (name) => {
     const { keys } = await aws.s3.getObjects({ bucket: name, prefix: 'releases/' })
     if (keys.includes(`releases/${config.release}.tar.zst`)) return config.release
     const setting = `${config.project}:release`
-    const cure = `pulumi config rm ${setting}, or take one of aws s3 ls s3://${name}/releases/`
+    const cure = `pulumi config rm ${setting}, or choose one from aws s3 ls s3://${name}/releases/`
     throw new pulumi.RunError(`${setting} ${config.release} is not in the bucket: ${cure}`)
   })
 }

@@ -1,7 +1,7 @@
 import * as pulumi from '@pulumi/pulumi'
 import { type Config, readConfig } from './config.ts'
 
-/** The settings of the stack that Pulumi runs for. */
+/** The settings of the stack that Pulumi is running. */
 export function readStack(): Config {
   try {
     return readConfig({
@@ -11,7 +11,7 @@ export function readStack(): Config {
       secrets: JSON.parse(process.env.PULUMI_CONFIG_SECRET_KEYS || '[]'),
     })
   } catch (error) {
-    // Pulumi prints the stack of any other error.
+    // Pulumi prints a stack trace for any other error.
     throw new pulumi.RunError((error as Error).message)
   }
 }

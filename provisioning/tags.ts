@@ -2,12 +2,12 @@ import * as pulumi from '@pulumi/pulumi'
 import type { Config } from './config.ts'
 
 /**
- * Puts the project, the stack and a name on whatever can bear tags. The provider's defaultTags would
- * need a provider of our own, which knows nothing of the stack's other `aws:` settings.
+ * Tags every taggable resource with project, stack and name. The provider's defaultTags would need an
+ * explicit provider, which ignores the stack's other `aws:` settings.
  */
 export function tagEverything(config: Config) {
   pulumi.runtime.registerStackTransformation(({ name, props, opts }) => {
-    // Every resource that can bear tags has this input, if only undefined.
+    // Every taggable resource has this input, possibly undefined.
     if (!('tags' in props)) return undefined
     return { props: { ...props, tags: { ...tagsOf(config, name), ...props.tags } }, opts }
   })

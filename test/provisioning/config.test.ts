@@ -17,7 +17,7 @@ function read(
   })
 }
 
-test('nothing but the region needs to be set', () => {
+test('only the region is required', () => {
   assert.deepEqual(read(), {
     project: 'onebox',
     stack: 'dev',
@@ -84,18 +84,18 @@ const refused: [name: string, value: string, message: RegExp][] = [
   ['sshFrom', 'everyone', /must be IPv4/],
   ['keepAliveSeconds', '0', /must be an integer from 1 to 3600, got "0"/],
   ['trustedProxies', '10.0.0.0/8,proxy', /must be addresses, .*, got "10\.0\.0\.0\/8,proxy"/],
-  ['trustedProxies', '0.0.0.0/0', /must be addresses, or networks from \/8, .* 10\.0\.0\.0\/16$/],
+  [
+    'trustedProxies',
+    '0.0.0.0/0',
+    /must be addresses, or networks of \/8 or smaller, .* 10\.0\.0\.0\/16$/,
+  ],
   ['volumeSizeGiB', '0', /must be an integer from 1 to 16384, got "0": .* 8$/],
   ['volumeSizeGiB', '8 GB', /must be an integer/],
   ['volumeSizeGiB', '1e3', /must be an integer/],
-  ['restoreSnapshotId', 'latest', /must be the id of an EBS snapshot, got "latest"/],
-  ['release', 'v1.2.3', /must be the id of a release, 64 hexadecimal digits, got "v1\.2\.3"/],
+  ['restoreSnapshotId', 'latest', /must be an EBS snapshot id, got "latest"/],
+  ['release', 'v1.2.3', /must be a release id, 64 hexadecimal digits, got "v1\.2\.3"/],
   ['openWrites', 'yes', /must be true or false, got "yes"/],
-  [
-    'writeToken',
-    'short',
-    /must be 16 to 200 ASCII characters without spaces and commas: .*openssl/,
-  ],
+  ['writeToken', 'short', /must be 16 to 200 ASCII characters without spaces or commas: .*openssl/],
   ['writeToken', 'correct horse battery', /must be 16 to 200 ASCII/],
   ['writesPerMinute', '-1', /must be an integer from 0 to 1000000, got "-1"/],
   ['timeZone', 'Berlin', /must be an IANA time zone, got "Berlin": .* Europe\/Berlin$/],
@@ -108,33 +108,28 @@ const refused: [name: string, value: string, message: RegExp][] = [
   [
     'previewSubject',
     '*',
-    /must be the whole subject of .* run, with no \* or \? in it, got "\*": .* repo:you@.*:pull_request$/,
+    /must be the full subject of .* run, without \* or \?, got "\*": .* repo:you@.*:pull_request$/,
   ],
-  ['releaseSubject', 'repo:you@1234/onebox@5678:*', /must be the whole subject/],
+  ['releaseSubject', 'repo:you@1234/onebox@5678:*', /must be the full subject/],
   [
     'infrastructureSubject',
     'you/onebox',
-    /must be the whole subject .* repo:you@\S+:environment:dev$/,
+    /must be the full subject .* repo:you@\S+:environment:dev$/,
   ],
   [
     'githubProviderArn',
     'arn:aws:iam::123456789012:oidc-provider/example.com',
-    /must be the ARN of GitHub's identity provider/,
+    /must be the ARN of the account's identity provider for GitHub/,
   ],
   [
     'stateBucket',
     's3://my-state',
-    /must be the name of an S3 bucket, got "s3:\/\/my-state": .* my-state$/,
-  ],
-  [
-    'domain',
-    'example.com',
-    /must stay empty: HTTPS on a domain is not there yet, got "example\.com"/,
+    /must be an S3 bucket name, got "s3:\/\/my-state": .* my-state$/,
   ],
 ]
 
 for (const [name, value, message] of refused) {
-  test(`${name} ${JSON.stringify(value)} is refused, with the rule and the cure`, () => {
+  test(`${name} ${JSON.stringify(value)} is rejected with the rule and the cure`, () => {
     assert.throws(() => read({ [name]: value }), { message })
     assert.throws(() => read({ [name]: value }), {
       message: new RegExp(`^onebox:${name} must .*: pulumi config set onebox:${name} .+$`),
@@ -142,11 +137,11 @@ for (const [name, value, message] of refused) {
   })
 }
 
-test('every setting has a value that is refused', () => {
+test('every setting has a rejected value above', () => {
   assert.deepEqual(new Set(refused.map(([name]) => name)), new Set(Object.keys(settings)))
 })
 
-test('every example in a cure is accepted, where it is not cut short', () => {
+test('every complete example in a cure is valid', () => {
   for (const [name, { example }] of Object.entries(settings)) {
     if (/[…"']/.test(example)) continue
     const alongside = { sshPublicKey: publicKey, alarmEmail: 'anna@example.com' }
@@ -155,43 +150,39 @@ test('every example in a cure is accepted, where it is not cut short', () => {
   }
 })
 
-test('a bad secret is refused without being repeated', () => {
+test('the error for a bad secret does not repeat it', () => {
   for (const name of ['writeToken', 'sshPublicKey']) {
     const hide = (error: Error) => !error.message.includes('horse')
     assert.throws(() => read({ [name]: 'correct horse' }), hide)
   }
 })
 
-test('a write token that is not stored as a secret is refused', () => {
+test('a write token that is not stored as a secret is rejected', () => {
   const writeToken = 'correcthorsebattery'
-  const message =
-    /^onebox:writeToken must be stored as a secret, and it is not: make another: pulumi/
+  const message = /^onebox:writeToken must be stored as a secret, and is not: set a new one: pulumi/
   assert.throws(() => read({ writeToken }, { secrets: [] }), { message })
   assert.equal(read({ writeToken }).writeToken, writeToken)
 })
 
-test('settings that contradict each other are refused', () => {
+test('contradictory settings are rejected', () => {
   const contradictions: [Record<string, string>, RegExp][] = [
-    [{ sshFrom: '198.51.100.7' }, /^onebox:sshPublicKey must be set where sshFrom is: ssh-keygen/],
+    [{ sshFrom: '198.51.100.7' }, /^onebox:sshPublicKey must be set when sshFrom is: ssh-keygen/],
     [
       { openWrites: 'true', writeToken: 'correcthorsebattery' },
-      /^onebox:openWrites must not be true where writeToken is set: pulumi config rm/,
+      /^onebox:openWrites must not be true when writeToken is set: pulumi config rm/,
     ],
-    [
-      { monthlyBudgetUsd: '10' },
-      /^onebox:monthlyBudgetUsd must go with an alarmEmail: pulumi config/,
-    ],
+    [{ monthlyBudgetUsd: '10' }, /^onebox:monthlyBudgetUsd needs an alarmEmail: pulumi config/],
   ]
   for (const [values, message] of contradictions) assert.throws(() => read(values), { message })
 })
 
-test('a setting that nobody knows is refused, as a misspelt one would do nothing', () => {
+test('an unknown setting is rejected, because a misspelt one would do nothing', () => {
   const message =
-    /^onebox:sshfrom is no setting \(architecture, .*\): pulumi config rm onebox:sshfrom$/
+    /^onebox:sshfrom is not a setting \(architecture, .*\): pulumi config rm onebox:sshfrom$/
   assert.throws(() => read({ sshfrom: '198.51.100.7' }), { message })
 })
 
-test('the stack must have a region, and a name that a bucket can bear', () => {
+test('the stack must have a region, and a name that a bucket can have', () => {
   const stack = { project: 'onebox', stack: 'dev', values: {}, secrets: [] }
   const region = /^aws:region must be set, .*: pulumi config set aws:region eu-central-1$/
   assert.throws(() => readConfig(stack), { message: region })
@@ -201,7 +192,7 @@ test('the stack must have a region, and a name that a bucket can bear', () => {
   assert.equal(read({}, { stack: 'a'.repeat(25) }).name.length, nameLimit)
 })
 
-test('regions that are not of the common AWS are refused', () => {
+test('regions outside the standard partition are rejected', () => {
   for (const region of ['cn-north-1', 'us-gov-west-1', 'us-iso-east-1', 'eusc-de-east-1']) {
     const stack = { project: 'onebox', stack: 'dev', values: { 'aws:region': region }, secrets: [] }
     const message = new RegExp(
@@ -211,7 +202,7 @@ test('regions that are not of the common AWS are refused', () => {
   }
 })
 
-test('Pulumi.yaml has every setting with its default and a description, and no other', () => {
+test('Pulumi.yaml has exactly these settings, with their defaults and descriptions', () => {
   const types = { string: 'string', integer: 'number', boolean: 'boolean' } as const
   const documented = documentedSettings()
   assert.deepEqual(
@@ -221,7 +212,7 @@ test('Pulumi.yaml has every setting with its default and a description, and no o
   for (const { name, type, byDefault, description } of documented) {
     assert.equal(typeof byDefault, types[type as keyof typeof types], name)
     assert.match(description, /^[A-Za-z].{20,}\.$/, name)
-    // In YAML it would begin a comment, or another key.
+    // In YAML these would begin a comment or another key.
     assert.doesNotMatch(description, / #|: /, name)
   }
 })

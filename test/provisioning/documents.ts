@@ -7,7 +7,7 @@ import { promises, waivers } from './promises.ts'
 const root = resolve(import.meta.dirname, '../..')
 const document = resolve(root, 'docs/provisioning.md')
 
-/** The settings as Pulumi.yaml has them. It is ours, so they all look the same and take no parser. */
+/** The settings in Pulumi.yaml. They all have the same form, so a pattern is enough. */
 export function documentedSettings() {
   const file = readFileSync(resolve(root, 'provisioning/Pulumi.yaml'), 'utf8')
   const [, yaml = ''] = file.split('\nconfig:\n')
@@ -19,11 +19,12 @@ export function documentedSettings() {
     description: description ?? '',
   }))
   const names = [...yaml.matchAll(/^ {2}(\w+):$/gm)].map(([, name]) => name)
-  if (names.length !== settings.length) throw new Error(`Pulumi.yaml looks another way: ${names}`)
+  if (names.length !== settings.length)
+    throw new Error(`A setting in Pulumi.yaml has another form: ${names}`)
   return settings
 }
 
-/** docs/provisioning.md as it is, and as it should be by what the program does. */
+/** docs/provisioning.md as it is, and as the program would have it. */
 export function readDocument(plain: Onebox, full: Onebox) {
   const before = readFileSync(document, 'utf8')
   const parts: Record<string, string> = {
@@ -66,7 +67,7 @@ function fenced(text: string): string {
   return `\`\`\`\n${text}\n\`\`\``
 }
 
-/** As `pulumi preview` shows it, in an order that does not change. */
+/** Like the output of `pulumi preview`, in a fixed order. */
 function tree(resources: Resource[]): string {
   const rows = resources.map(({ type, name }) => [shown(type), name] as const)
   rows.sort(([a, aName], [b, bName]) => a.localeCompare(b) || aName.localeCompare(bName))

@@ -8,7 +8,7 @@ export const madeToken = 'MadeAtFirstMadeAtFirstMadeAtFirstMadeAtF'
 /** What the account encrypts new disks with. */
 export const diskKey = 'arn:aws:kms:eu-central-1:123456789012:key/0a1b2c3d'
 
-/** As GitHub writes them for a repository with ids, by the role that is for them. */
+/** Subjects as GitHub writes them for a repository with ids, by role. */
 export const pipelineSubjects = {
   preview: 'repo:you@1234/onebox@5678:pull_request',
   release: 'repo:you@1234/onebox@5678:environment:dev',
@@ -17,25 +17,25 @@ export const pipelineSubjects = {
 
 export interface Wish {
   stack?: string
-  /** By short name; each as text, as Pulumi has it. */
+  /** Texts by short name. */
   settings?: Record<string, string>
   preview?: boolean
   region?: string
   bucket?: string
   volumeId?: string
-  /** Where the volume has been made before. */
+  /** The zone of an existing volume. */
   volumeZone?: string
-  /** What AWS says to a question instead of the usual. */
+  /** Unusual answers from AWS, by question. */
   answers?: Record<string, Properties>
 }
 
 export interface Onebox extends Run {
   all: (type: string) => Resource[]
-  /** The only resource of a type, or of that name. */
+  /** The only resource of a type, or the only one with this name. */
   one: (type: string, name?: string) => Resource
 }
 
-/** Runs our program against a cloud that says yes to everything. */
+/** Runs our program against a cloud that accepts everything. */
 export async function runOnebox(wish: Wish = {}): Promise<Onebox> {
   const { stack, preview, settings = {}, region = 'eu-central-1' } = wish
   const own = Object.entries(settings).map(([name, value]) => [`onebox:${name}`, value])
@@ -107,12 +107,12 @@ function answer(question: string, wish: Wish): Properties {
   return known
 }
 
-/** The text that the instance is to do as told by. */
+/** The content of desired.json. */
 export function desiredOf({ one }: Onebox): string {
   return one('s3.BucketObjectv2', 'desired').inputs.content
 }
 
-/** What a role may do. */
+/** The policy statements of a role. */
 export function statementsOf({ one }: Onebox, role: string): Properties[] {
   return one('iam.RolePolicy', role).inputs.policy.Statement
 }
@@ -122,7 +122,7 @@ export function userDataOf({ one }: Onebox): Buffer {
   return Buffer.from(one('ec2.Instance').inputs.userDataBase64, 'base64')
 }
 
-/** What is uploaded, by key: the file's path. */
+/** The uploaded files' paths, by key. */
 export function uploadsOf({ all }: Onebox): Map<string, string> {
   const objects = all('s3.BucketObjectv2').filter(({ inputs }) => inputs.source)
   return new Map(objects.map(({ inputs }) => [inputs.key, inputs.source.path]))

@@ -23,13 +23,13 @@ const sharing = await runOnebox({
   settings: { previewSubject: preview, githubProviderArn: providerArn },
 })
 
-test('without a subject there is nothing of the pipeline', () => {
+test('without a subject there are no pipeline resources', () => {
   assert.deepEqual(plain.all('iam.OpenIdConnectProvider'), [])
   assert.deepEqual(plain.all('iam.Role').filter(isOfPipeline), [])
   assert.deepEqual(plain.outputs.pipelineRoles, {})
 })
 
-test('the pipeline adds its roles, and changes nothing else', () => {
+test('the pipeline adds its roles and changes nothing else', () => {
   const added = stack.resources.filter(({ urn }) => !plain.resources.some((one) => one.urn === urn))
   assert.deepEqual(new Set(added.map(({ name }) => name)), new Set(['github', ...roleNames()]))
   for (const resource of plain.resources) {
@@ -40,7 +40,7 @@ test('the pipeline adds its roles, and changes nothing else', () => {
   }
 })
 
-test('the roles are told by name', () => {
+test('the roles are an output, by name', () => {
   assert.deepEqual(stack.outputs.pipelineRoles, {
     preview: 'arn:aws:aws:iam/role:Role:pipeline-preview',
     release: 'arn:aws:aws:iam/role:Role:pipeline-release',
@@ -48,7 +48,7 @@ test('the roles are told by name', () => {
   })
 })
 
-test('one subject makes one role, and the account’s own provider is used where it is named', () => {
+test('one subject makes one role, and uses the account’s own provider if it is set', () => {
   const roles = sharing.all('iam.Role').filter(isOfPipeline)
   const trusted = roles.map(({ name, inputs }) => [name, inputs.assumeRolePolicy.Statement])
   assert.equal(trusted.length, 1)
@@ -60,7 +60,7 @@ test('one subject makes one role, and the account’s own provider is used where
   assert.doesNotMatch(JSON.stringify(statementsOf(sharing, 'pipeline-preview')), /\.pulumi/)
 })
 
-test('the preview role reads, and nothing else', () => {
+test('the preview role can only read', () => {
   assert.deepEqual(granted('preview'), {
     'ec2:DescribeImages': ['*'],
     'ec2:DescribeInstanceTypeOfferings': ['*'],
@@ -88,10 +88,10 @@ test('the release role also writes archives, desired.json and the stack’s stat
   })
 })
 
-test('the infrastructure role changes machines and disks of its own stack alone', () => {
-  const perilous = /^ec2:(?!Create|Describe|Run).*(Instance|Volume)/
+test('the infrastructure role can change machines and disks only of its own stack', () => {
+  const harmful = /^ec2:(?!Create|Describe|Run).*(Instance|Volume)/
   const statements = statementsOf(stack, 'pipeline-infrastructure').filter(({ Action }) =>
-    Action.some((action: string) => perilous.test(action)),
+    Action.some((action: string) => harmful.test(action)),
   )
   assert.deepEqual(
     statements.map(({ Condition }) => Condition),
@@ -101,7 +101,7 @@ test('the infrastructure role changes machines and disks of its own stack alone'
   assert.ok(statements[0]?.Action.includes('ec2:DeleteVolume'))
 })
 
-test('what the infrastructure role may write is held to the stack’s region, tags or names', () => {
+test('the infrastructure role’s writes are limited to the stack’s region, tags or names', () => {
   const free = statementsOf(stack, 'pipeline-infrastructure')
     .filter(({ Resource, Condition }) => Resource === '*' && Condition === undefined)
     .flatMap(({ Action }) => Action)

@@ -64,7 +64,7 @@ const other = await runOnebox({
   answers: { getInstanceType: { ...x64Type, burstablePerformanceSupported: false } },
 })
 
-test('every stack comes up without a warning', () => {
+test('every stack runs without a warning', () => {
   for (const { exitCode, log } of [plain, full, custom, other]) {
     assert.equal(exitCode, 0, log)
     assert.doesNotMatch(log, /warning|error/)
@@ -75,18 +75,18 @@ for (const { sentence, rules, check } of promises) {
   test(`${sentence} (${rules.join(', ')})`, () => check(full))
 }
 
-test('no rule is both kept and waived', () => {
+test('no rule appears twice', () => {
   const rules = [...promises, ...waivers].flatMap((one) => one.rules)
   assert.deepEqual([...new Set(rules)], rules)
 })
 
-test('the longest stack’s name leaves every role one that IAM takes, of 64 characters', () => {
+test('the longest stack name leaves role names within IAM’s 64 characters', () => {
   const ends = full.all('iam.Role').map(({ name }) => `-${name}-1a2b3c4`)
   assert.ok(ends.length >= 5)
   for (const end of ends) assert.ok(nameLimit + end.length <= 64, end)
 })
 
-test('SSH is closed, and there is no key pair, unless it is asked for', () => {
+test('without SSH settings port 22 is closed and there is no key pair', () => {
   const ports = plain.all('vpc.SecurityGroupIngressRule').map(({ inputs }) => inputs.fromPort)
   assert.deepEqual(ports, [80, 443])
   assert.deepEqual(plain.all('ec2.KeyPair'), [])
@@ -105,14 +105,14 @@ test('the data volume leaves a final snapshot, with an hour to make it', () => {
   assert.deepEqual([inputs.type, inputs.size], ['gp3', 8])
 })
 
-test('a snapshot to restore counts only while there is no volume', () => {
+test('a snapshot to restore is ignored once the volume exists', () => {
   const { inputs, options } = custom.one('ebs.Volume')
   assert.deepEqual([inputs.snapshotId, inputs.size], [restoreSnapshotId, 20])
   assert.deepEqual(options.ignoreChanges, ['snapshotId', 'availabilityZone'])
   assert.equal(plain.one('ebs.Volume').inputs.snapshotId, undefined)
 })
 
-test('a snapshot of the data volume alone is made every day, and seven are kept', () => {
+test('daily snapshots are of the data volume alone, and seven are kept', () => {
   const { policyDetails, executionRoleArn } = plain.one('dlm.LifecyclePolicy').inputs
   const { Name } = plain.one('ebs.Volume').inputs.tags
   assert.deepEqual([policyDetails.resourceTypes, policyDetails.targetTags], [['VOLUME'], { Name }])
@@ -125,7 +125,7 @@ test('a snapshot of the data volume alone is made every day, and seven are kept'
   assert.deepEqual(named.map(shortType), ['ebs.Volume'])
 })
 
-test('daily snapshots are possible under any key of the account, and with no other', () => {
+test('the role for daily snapshots can use the volume’s key, and no other', () => {
   const statements = statementsOf(plain, 'snapshots')
   assert.deepEqual(new Set(statements.map(({ Resource }) => Resource)), new Set([diskKey]))
   const grant = statements.find(({ Action }) => Action.includes('kms:CreateGrant'))
@@ -133,7 +133,7 @@ test('daily snapshots are possible under any key of the account, and with no oth
   assert.equal(plain.one('iam.RolePolicy', 'snapshots').inputs.role, 'onebox-dev-snapshots-1a2b3c4')
 })
 
-test('a new instance boots before the old one goes; then the volume moves, and the address follows', () => {
+test('a new instance boots before the old one stops; then the volume and the address move', () => {
   const { urn, inputs, options } = plain.one('ec2.Instance')
   const attachment = plain.one('ec2.VolumeAttachment')
   const association = plain.one('ec2.EipAssociation')
@@ -145,12 +145,12 @@ test('a new instance boots before the old one goes; then the volume moves, and t
   assert.ok(attachment.options.dependsOn.includes(urn))
   assert.equal(association.options.deleteBeforeReplace, true)
   assert.ok(association.options.dependsOn.includes(attachment.urn))
-  // AWS refuses an address in a network that leads nowhere.
+  // AWS rejects an address in a network without an internet gateway.
   assert.ok(association.options.dependsOn.includes(route.urn))
   assert.ok(plain.one('ec2.Eip').options.dependsOn.includes(route.urn))
 })
 
-test('neither a newer Debian nor another order of zones makes another instance', () => {
+test('neither a newer Debian nor another order of zones replaces the instance', () => {
   assert.deepEqual(plain.one('ec2.Instance').options.ignoreChanges, ['ami'])
   assert.deepEqual(plain.one('ebs.Volume').options.ignoreChanges, [
     'snapshotId',
@@ -159,32 +159,32 @@ test('neither a newer Debian nor another order of zones makes another instance',
   assert.deepEqual(zonesOf(plain), ['eu-central-1a', 'eu-central-1a'])
 })
 
-test('a new volume is in the zone that is set, and the network where the volume is', async () => {
+test('a new volume is in the configured zone, and the network in the volume’s', async () => {
   const settings = { availabilityZone: 'eu-central-1b' }
   assert.deepEqual(zonesOf(await runOnebox({ settings })), ['eu-central-1b', 'eu-central-1b'])
   const moved = await runOnebox({ settings, volumeZone: 'eu-central-1a' })
   assert.equal(moved.one('ec2.Subnet').inputs.availabilityZone, 'eu-central-1a')
 })
 
-test('another architecture is another instance, as its image is not looked at again', () => {
+test('another architecture replaces the instance, although changes of its image are ignored', () => {
   assert.equal(plain.one('ec2.Instance').name, 'server-arm64')
   assert.equal(other.one('ec2.Instance').name, 'server-x64')
   assert.notDeepEqual(keysOf(uploadsOf(other)), keysOf(uploadsOf(plain)))
 })
 
-test('a burstable instance costs no more for being busy', () => {
+test('a burstable instance does not cost more when it is busy', () => {
   const { creditSpecification } = plain.one('ec2.Instance').inputs
   assert.deepEqual(creditSpecification, { cpuCredits: 'standard' })
   assert.equal(other.one('ec2.Instance').inputs.creditSpecification, undefined)
 })
 
-test('the first boot is told the bucket, the region and the volume, in no more than 16 KB', () => {
+test('user data names the bucket, the region and the volume, in at most 16 KB', () => {
   const expected = renderUserData(named)
   assert.ok(userDataOf(custom).equals(expected))
   assert.ok(expected.length <= 16 * 1024)
 })
 
-test('archives are uploaded by the name of what is in them, and stay when others take their place', () => {
+test('archives are named by their hash, and stay in the bucket when others replace them', () => {
   const uploads = uploadsOf(plain)
   assert.deepEqual([...uploads.keys()].map((key) => key.split('/')[0]).sort(), [
     'releases',
@@ -203,7 +203,7 @@ test('archives are uploaded by the name of what is in them, and stay when others
   assert.equal(plain.one('s3.Bucket').inputs.forceDestroy, true)
 })
 
-test('desired.json names the archives, and comes after them', () => {
+test('desired.json names the archives and is uploaded after them', () => {
   const { inputs, options } = plain.one('s3.BucketObjectv2', 'desired')
   const { runtime, release, environment } = JSON.parse(inputs.content)
   const keys = [`releases/${release}.tar.zst`, `runtimes/${runtime}.tar.zst`]
@@ -225,7 +225,7 @@ test('desired.json names the archives, and comes after them', () => {
   })
 })
 
-test('the outputs are all that whoever comes next needs', () => {
+test('the outputs are complete', () => {
   const desired = desiredOf(plain)
   const { runtime, release } = JSON.parse(desired)
   assert.deepEqual(plain.outputs, {
@@ -245,7 +245,7 @@ test('the outputs are all that whoever comes next needs', () => {
   })
 })
 
-test('a token of one’s own leaves nothing but its hash', () => {
+test('only the hash of a configured token is stored', () => {
   const { environment } = JSON.parse(desiredOf(custom))
   assert.equal(environment.WRITE_TOKEN_SHA256, hash('sha256', writeToken))
   assert.deepEqual(custom.all('RandomPassword'), [])
@@ -253,21 +253,21 @@ test('a token of one’s own leaves nothing but its hash', () => {
   assert.equal(JSON.stringify(custom.resources).includes(writeToken), false)
 })
 
-test('what the server is told is as it was set', () => {
+test('settings reach the server’s environment', () => {
   const { environment } = JSON.parse(desiredOf(custom))
   assert.equal(environment.WEB_CONCURRENCY, '1')
   assert.equal(environment.TIME_ZONE, 'Europe/Berlin')
   assert.equal(environment.LOG_LEVEL, 'error')
 })
 
-test('open writes need no token, and have none', () => {
+test('open writes have no token', () => {
   const { environment } = JSON.parse(desiredOf(other))
   assert.deepEqual([environment.OPEN_WRITES, environment.WRITE_TOKEN_SHA256], ['true', ''])
   assert.equal(other.outputs.writeToken, '')
   assert.deepEqual(other.all('RandomPassword'), [])
 })
 
-test('a preview of a new stack guesses nothing, and does not fail for it', async () => {
+test('a preview of a new stack succeeds without guessing unknown values', async () => {
   const preview = await runOnebox({ preview: true, settings: everything })
   assert.equal(preview.exitCode, 0, preview.log)
   assert.doesNotMatch(preview.log, /warning|error/)
@@ -280,7 +280,7 @@ test('a preview of a new stack guesses nothing, and does not fail for it', async
   }
 })
 
-test('two stacks differ in their names, and in nothing else', async () => {
+test('two stacks differ only in their names', async () => {
   const prod = await runOnebox({ stack: 'prod', settings: everything })
   const renamed = JSON.stringify(sorted(prod.resources)).replaceAll(/\bprod\b/g, 'dev')
   const twins: Resource[] = JSON.parse(renamed)
@@ -290,7 +290,7 @@ test('two stacks differ in their names, and in nothing else', async () => {
   }
 })
 
-test('every name on AWS is Pulumi’s to choose, so that no two stacks can want the same', () => {
+test('Pulumi chooses every name on AWS, so stacks cannot collide', () => {
   const given = full.resources.flatMap(({ inputs }) =>
     ['name', 'namePrefix', 'bucket', 'keyName', 'policyName'].filter((key) => key in inputs),
   )
@@ -303,7 +303,7 @@ test('every name on AWS is Pulumi’s to choose, so that no two stacks can want 
   assert.equal(full.one('ec2.KeyPair').inputs.keyName, undefined)
 })
 
-test('whatever can bear tags tells its project, its stack and its name', () => {
+test('every taggable resource has tags for project, stack and name', () => {
   for (const resource of full.resources.filter(isTaggable)) {
     const Name = `onebox-dev-${resource.name}`
     const tags = { Name, Project: 'onebox', Stack: 'dev', ManagedBy: 'Pulumi' }
@@ -313,7 +313,7 @@ test('whatever can bear tags tells its project, its stack and its name', () => {
   assert.deepEqual([tags.Name, tags.Stack], ['onebox-dev-root', 'dev'])
 })
 
-test('alarms and budget are there for an address to write to, and not without', () => {
+test('alarms and budget exist only with an address', () => {
   const alarmTypes = /^(cloudwatch|sns|route53|budgets)\./
   const quiet = plain.resources.map(shortType).filter((type) => alarmTypes.test(type))
   assert.deepEqual(quiet, [])
@@ -326,7 +326,7 @@ test('alarms and budget are there for an address to write to, and not without', 
   assert.deepEqual(other.all('budgets.Budget'), [])
 })
 
-test('AWS recovers an instance on failed hardware, and reboots one that hangs', () => {
+test('AWS recovers an instance from failed hardware, and reboots one that hangs', () => {
   for (const [remedy, metric] of [
     ['recover', 'StatusCheckFailed_System'],
     ['reboot', 'StatusCheckFailed_Instance'],
@@ -338,7 +338,7 @@ test('AWS recovers an instance on failed hardware, and reboots one that hangs', 
   }
 })
 
-test('the check from outside asks the address itself, and reports where Route 53 does', () => {
+test('the check from outside requests the address itself, and reports in Route 53’s region', () => {
   const { ipAddress, port, resourcePath } = full.one('route53.HealthCheck').inputs
   assert.deepEqual([ipAddress, port, resourcePath], ['203.0.113.10', 80, '/healthz'])
   const { inputs } = full.one('cloudwatch.MetricAlarm', 'outside')
@@ -349,17 +349,17 @@ test('the check from outside asks the address itself, and reports where Route 53
     'arn:aws:aws:sns/topic:Topic:alarms',
     'arn:aws:aws:sns/topic:Topic:outside',
   ])
-  // Where the stack is in that region itself, one topic will do.
+  // A stack in that region needs only one topic.
   assert.deepEqual(other.outputs.alarmTopics, ['arn:aws:aws:sns/topic:Topic:alarms'])
 })
 
-test('CPU credits are watched where there are any', () => {
+test('CPU credits are watched on burstable types only', () => {
   assert.ok(full.one('cloudwatch.MetricAlarm', 'credits'))
   const alarms = other.all('cloudwatch.MetricAlarm').map(({ name }) => name)
   assert.deepEqual(alarms.sort(), ['outside', 'reboot', 'recover'])
 })
 
-test('an earlier release is deployed by its id, and this folder’s is left alone', async () => {
+test('an earlier release is deployed by its id, without uploading this folder’s', async () => {
   const release = hash('sha256', 'earlier')
   const answers = { getObjects: { keys: [`releases/${release}.tar.zst`] } }
   const stack = await runOnebox({ settings: { release }, answers })
@@ -375,7 +375,7 @@ const failures: [what: string, wish: Wish, message: RegExp][] = [
   [
     'a release that the bucket does not have',
     { settings: { release: 'f'.repeat(64) }, answers: { getObjects: { keys: [] } } },
-    /onebox:release f{64} is not in the bucket: pulumi config rm onebox:release, or take one of/,
+    /onebox:release f{64} is not in the bucket: pulumi config rm onebox:release, or choose one from/,
   ],
   [
     'a type of the other architecture',
@@ -383,24 +383,24 @@ const failures: [what: string, wish: Wish, message: RegExp][] = [
     /^error: onebox:instanceType t3\.nano must have an arm64 CPU: .* onebox:architecture x64$/m,
   ],
   [
-    'a zone that does not have the type',
+    'a zone that does not offer the type',
     { settings: { availabilityZone: 'eu-central-1c' } },
     / onebox:instanceType t4g\.nano is not available in eu-central-1c, only in eu-central-1a, eu-central-1b: choose another type or, for a new volume, pulumi config set onebox:availabilityZone eu-central-1a$/m,
   ],
   [
-    'a type that the volume’s zone does not have, though the zone that is set has it',
+    'a type that the volume’s zone does not offer, though the configured zone does',
     { settings: { availabilityZone: 'eu-central-1b' }, volumeZone: 'eu-central-1c' },
     / onebox:instanceType t4g\.nano is not available in eu-central-1c, only in /m,
   ],
   [
-    'a setting that makes no sense',
+    'an invalid setting',
     { settings: { logLevel: 'loud' } },
     /^error: onebox:logLevel must be info or error, got "loud": pulumi config set onebox:logLevel/,
   ],
 ]
 
 for (const [what, wish, message] of failures) {
-  test(`${what} stops the program with one line that says so`, async () => {
+  test(`${what} stops the program with one line`, async () => {
     const { exitCode, log, outputs } = await runOnebox(wish)
     assert.notEqual(exitCode, 0)
     assert.match(log, message)
@@ -409,7 +409,7 @@ for (const [what, wish, message] of failures) {
   })
 }
 
-test('every input is one that its type knows', () => {
+test('every input is in its resource’s type', () => {
   const misspelt = { ...full.one('s3.Bucket'), inputs: { forceDestory: true } }
   const instance = full.one('ec2.Instance')
   const metadataOptions = { httpToken: 'required' }
@@ -421,7 +421,7 @@ test('every input is one that its type knows', () => {
   assert.deepEqual(others, [])
 })
 
-test('docs/provisioning.md tells what the program does (UPDATE_DOCUMENTS=1 rewrites it)', () => {
+test('docs/provisioning.md matches the program (UPDATE_DOCUMENTS=1 rewrites it)', () => {
   const { text, expected, names } = readDocument(plain, full)
   for (const name of names) assert.ok(text.includes(`<!-- ${name} -->`), name)
   assert.equal(text, expected)
@@ -443,7 +443,7 @@ function keysOf(uploads: Map<string, string>): string[] {
   return [...uploads.keys()].sort()
 }
 
-/** What comes first is for the network to tell. */
+/** Their order depends on the timing of requests. */
 function sorted(resources: Resource[]): Resource[] {
   return resources.toSorted((one, other) => one.urn.localeCompare(other.urn))
 }

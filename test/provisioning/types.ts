@@ -3,8 +3,8 @@ import ts from 'typescript'
 import type { Resource } from '../support/engine.ts'
 
 /**
- * What the types of @pulumi/aws and @pulumi/random say of inputs as the program sent them. tsc looks
- * for unknown names in literals alone; what comes by a spread or a function it would let through.
+ * Checks the inputs that the program sent against the types of @pulumi/aws and @pulumi/random. In the
+ * program itself, tsc finds unknown names only in literals, not in spreads or function results.
  */
 export function typeErrors(resources: Resource[]): string[] {
   const file = resolve(import.meta.dirname, 'sent-inputs.ts')
@@ -28,12 +28,12 @@ export function typeErrors(resources: Resource[]): string[] {
     .map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, ' '))
 }
 
-/** `aws:ec2/instance:Instance` is in its own file: all of @pulumi/aws would take minutes to read. */
+/** Imports each type from its own file: reading all of @pulumi/aws takes minutes. */
 function declare({ type, inputs }: Resource, index: number): string {
   const [provider = '', file = '', name = ''] = type.split(':')
   const path = `@pulumi/${provider}/${file.replace('index/', '')}.js`
   const { source, ...others } = inputs
-  // A file is sent as a mark and its path.
+  // A file is sent as a signature and its path.
   const asset = source === undefined ? '' : 'source: null as never,'
   const literal = JSON.stringify(others).slice(1)
   return `
