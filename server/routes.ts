@@ -22,6 +22,7 @@ export function createRoutes(handlers: Handlers, { read, write }: Authorize): Ro
   return {
     '/': { GET: savedString.get, PUT: write(savedString.put) },
     '/events': { GET: savedString.events },
+    '/saved-string.js': { GET: savedString.script },
 
     '/hello/{username}': {
       GET: birthdays.get,
@@ -36,6 +37,7 @@ export function createRoutes(handlers: Handlers, { read, write }: Authorize): Ro
     '/healthz': { GET: operations.health },
     '/metrics': { GET: read(operations.metrics) },
     '/status': { GET: operations.status },
+    '/status.js': { GET: operations.statusScript },
     '/openapi.json': { GET: contract.openapi },
     '/docs': { GET: contract.docs },
   }

@@ -67,6 +67,19 @@ export function fixed(body: string, headers: readonly string[]): Reply {
   return { status: 200, headers, body, etag: hash('sha256', body, 'hex').slice(0, 16) }
 }
 
+/** The script of a page. */
+export function script(source: string): Reply {
+  return fixed(compact(source), [
+    ...['Content-Type', 'text/javascript; charset=utf-8'],
+    ...['Cache-Control', 'no-cache'],
+  ])
+}
+
+/** Drops indentation and lines of comment. */
+function compact(source: string): string {
+  return source.replace(/^\s*(\/\/.*|\/\*\*.*\*\/)?\s*/gm, '')
+}
+
 export function empty(status: number, headers: readonly string[] = []): Reply {
   return { status, headers }
 }

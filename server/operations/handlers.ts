@@ -2,7 +2,7 @@ import { assertPreconditions } from '../http/conditional.ts'
 import { HttpError } from '../http/http-error.ts'
 import { json, type Reply, text } from '../http/reply.ts'
 import type { HttpRequest } from '../http/request.ts'
-import { renderStatus } from '../status/page.ts'
+import { renderStatus, statusScript } from '../status/page.ts'
 import { readDeployState } from './deploy-state.ts'
 import type { Log } from './log.ts'
 import { type Family, render, single } from './metrics.ts'
@@ -72,6 +72,7 @@ export function createOperationsHandlers({
 
     /** The page that draws the two above. */
     status: () => status,
+    statusScript: () => statusScript,
 
     echo(request: HttpRequest): Reply {
       assertPreconditions(request)

@@ -5,7 +5,7 @@ import { objectWith, parseJson, stringField } from '../http/json.ts'
 import { empty, type Reply } from '../http/reply.ts'
 import { decodePercent, type HttpRequest, searchParameters } from '../http/request.ts'
 import type { Follow } from './follow.ts'
-import { createPage } from './page.ts'
+import { createPage, pageScript } from './page.ts'
 import type { SavedString, SavedStringStore } from './store.ts'
 
 const supported = 'text/plain, application/json, application/x-www-form-urlencoded'
@@ -27,6 +27,8 @@ export function createSavedStringHandlers(
   return {
     /** The page, rendered once for each value. */
     get: () => store.current().then(render),
+
+    script: () => pageScript,
 
     async put(request: HttpRequest): Promise<Reply> {
       const value = await readString(request)

@@ -1,17 +1,19 @@
 import { hash } from 'node:crypto'
-import { compact, type Document, documentFrame, documentHeaders, escapeHtml } from '../http/html.ts'
-import type { Reply } from '../http/reply.ts'
+import { type Document, documentFrame, documentHeaders, escapeHtml } from '../http/html.ts'
+import { type Reply, script } from '../http/reply.ts'
 import { footer } from '../pages/footer.ts'
 import { followString } from './page-script.ts'
 import { style } from './page-style.ts'
 import type { SavedString } from './store.ts'
+
+export const pageScript = script(`(${followString})()`)
 
 /** Makes the function that renders the page around a string. */
 export function createPage({ needsToken }: { needsToken: boolean }) {
   const document: Document = {
     title: 'The saved string',
     style,
-    script: compact(`(${followString})()`),
+    script: '/saved-string.js',
   }
   const [before, after] = documentFrame(document)
   const headers = documentHeaders(document)

@@ -1,16 +1,16 @@
-import { compact, type Document, documentFrame, documentHeaders } from '../http/html.ts'
-import { fixed, type Reply } from '../http/reply.ts'
+import { type Document, documentFrame, documentHeaders } from '../http/html.ts'
+import { fixed, type Reply, script } from '../http/reply.ts'
 import { footer } from '../pages/footer.ts'
 import { watchServer } from './page-script.ts'
 import { style } from './page-style.ts'
 import * as series from './series.ts'
 
 // Functions know each other by name, also where the bundle has given them others.
-const script = compact(`${Object.values(series).join('\n')}\n(${watchServer})()`)
+export const statusScript = script(`${Object.values(series).join('\n')}\n(${watchServer})()`)
 
 /** The page for those who run the server: it holds no data, its script asks for that. */
 export function renderStatus(): Reply {
-  const document: Document = { title: 'onebox status', style, script }
+  const document: Document = { title: 'onebox status', style, script: '/status.js' }
   const [before, after] = documentFrame(document)
   return fixed(before + body + after, documentHeaders(document))
 }
