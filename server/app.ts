@@ -31,7 +31,7 @@ import { createSavedStringStore } from './saved-string/store.ts'
 export interface App {
   /** Not listening yet. */
   server: Server
-  /** Answers what is under way and resolves when the last connection is gone. */
+  /** Finishes the requests in progress and resolves when the last connection is closed. */
   drain: () => Promise<void>
 }
 
@@ -93,7 +93,7 @@ export function createApp(config: Config, database: Database, log: Log): App {
       requestTimeout: config.requestTimeoutMs,
       keepAliveTimeout: config.keepAliveTimeoutMs,
       connectionsCheckingInterval: 1000,
-      // The listener looks at Host itself, to explain what is wrong with it.
+      // The listener checks Host itself, to explain what is wrong with it.
       requireHostHeader: false,
       optimizeEmptyRequests: true,
     },
@@ -117,7 +117,7 @@ export function createApp(config: Config, database: Database, log: Log): App {
     },
   }
 
-  /** Has pm2 start another worker in place of one that hangs. */
+  /** Kills a worker that hangs; pm2 then starts another. */
   function replace({ worker, pid }: { worker: string; pid: number }) {
     if (draining || !killSibling(pid)) return
     killed += 1

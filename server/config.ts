@@ -5,34 +5,34 @@ import { basename, join, resolve } from 'node:path'
 import { isNetwork } from './http/proxies.ts'
 
 export interface Config {
-  /** Where to listen: an address, or a socket that systemd holds for us. */
+  /** An address, or a socket passed by systemd. */
   listen: { host: string; port: number } | { fd: number }
   dataDir: string
   /** This user's own folder for Unix sockets. */
   socketDir: string
-  /** SHA-256 digests of the tokens that may write; none lets everyone write. */
+  /** SHA-256 digests of the tokens that may write; without any, everyone may. */
   tokenHashes: Buffer[]
   /** Whether anyone who reaches the server may change its data. */
   openWrites: boolean
   timeZone: string
   releaseId: string
-  /** Where the agent that deploys keeps its state, for /healthz to tell. */
+  /** The state file of the deploy agent, which /healthz includes. */
   deployStateFile: string | undefined
   logLevel: LogLevel
-  /** Whether systemd has connected the process that it started to its journal. */
+  /** Whether systemd connects our output to its journal. */
   journal: boolean
   /** Which of pm2's workers this is. */
   worker: string
   workers: number
-  /** The workers that should run: all of pm2's, or this process alone without pm2. */
+  /** The workers that should run: all of pm2's, or without pm2 only this one. */
   workerNames: string[]
   bodyLimitBytes: number
   bulkBodyLimitBytes: number
-  /** All request bodies in memory at a time, per worker. */
+  /** Request bodies in memory, in total per worker. */
   bodyBudgetBytes: number
-  /** All large answers that clients have still to read, per worker. */
+  /** Large answers that clients have not read yet, in total per worker. */
   answerBudgetBytes: number
-  /** How long a client may take nothing of its answer. */
+  /** How long a client may leave its answer unread. */
   answerTimeoutMs: number
   /** Requests that may wait for the one before them, per connection. */
   pipelineLimit: number
@@ -50,9 +50,9 @@ export interface Config {
   writeQueueLimit: number
   /** Per address, minute and worker; 0 is no limit. */
   writesPerMinute: number
-  /** How long a process that drains keeps connections open for which nothing is under way. */
+  /** How long a draining process keeps idle connections open. */
   drainIdleMs: number
-  /** After this, a process that drains ends whatever is still under way. */
+  /** After this, a draining process cuts off the requests still in progress. */
   drainTimeoutMs: number
   canaryTimeoutMs: number
   /** Backups in the data folder; a new one removes the oldest beyond these. */
@@ -133,8 +133,8 @@ function readListen(env: Env): Config['listen'] {
 }
 
 /**
- * Not in the data folder, whose path may be of any length: a socket's has room for 103 bytes on
- * every system. Nor in XDG_RUNTIME_DIR, which is gone once its user has logged out.
+ * Not in the data folder, whose path may be too long: a socket's path is limited to 103 bytes on
+ * some systems. Nor in XDG_RUNTIME_DIR, which is removed when its user logs out.
  */
 function readSocketDir({ TMPDIR = '' }: Env): string {
   const parent = /^\/[\w./-]{1,49}$/.test(TMPDIR) ? TMPDIR : '/tmp'
@@ -184,7 +184,7 @@ function readTimeZone(env: Env): string {
   }
 }
 
-/** An unpacked release's folder bears the SHA-256 of its archive, which is the release's id. */
+/** The folder of an unpacked release is named by the SHA-256 of its archive, the release's id. */
 function readReleaseId(releaseDir: string): string {
   if (/^[\da-f]{64}$/.test(basename(releaseDir))) return basename(releaseDir)
   try {
@@ -231,7 +231,7 @@ function invalid(name: string, value: string, rule: string, cure: string): Error
   return new Error(`${name} must ${rule}, got ${JSON.stringify(value)}: ${cure}`)
 }
 
-/** Without a token anyone could write, so the server must be out of reach or told that it is meant. */
+/** Without a token anyone can write, so the server must listen on loopback or be told to allow it. */
 function assertSafe({ listen, tokenHashes, openWrites }: Config) {
   if (tokenHashes.length > 0 && openWrites) {
     throw new Error('OPEN_WRITES must not be true when WRITE_TOKEN is set: leave one of them out')

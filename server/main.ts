@@ -25,8 +25,8 @@ const commands: Record<string, (config: Config, args: string[]) => Promise<void>
   restore: (config, args) => console.log(restore(config.dataDir, ...readRestoreArgs(args))),
 }
 
-// The whole server is one file when bundled, so the writer's thread starts here as well. A worker
-// of a cluster has its primary's arguments, which are pm2's.
+// The bundled server is one file, so the writer's thread also starts here. A cluster worker has the
+// arguments of its primary, which are pm2's.
 if (isMainThread) run((cluster.isPrimary && process.argv[2]) || 'serve')
 else runWriterThread()
 
@@ -54,10 +54,10 @@ function readRestoreArgs(args: string[]): [file: string, options: { overwrite: b
   return [file, values]
 }
 
-/** Serves until a signal comes, then drains. */
+/** Serves until a signal, then drains. */
 async function serve(config: Config) {
   const log = createLog({ ...config, level: config.logLevel })
-  // Both, as pm2 listens for rejections, too, and Node then takes them for handled.
+  // Both, as pm2 also listens for rejections, which makes Node consider them handled.
   for (const event of ['uncaughtException', 'unhandledRejection']) process.on(event, crash)
   const database = openDatabase(config.dataDir, { ...config, threadFile: import.meta.filename })
   const app = createApp(config, database, log)

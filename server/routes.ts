@@ -14,7 +14,7 @@ export interface Handlers {
   contract: ReturnType<typeof createContractHandlers>
 }
 
-/** Every URL of the server. HEAD and OPTIONS come by themselves. */
+/** Every URL of the server. HEAD and OPTIONS are added automatically. */
 export function createRoutes(handlers: Handlers, { read, write }: Authorize): Routes {
   const { savedString, birthdays, movies, operations, contract } = handlers
   const { echo } = operations

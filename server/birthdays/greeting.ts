@@ -1,9 +1,9 @@
 import { fieldError, HttpError } from '../http/http-error.ts'
 
-/** Where someone born on 29 February has their birthday in the other years. */
+/** The birthday of people born on 29 February in common years. */
 const leapDayInCommonYears = { month: 3, day: 1 }
 
-/** The greeting for today; `dateOfBirth` lies before `today`. */
+/** The greeting for today; `dateOfBirth` is before `today`. */
 export function greeting(
   username: string,
   dateOfBirth: Temporal.PlainDate,
@@ -30,14 +30,14 @@ function birthdayIn(year: number, { month, day }: Temporal.PlainDate): Temporal.
   return Temporal.PlainDate.from({ year, ...date })
 }
 
-/** @throws {HttpError} 400 for what is no name of 1 to 64 letters */
+/** @throws {HttpError} 400 unless it is 1 to 64 letters */
 export function parseUsername(text: string): string {
   const username = text.normalize('NFC')
   if (/^\p{L}{1,64}$/u.test(username)) return username
   throw new HttpError(400, 'A username is 1 to 64 letters: no digits, spaces or punctuation')
 }
 
-/** @throws {HttpError} 400 for what is no calendar date before `today` */
+/** @throws {HttpError} 400 unless it is a calendar date before `today` */
 export function parseDateOfBirth(text: string, today: Temporal.PlainDate): Temporal.PlainDate {
   if (!/^\d{4}-\d{2}-\d{2}$/.test(text)) {
     throw fieldError('dateOfBirth', 'must have the format YYYY-MM-DD, such as 1990-04-23')
@@ -53,7 +53,7 @@ function calendarDate(text: string): Temporal.PlainDate {
   try {
     if (!text.startsWith('0000')) return Temporal.PlainDate.from(text, { overflow: 'reject' })
   } catch {
-    // Falls through to the same answer as the year 0, which no calendar has.
+    // Falls through to the same error as the year 0, which no calendar has.
   }
   throw fieldError('dateOfBirth', `${text} is not a calendar date`)
 }

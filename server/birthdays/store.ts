@@ -10,13 +10,13 @@ export interface Birthday {
 
 export interface BirthdayStore {
   find: (username: string) => Birthday | undefined
-  /** Whether it was saved: not if the preconditions do not hold. */
+  /** Resolves to whether it was saved: not if the preconditions fail. */
   save: (
     username: string,
     dateOfBirth: Temporal.PlainDate,
     preconditions: Preconditions,
   ) => Promise<boolean>
-  /** Whether there was one to remove for which the preconditions hold. */
+  /** Resolves to whether there was one to remove that meets the preconditions. */
   remove: (username: string, preconditions: Preconditions) => Promise<boolean>
 }
 

@@ -13,7 +13,7 @@ import {
   type Schema,
 } from './openapi.ts'
 
-/** All there is to know of one method of a path. */
+/** Documents one method of a path. */
 export function operationArticle({ method, path, operation }: Entry): string {
   const { operationId, summary, description, parameters = [], requestBody, responses } = operation
   return `<article aria-labelledby="${operationId}">
@@ -76,14 +76,14 @@ function samplesOf(type: string, media: MediaType): string[] {
   })
 }
 
-/** JSON in one line where it fits into one, else over several. */
+/** JSON on one line if it fits, otherwise on several. */
 function indented(value: unknown): string {
   const text = JSON.stringify(value, null, 2)
   const line = text.replace(/\n */g, ' ')
   return line.length <= 60 ? line : text
 }
 
-/** Answers that go well in full; errors folded away, as they read the same everywhere. */
+/** Successful responses in full; errors folded away, as they are the same everywhere. */
 function answers(responses: Record<string, Answer>): string {
   const entries = Object.entries(responses).filter(([status]) => status !== 'default')
   const errors = entries.filter(([status]) => status >= '400')
@@ -112,7 +112,7 @@ function answerRow([status, answer]: [string, Answer]): Row {
   ]
 }
 
-/** What a value may be, in words: `integer from 1 to 9999`. */
+/** The type of a value in words, such as `integer from 1 to 9999`. */
 function kindOf({ type = 'string', format, default: byDefault, ...schema }: Schema): string {
   const { minimum, maximum, minLength, maxLength } = schema
   return [

@@ -5,7 +5,7 @@ export function idOf(name: string): string {
   return name.toLowerCase().replaceAll(' ', '-')
 }
 
-/** As much of Markdown as our descriptions use: paragraphs, lists, code and bold. */
+/** Renders the Markdown that our descriptions use: paragraphs, lists, code and bold. */
 export function prose(text: string): string {
   return text
     .split('\n\n')
@@ -18,22 +18,22 @@ function list(block: string): string {
   return `<ul class="notes">\n${items.map((item) => `<li>${inline(item)}</li>`).join('\n')}\n</ul>`
 }
 
-/** Text within a line. */
+/** Renders Markdown within a line. */
 export function inline(text: string): string {
   return escapeHtml(text)
     .replace(/`([^`]+)`/g, '<code>$1</code>')
     .replace(/\*\*([^*]+)\*\*/g, '<strong>$1</strong>')
 }
 
-/** Text to be taken as it is; `kind` names its class. */
+/** Preformatted text; `kind` is its class. */
 export function codeBlock(text: string, kind = ''): string {
   return `<pre${kind && ` class="${kind}"`}><code>${escapeHtml(text.trimEnd())}</code></pre>`
 }
 
-/** A name, and what there is to say of it. */
+/** A name and its description. */
 export type Row = [name: string, text: string]
 
-/** `kind` names the table's class; the caption may be empty where a heading says the same. */
+/** `kind` is the class of the table; the caption may be empty below a heading. */
 export function table(caption: string, kind: string, rows: Row[]): string {
   const lines = rows.map(([name, text]) => `<tr><th scope="row">${name}</th><td>${text}</td></tr>`)
   const head = caption && `<caption>${caption}</caption>\n`

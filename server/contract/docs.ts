@@ -5,7 +5,7 @@ import { style } from './docs-style.ts'
 import { idOf, prose } from './docs-text.ts'
 import { dereference, type Entry, entriesOf, type OpenApi } from './openapi.ts'
 
-/** Makes the function that renders the contract as a page for people who reach us at `origin`. */
+/** Makes the function that renders the contract as a page, with commands for `origin`. */
 export function createDocs(source: unknown): (origin: string) => Reply {
   const openapi = dereference(source)
   const document: Document = { title: openapi.info.title, style, script: '' }

@@ -3,7 +3,7 @@ import type { HttpRequest } from '../http/request.ts'
 import { createDocs } from './docs.ts'
 import openapi from './openapi.json' with { type: 'json' }
 
-/** The contract as a file for programs and a page for people, made from the same text. */
+/** The contract as OpenAPI and as a page, made from the same file. */
 export function createContractHandlers() {
   const file = fixed(JSON.stringify(openapi, null, 2), [
     ...['Content-Type', 'application/json; charset=utf-8'],
@@ -15,7 +15,7 @@ export function createContractHandlers() {
 
   return { openapi: () => file, docs }
 
-  /** Rendered once for each origin in a row, as nearly everyone uses the same. */
+  /** Renders only when the origin changes, as nearly everyone uses the same. */
   function docs({ origin }: HttpRequest): Reply {
     const place = isPlain(origin) ? origin : 'http://HOST'
     if (place !== shownAt) page = render(place)
@@ -24,7 +24,7 @@ export function createContractHandlers() {
   }
 }
 
-/** The page puts it into a command for a shell, and a Host may hold what a shell would run. */
+/** The page puts it into shell commands, and a Host may contain what a shell would run. */
 function isPlain(origin: string): boolean {
   return /^https?:\/\/([\w.-]+|\[[\da-f:.]+\])(:\d+)?$/i.test(origin)
 }

@@ -1,4 +1,4 @@
-/** As much of an OpenAPI 3.1 document as ours uses, every `$ref` replaced by what it leads to. */
+/** The parts of OpenAPI 3.1 that our document uses, with every `$ref` resolved. */
 export interface OpenApi {
   info: { title: string; version: string; summary: string; description: string }
   tags: { name: string; description: string }[]
@@ -20,7 +20,7 @@ export interface Operation {
 export interface RequestBody {
   required?: boolean
   content: Content
-  /** Media types that are also taken; with several in `content`, generators send one as another. */
+  /** Other accepted media types; with several in `content`, client generators mix them up. */
   'x-alternatives'?: Content
 }
 
@@ -68,7 +68,7 @@ export interface Schema {
 }
 
 /**
- * The document with every reference replaced by what it leads to, for reading it without them.
+ * Resolves every reference in the document.
  * @throws {Error} naming a reference that leads nowhere
  */
 export function dereference(openapi: unknown): OpenApi {
@@ -92,17 +92,17 @@ function follow(root: unknown, reference: string): unknown {
   return found
 }
 
-/** Every body that a request may have, by media type. */
+/** Every accepted body of a request, by media type. */
 export function bodiesOf({ content, 'x-alternatives': alternatives }: RequestBody): Content {
   return { ...content, ...alternatives }
 }
 
-/** The examples of a body, whichever of the two ways it gives them. */
+/** The examples of a body, from `example` or `examples`. */
 export function examplesOf({ example, examples = {} }: MediaType): Example[] {
   return example === undefined ? Object.values(examples) : [{ value: example }]
 }
 
-/** An example as it goes over the wire. */
+/** Encodes an example as it is sent. */
 export function encode(type: string, value: unknown): string {
   if (typeof value === 'string') return value
   if (type !== 'application/x-www-form-urlencoded') return JSON.stringify(value)

@@ -13,9 +13,9 @@ import { inspect } from './open.ts'
 
 /**
  * Copies the database to a new file while it is in use, and checks the copy before it counts.
- * VACUUM INTO reads one moment of it; the online backup starts again at every write of another
- * connection and need never end.
- * @throws {Error} when `to` exists or the copy does not pass; nothing is left behind then
+ * VACUUM INTO reads one snapshot; the online backup API restarts at every write of another
+ * connection and may never finish.
+ * @throws {Error} when `to` exists or the copy fails its check; nothing is left behind then
  */
 export function backup(from: string, to: string) {
   if (existsSync(to)) throw new Error(`${to} already exists: choose another file`)
@@ -24,7 +24,7 @@ export function backup(from: string, to: string) {
   try {
     inspect(from, (database) => {
       assertOurs(database, from)
-      // An empty file is as good as none for SQLite, and keeps the mode it has.
+      // SQLite accepts an empty file here, and keeps its mode.
       writeFileSync(draft, '', { mode: 0o600 })
       database.prepare('VACUUM INTO ?').run(draft)
     })
@@ -37,7 +37,7 @@ export function backup(from: string, to: string) {
   }
 }
 
-/** @throws {Error} when the file is no whole and sound onebox database */
+/** @throws {Error} unless the file is a complete and intact onebox database */
 export function checkBackup(path: string) {
   inspect(path, (database) => {
     assertOurs(database, path)

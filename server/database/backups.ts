@@ -8,10 +8,10 @@ import { databasePath, inspect } from './open.ts'
 const pattern = /^onebox-(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z\.db$/
 const lockWaitMs = 60_000
 const marginBytes = 64 * 2 ** 20
-// Backups made within the same second are named ahead of the clock.
+// Several backups within one second are dated ahead of the clock.
 const toleranceMs = 60_000
 
-/** Adds a backup to those in the data folder, lets go of the oldest beyond `kept`, gives its path. */
+/** Adds a backup to the data folder, removes the oldest beyond `kept`, and returns its path. */
 export function keepBackup(dataDir: string, kept: number): string {
   return withBackups(dataDir, (folder) => {
     assertRoom(folder, databaseBytes(databasePath(dataDir)))
@@ -25,9 +25,9 @@ export function keepBackup(dataDir: string, kept: number): string {
 }
 
 /**
- * Hands the folder of backups to `work`, to one process at a time: whoever is killed loses the lock
- * by that, so any draft found here is left over.
- * @throws {Error} when there is no database to back up, or another process goes on for too long
+ * Runs `work` on the folder of backups, one process at a time. A killed process loses its lock, so
+ * any draft found here is a leftover.
+ * @throws {Error} when there is no database to back up, or another process takes too long
  */
 export function withBackups<Result>(dataDir: string, work: (folder: string) => Result): Result {
   inspect(databasePath(dataDir), () => {})
@@ -60,7 +60,7 @@ function removeDrafts(folder: string) {
   }
 }
 
-/** @throws {Error} naming the room that is missing */
+/** @throws {Error} naming the space that is free and needed */
 export function assertRoom(folder: string, bytes: number) {
   const { bavail, bsize } = statfsSync(folder)
   const neededBytes = bytes * 1.1 + marginBytes
@@ -74,7 +74,7 @@ function megabytes(bytes: number): string {
   return `${Math.round(bytes / 2 ** 20)} MB`
 }
 
-/** The size as it is now, with what is still in the write-ahead log. */
+/** The current size, including what is still in the write-ahead log. */
 export function databaseBytes(path: string): number {
   return inspect(path, (database) => {
     const pages = database.pragma('page_count', { simple: true }) as number
@@ -82,7 +82,7 @@ export function databaseBytes(path: string): number {
   })
 }
 
-/** Backs the database up as it is at this moment; gives the path. */
+/** Backs up the database as it is now; returns the path. */
 export function addBackup(dataDir: string, folder: string): string {
   let at = Date.now()
   while (existsSync(join(folder, nameOf(at)))) at += 1000
@@ -91,12 +91,12 @@ export function addBackup(dataDir: string, folder: string): string {
   return path
 }
 
-/** Such as `onebox-20261121T093000Z.db`, so that the order of names is that of time. */
+/** Such as `onebox-20261121T093000Z.db`, so that names sort by time. */
 function nameOf(at: number): string {
   return `onebox-${new Date(at).toISOString().replace(/[-:]|\.\d+/g, '')}.db`
 }
 
-/** From the oldest to the newest. Those dated in the future come first: the clock was ahead then. */
+/** From oldest to newest. Backups dated in the future come first: the clock was wrong then. */
 function namesIn(folder: string): string[] {
   const names = readdirSync(folder).filter((name) => pattern.test(name))
   const [past = [], future = []] = [false, true].map((ahead) =>
@@ -114,8 +114,8 @@ function timeOf(name: string): number {
 }
 
 /**
- * When the last backup was made, in seconds since the Unix epoch, and its size; 0 without any.
- * One dated in the future does not count, as it would hide for as long that none is made.
+ * The time of the last backup, in seconds since the Unix epoch, and its size; 0 without one.
+ * A backup dated in the future does not count, as it would hide that no new ones are made.
  */
 export function lastBackup(dataDir: string): { timestampSeconds: number; bytes: number } {
   const folder = join(dataDir, 'backups')

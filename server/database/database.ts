@@ -3,17 +3,17 @@ import type SQLite from 'better-sqlite3'
 import { connectReader, databasePath, prepareDatabase } from './open.ts'
 import { Writer } from './writer.ts'
 
-/** The database as the features see it: reads here and now, writes by promise. */
+/** The database for the features: reads are synchronous, writes return promises. */
 export interface Database {
   read: SQLite.Database
   write: Writer
-  /** Changes with every commit of any process, for caches. Takes 1 µs, a tenth of what a GET does. */
+  /** Changes with every commit of any process; for caches. Takes 1 µs, a tenth of a GET. */
   version: () => number
   sizeBytes: () => number
   close: () => Promise<void>
 }
 
-/** Opens the database of a folder, made or brought up to date first; see `prepareDatabase`. */
+/** Opens the database of a folder after `prepareDatabase`. */
 export function openDatabase(
   dataDir: string,
   { threadFile, writeQueueLimit }: { threadFile: string; writeQueueLimit: number },

@@ -1,8 +1,8 @@
 import SQLite from 'better-sqlite3'
 
 /**
- * Runs a transaction as soon as the lock is free. SQLite's own wait grows to steps of 100 ms, in
- * which a busy neighbour takes all the turns.
+ * Runs a transaction as soon as the lock is free. SQLite's own busy handler sleeps up to 100 ms at a
+ * time, so a busy process would starve the others.
  */
 export function patiently<Outcome>(run: () => Outcome, lockWaitMs: number): Outcome {
   for (const deadline = performance.now() + lockWaitMs; ; sleep(Math.random())) {

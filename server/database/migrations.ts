@@ -1,9 +1,9 @@
 import type Database from 'better-sqlite3'
 
 /**
- * The schema, step by step; a step's number is its place in this list, from 1. Steps are only ever
- * added, and only add tables, indexes and columns that may be left out of an INSERT: the release
- * before must run on the schema after, as two releases overlap in a reload and a rollback goes back.
+ * The migrations; the number of each is its place in this list, from 1. Migrations are only appended,
+ * and only add tables, indexes and columns with a default: the previous release must run on the new
+ * schema, as two releases overlap during a reload, and a rollback goes back.
  */
 export const migrations: readonly string[] = [
   `
@@ -44,9 +44,9 @@ export const migrations: readonly string[] = [
 const applicationId = 0x6f6e6562
 
 /**
- * Whether this release may use the database as it stands: a new one, one of ours, or one that a
- * newer release has added to by the rule above, which its `migrations` table then tells.
- * @throws {Error} naming the cure for a foreign or too new one
+ * Checks that this release can use the database: it is new, ours, or extended by a newer release
+ * according to the rule above, as its `migrations` table says.
+ * @throws {Error} naming the cure for a foreign or too new database
  */
 export function assertKnown(database: Database.Database, path: string) {
   const tables = database.prepare('SELECT count(*) FROM sqlite_schema').pluck().get()
@@ -54,7 +54,7 @@ export function assertKnown(database: Database.Database, path: string) {
   if (!isNew) assertOurs(database, path)
 }
 
-/** The same where a new database is not enough, as for a backup. */
+/** The same, but an empty database does not do, as for a backup. */
 export function assertOurs(database: Database.Database, path: string) {
   const version = schemaVersion(database)
   if (database.pragma('application_id', { simple: true }) !== applicationId) {
@@ -74,12 +74,12 @@ function isAddition(database: Database.Database, version: number): boolean {
   return row !== undefined && (row as { oldest_schema: number }).oldest_schema <= migrations.length
 }
 
-/** How many steps of `steps` the database still lacks. */
+/** How many migrations the database still needs. */
 export function pendingMigrations(database: Database.Database, steps = migrations): number {
   return Math.max(0, steps.length - schemaVersion(database))
 }
 
-/** Takes the steps that are missing, all or none; several processes may try at once. */
+/** Runs the pending migrations, all or none; several processes may try at once. */
 export function migrate(database: Database.Database, steps = migrations) {
   if (pendingMigrations(database, steps) === 0) return
   const run = database.transaction(() => {

@@ -17,7 +17,7 @@ export function databasePath(dataDir: string): string {
   return join(dataDir, 'onebox.db')
 }
 
-/** Checks that the database of a folder is fit for use and brings its schema up to date. */
+/** Checks the database of a folder, or creates it, and migrates its schema. */
 export function prepareDatabase(dataDir: string) {
   makeFolder(dataDir)
   const path = databasePath(dataDir)
@@ -35,7 +35,7 @@ export function prepareDatabase(dataDir: string) {
   }
 }
 
-/** Makes the data folder where there is none yet. @throws {Error} naming DATA_DIR where it cannot */
+/** Creates the data folder if there is none. @throws {Error} naming DATA_DIR */
 export function makeFolder(dataDir: string) {
   try {
     mkdirSync(dataDir, { recursive: true, mode: 0o700 })
@@ -46,7 +46,7 @@ export function makeFolder(dataDir: string) {
   }
 }
 
-/** Looks at a database through a read-only connection, so that a refused one stays as it is. */
+/** Checks a database through a read-only connection, so that a refused one stays unchanged. */
 export function checkUntouched(path: string) {
   if (isNew(path)) return
   assertOwnLog(path)
@@ -60,7 +60,7 @@ function isNew(path: string): boolean {
   return !existsSync(path) || (statSync(path).isFile() && statSync(path).size === 0)
 }
 
-/** Whether nothing has to be written before the database can be used, as on a full disk. */
+/** Whether the database can be used without writing to it first, as on a full disk. */
 function isReady(path: string): boolean {
   if (isNew(path)) return false
   return inspect(path, (database) => {
@@ -70,8 +70,8 @@ function isReady(path: string): boolean {
 }
 
 /**
- * SQLite takes a write-ahead log for that of whatever database has its name, and would mix the two.
- * A backup is a database that was never in WAL mode, which byte 18 of its header tells.
+ * SQLite matches a write-ahead log to a database by name only, and would mix the two. A backup was
+ * never in WAL mode, as byte 18 of its header shows.
  */
 function assertOwnLog(path: string) {
   const log = `${path}-wal`
@@ -90,8 +90,8 @@ function readByte(path: string, position: number): number | undefined {
 }
 
 /**
- * Hands a read-only connection to `use` and closes it again.
- * @throws {Error} that names the file where it is no database or a damaged one
+ * Calls `use` with a read-only connection.
+ * @throws {Error} naming the file if it is not a database, or damaged
  */
 export function inspect<Result>(path: string, use: (database: SQLite.Database) => Result): Result {
   let database: SQLite.Database | undefined
@@ -105,7 +105,7 @@ export function inspect<Result>(path: string, use: (database: SQLite.Database) =
   }
 }
 
-/** SQLite's errors in words for people; others are left as they are. */
+/** Replaces SQLite's errors by readable ones. */
 function explain(error: unknown, path: string): unknown {
   if (!(error instanceof SQLite.SqliteError)) return error
   if (/^SQLITE_(FULL|IOERR|CANTOPEN)/.test(error.code) && isDiskFull(dirname(path))) {
@@ -117,10 +117,10 @@ function explain(error: unknown, path: string): unknown {
   return new Error(`${path} is damaged: restore a backup`)
 }
 
-// SQLite's shared memory takes half of this, and is needed even to read.
+// SQLite's shared memory takes half of this, and even reads need it.
 const leastFreeBytes = 64 * 1024
 
-/** Whether there is no room to open a database, in blocks or in files. */
+/** Whether the disk has too few free blocks or inodes to open a database. */
 export function isDiskFull(folder: string): boolean {
   try {
     const { bavail, bsize, ffree, files } = statfsSync(folder)
@@ -130,7 +130,7 @@ export function isDiskFull(folder: string): boolean {
   }
 }
 
-/** Finds a table whose first pages are gone; whole files are checked when they are backed up. */
+/** Finds a table whose first pages are damaged; backups check whole files. */
 function readEveryTable(database: SQLite.Database) {
   const tables = database
     .prepare("SELECT name FROM sqlite_schema WHERE type = 'table'")
@@ -140,8 +140,8 @@ function readEveryTable(database: SQLite.Database) {
 }
 
 /**
- * A connection that writes durably. The order matters: the time-out first, as changing the journal
- * mode takes a lock; `synchronous` last, as better-sqlite3 falls back to NORMAL in WAL mode.
+ * Opens a connection that writes durably. The order matters: the timeout first, as changing the
+ * journal mode takes a lock; `synchronous` last, as better-sqlite3 resets it to NORMAL in WAL mode.
  */
 export function connect(path: string): SQLite.Database {
   const database = new SQLite(path, { timeout: 10_000 })
@@ -153,16 +153,16 @@ export function connect(path: string): SQLite.Database {
 }
 
 /**
- * A connection that only reads, and so never waits for the disk to take a write. Closed after the
- * writer's, it also leaves SQLite's shared memory in place for the next start, which on a full disk
- * could not make it: only a connection that may write removes it.
+ * Opens a read-only connection, which never waits for a write to reach the disk. Closed after the
+ * writer's, it also keeps SQLite's shared memory, which a start on a full disk could not create:
+ * only a connection that may write removes it.
  */
 export function connectReader(path: string): SQLite.Database {
   const database = new SQLite(path, { readonly: true, timeout: 10_000 })
   database.pragma('trusted_schema = OFF')
   database.pragma('cache_size = -8000')
-  // Reads through the page cache without a system call each: a point read of a million rows takes
-  // half the time. SQLite caps this at 2 GiB.
+  // Reads the page cache without system calls: a point read in a million rows takes half the time.
+  // SQLite caps this at 2 GiB.
   database.pragma('mmap_size = 2147418112')
   return database
 }

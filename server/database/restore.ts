@@ -19,19 +19,20 @@ import {
 const lockWaitMs = 60_000
 
 /**
- * Gives the database the content of a backup while it is in use, and tells what it did.
+ * Replaces the content of the database by that of a backup while it is in use.
  *
- * All of it happens under the lock for writing: readers see the old content until they see the new
- * one, writers wait. So what was acknowledged before is in the backup that is made first, and what
- * is acknowledged after is in the database.
- * @throws {Error} when the file is not fit, or data would be lost without `overwrite`; nothing is changed then
+ * All of it happens under the write lock: readers see the old content until they see the new one,
+ * writers wait. So writes acknowledged before are in the backup that is made first, and writes
+ * acknowledged after are in the database.
+ * @returns what was restored, as text
+ * @throws {Error} for an unfit file, or if data would be lost without `overwrite`; nothing is changed then
  */
 export function restore(dataDir: string, file: string, { overwrite }: { overwrite: boolean }) {
   checkBackup(file)
   prepareDatabase(dataDir)
   return withBackups(dataDir, (folder) => {
     const path = databasePath(dataDir)
-    // The copy, the write-ahead log and the database itself may each take the size of the file.
+    // The copy, the write-ahead log and the database may each grow to the size of the file.
     assertRoom(folder, databaseBytes(path) + 3 * databaseBytes(file))
     const database = connect(path)
     try {
@@ -53,7 +54,7 @@ export function restore(dataDir: string, file: string, { overwrite }: { overwrit
   })
 }
 
-/** A copy of the file with the schema of this release; the file itself is only read. */
+/** Copies the file and migrates the copy to the schema of this release. */
 function copyOf(file: string, folder: string): string {
   const path = join(folder, 'restored.draft')
   backup(file, path)
@@ -66,7 +67,7 @@ function copyOf(file: string, folder: string): string {
   return path
 }
 
-/** A database that nobody has used yet, to tell its rows from data. */
+/** Creates an unused database, whose rows do not count as data. */
 function freshIn(folder: string): string {
   const path = join(folder, 'fresh.draft')
   prepareDatabase(path)
@@ -74,21 +75,21 @@ function freshIn(folder: string): string {
 }
 
 function attach(database: SQLite.Database, paths: Record<string, string>) {
-  // Rows come and go in the order of tables rather than of references, which hold in the file.
+  // Tables are replaced one by one, whatever their references, which are valid in the file.
   database.pragma('foreign_keys = OFF')
   for (const [name, path] of Object.entries(paths)) {
     database.prepare(`ATTACH ? AS ${name}`).run(path)
   }
 }
 
-/** What there is in the live database, in the copy to restore, and in one without data. */
+/** The tables of the live database, of the copy to restore, and of an unused database. */
 interface Schemas {
   main: Tables
   restored: Tables
   fresh: Tables
 }
 
-/** @throws {Error} where the file is not of this service, or of a newer schema than the live database */
+/** @throws {Error} if the file is of another service, or of a newer schema than the live database */
 function readSchemas(database: SQLite.Database, file: string): Schemas {
   const [main, restored, fresh] = ['main', 'restored', 'fresh'].map((schema) =>
     tablesOf(database, schema),
@@ -104,7 +105,7 @@ function readSchemas(database: SQLite.Database, file: string): Schemas {
   return { main, restored, fresh }
 }
 
-/** @throws {Error} that counts the rows which are neither in the file nor in a database without data */
+/** @throws {Error} counting the rows that are neither in the file nor in an unused database */
 function assertNothingLost(database: SQLite.Database, schemas: Schemas, file: string) {
   const { main, restored, fresh } = schemas
   const lost: Counts = [...main.keys()].map((table) => {
@@ -122,7 +123,7 @@ function assertNothingLost(database: SQLite.Database, schemas: Schemas, file: st
   )
 }
 
-/** Gives every table the rows of the copy; a table that it does not have yet becomes empty. */
+/** Replaces the rows of every table by those of the copy; a table that it lacks becomes empty. */
 function replaceAll(database: SQLite.Database, { main, restored }: Schemas): Counts {
   return [...main.keys()].map((table) => {
     database.exec(`DELETE FROM main.${quote(table)}`)

@@ -7,14 +7,14 @@ interface Column {
   byDefault: string
 }
 
-/** The columns of every table that holds data, whatever a fork has added. */
+/** The columns of every table with data, including those that a fork has added. */
 export type Tables = Map<string, Column[]>
 
 /** Rows by table. */
 export type Counts = [table: string, rows: number][]
 
-// What the server keeps for itself is no data, and neither is a version that is made at random:
-// left out of an INSERT it becomes a new one, so that no cache takes another content for its own.
+// Internal tables are not data, nor are random versions: left out of an INSERT they are created
+// anew, so that no cache takes other content for its own.
 const select = `
   SELECT t.name AS "table", c.name, coalesce(c.dflt_value, 'NULL') AS byDefault
   FROM pragma_table_list AS t, pragma_table_info(t.name, t.schema) AS c
@@ -38,7 +38,7 @@ function namesOf(tables: Tables): string[] {
   return [...tables.values()].flat().map(({ table, name }) => `${table}.${name}`)
 }
 
-/** SQL for the rows of `table` in the columns of `into`; what `tables` lacks has its default. */
+/** SQL for the rows of `table` in the columns of `into`; missing columns get their default. */
 export function selectFor(into: Tables, table: string, schema: string, tables: Tables): string {
   const there = tables.get(table)?.map(({ name }) => name)
   const values = columnsOf(into, table).map(({ name, byDefault }) =>
@@ -47,7 +47,7 @@ export function selectFor(into: Tables, table: string, schema: string, tables: T
   return `SELECT ${values} ${there ? `FROM ${schema}.${quote(table)}` : 'WHERE false'}`
 }
 
-/** SQL for the place that such rows go to. */
+/** SQL for the target of such rows. */
 export function placeOf(tables: Tables, table: string): string {
   return `${quote(table)} (${columnsOf(tables, table).map(({ name }) => quote(name))})`
 }
@@ -62,7 +62,7 @@ export function quote(name: string): string {
 
 const listFormat = new Intl.ListFormat('en-GB')
 
-/** Such as "3 movies and the saved string": a table named in the singular holds one row. */
+/** Such as "3 movies and the saved string": a table with a singular name has one row. */
 export function inWords(counts: Counts): string {
   return listFormat.format(counts.map(([table, rows]) => countInWords(table, rows)))
 }

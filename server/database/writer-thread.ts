@@ -7,7 +7,7 @@ export interface WriterData {
   path: string
 }
 
-/** One statement to run once for each set of parameters, all or none. */
+/** One statement, run once for each set of parameters, all or none. */
 export interface Write {
   sql: string
   parameterSets: Record<string, unknown>[]
@@ -22,7 +22,7 @@ export interface Failure {
 
 export type Result = { rows: Row[] } | Failure
 
-/** The writer's side of the thread: takes groups of writes, commits them, answers with their results. */
+/** Runs in the writer's thread: commits groups of writes and answers with their results. */
 export function runWriterThread() {
   const port = parentPort as NonNullable<typeof parentPort>
   const database = connect((workerData as WriterData).path)
@@ -35,16 +35,16 @@ export function runWriterThread() {
   })
 }
 
-/** Empties the write-ahead log, as the end of the last connection does; others may be in the way. */
+/** Empties the write-ahead log, as closing the last connection would; others may still be open. */
 function checkpoint(database: SQLite.Database) {
   try {
     database.pragma('wal_checkpoint(TRUNCATE)')
   } catch {
-    // A full disk: the log is kept, and read at the next start.
+    // The disk is full: the log stays, and is read at the next start.
   }
 }
 
-/** Makes the function that commits a group in one transaction, each write succeeding or failing alone. */
+/** Makes the function that commits a group in one transaction; each write succeeds or fails alone. */
 export function createCommit(
   database: SQLite.Database,
   lockWaitMs = 10_000,
@@ -59,7 +59,7 @@ export function createCommit(
       return patiently(() => runTogether.immediate(group), lockWaitMs)
     } catch (error) {
       if (isBusy(error)) return group.map(() => toFailure(error))
-      // The transaction as a whole is lost, as on a full disk: what fits by itself still goes in.
+      // The whole transaction failed, as on a full disk: writes that fit by themselves still succeed.
       return group.map(attemptAlone)
     }
   }
@@ -96,7 +96,7 @@ export function createCommit(
   }
 }
 
-/** Only a constraint leaves the transaction around it as it was, for sure. */
+/** Only a constraint violation is certain to leave the transaction around it intact. */
 function endsTransaction(error: unknown): boolean {
   return !(error instanceof SQLite.SqliteError && error.code.startsWith('SQLITE_CONSTRAINT'))
 }

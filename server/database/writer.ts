@@ -10,8 +10,8 @@ interface Waiting {
 }
 
 /**
- * Durable writes with group commit. A thread of its own waits for the disk; all writes that come
- * meanwhile share the next transaction, and so the next fsync. A promise is kept only after it.
+ * Durable writes with group commit. A separate thread waits for the disk; all writes that arrive
+ * meanwhile share the next transaction and its fsync. Promises resolve only after the fsync.
  */
 export class Writer {
   readonly #thread: Worker
@@ -21,10 +21,10 @@ export class Writer {
   #scheduled = false
   #startedAt = 0
   #closed: Error | undefined
-  /** Totals since the start, for the metrics. */
+  /** Totals since the start, for /metrics. */
   readonly totals = { writes: 0, commits: 0, commitSeconds: 0 }
 
-  /** `threadFile` is the program that calls `runWriterThread` where it is no main thread. */
+  /** `threadFile` is the program that calls `runWriterThread` when it is not the main thread. */
   constructor(threadFile: string, data: WriterData, queueLimit: number) {
     this.#queueLimit = queueLimit
     this.#thread = new Worker(threadFile, {
@@ -44,14 +44,14 @@ export class Writer {
   }
 
   /**
-   * Runs a statement durably and gives the rows it RETURNs.
-   * @throws {HttpError} 503 where too many wait already, 507 where the disk is full
+   * Runs a statement durably and returns the rows that it RETURNs.
+   * @throws {HttpError} 503 if too many writes wait, 507 if the disk is full
    */
   run(sql: string, parameters: Record<string, unknown> = {}): Promise<Row[]> {
     return this.runAll(sql, [parameters])
   }
 
-  /** The same for many sets of parameters, all or none of them. */
+  /** The same for many sets of parameters, all or none. */
   runAll(sql: string, parameterSets: Record<string, unknown>[]): Promise<Row[]> {
     if (this.#closed) return Promise.reject(this.#closed)
     if (this.queueLength >= this.#queueLimit) return Promise.reject(queueFull())
@@ -61,7 +61,7 @@ export class Writer {
     })
   }
 
-  /** Waits for what has been accepted, then closes the database. */
+  /** Waits for accepted writes, then closes the database. */
   async close() {
     while (this.queueLength > 0) await once(this.#thread, 'message')
     this.#closed = new Error('The database is closed')
@@ -69,7 +69,7 @@ export class Writer {
     await once(this.#thread, 'exit')
   }
 
-  // At the end of the turn, so that all writes which arrived together go together.
+  // At the end of the turn, so that writes that arrived together share a commit.
   #schedule() {
     if (this.#scheduled || this.#committing.length > 0) return
     this.#scheduled = true

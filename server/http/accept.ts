@@ -1,6 +1,6 @@
 /**
- * The media type among `offered` that the client likes best (RFC 9110, 12.5.1). The first one wins a
- * tie, and also stands in when the client accepts none of them: it may ignore what it cannot read.
+ * The media type among `offered` that the client prefers (RFC 9110, 12.5.1). The first one wins a
+ * tie, and is also used when the client accepts none of them.
  */
 export function preferredType<Type extends string>(
   accept: string | undefined,
@@ -12,13 +12,13 @@ export function preferredType<Type extends string>(
   )
 }
 
-/** The quality of the most specific range that covers the type. */
+/** The quality of the most specific range that matches the type. */
 function qualityOf(type: string, ranges: Map<string, number>): number {
   const [main] = type.split('/')
   return ranges.get(type) ?? ranges.get(`${main}/*`) ?? ranges.get('*/*') ?? 0
 }
 
-/** Each media range with its quality. Parameters besides `q` make no difference here. */
+/** Each media range with its quality. Parameters other than `q` are ignored. */
 function rangesOf(accept: string): Map<string, number> {
   const ranges = new Map<string, number>()
   for (const part of accept.toLowerCase().split(',')) {
@@ -29,7 +29,7 @@ function rangesOf(accept: string): Map<string, number> {
   return ranges
 }
 
-/** 1 without a `q`, 0 for one that is no number from 0 to 1. */
+/** 1 without a `q`, 0 for an invalid one. */
 function readQuality(parameters: string[]): number {
   const [, text] =
     parameters.map((parameter) => /^q\s*=\s*(.*)$/.exec(parameter)).find(Boolean) ?? []

@@ -5,13 +5,13 @@ import type { HttpRequest } from './request.ts'
 import type { Handler } from './router.ts'
 
 export interface Authorize {
-  /** Lets a write through that this server's settings and the browser's own word allow. */
+  /** Allows a write with a valid token, within the rate, and not from another site. */
   write: (handler: Handler) => Handler
-  /** Lets a read through that only the holder of a token may make. */
+  /** Allows a read with a valid token. */
   read: (handler: Handler) => Handler
 }
 
-/** `tokenHashes` are SHA-256 digests of the valid tokens; with none, everyone may do everything. */
+/** `tokenHashes` are SHA-256 digests of the valid tokens; without any, no token is needed. */
 export function createAuthorize(tokenHashes: readonly Buffer[], rate: WriteRate): Authorize {
   const read: Authorize['read'] = (handler) => (request) => {
     assertToken(request, tokenHashes)

@@ -7,10 +7,10 @@ import { waitForTurn } from './turns.ts'
 const discardMs = 1000
 const chunksATurn = 1000
 const nothing = Buffer.alloc(0)
-// Leaves out a byte order mark at the start, as editors put one there.
+// Removes a byte order mark at the start, as editors add one.
 const decoder = new TextDecoder('utf-8', { fatal: true })
 
-/** The media type in lower case, or '' where the client named none. */
+/** The media type in lower case, or '' without one. */
 export function contentType(request: HttpRequest): string {
   const [type = '', ...parameters] = (request.header('content-type') ?? '').split(';')
   const charset = parameters
@@ -29,7 +29,7 @@ export function unsupportedType(type: string, supported: string): HttpError {
   })
 }
 
-/** @throws {HttpError} 400 where the body is not clean UTF-8, 413 where it is over `limitBytes` */
+/** @throws {HttpError} 400 if the body is not valid UTF-8, 413 if it is over `limitBytes` */
 export async function readText(request: HttpRequest, limitBytes: number): Promise<string> {
   return decodeText(await readBody(request, limitBytes))
 }
@@ -42,7 +42,7 @@ function decodeText(body: Buffer): string {
   }
 }
 
-/** @throws {HttpError} 400 for what a database or a page cannot hold faithfully */
+/** @throws {HttpError} 400 for text that a database or a page cannot represent */
 export function assertClean(text: string, what: string) {
   if (text.includes('\0')) throw new HttpError(400, `${what} contains a NUL character: remove it`)
   if (!text.isWellFormed()) {
@@ -59,7 +59,7 @@ async function readBody(request: HttpRequest, limitBytes: number): Promise<Buffe
   return collect(request, limitBytes)
 }
 
-/** @throws {HttpError} for a body that is compressed or only a part (RFC 9110, 8.4 and 14.5) */
+/** @throws {HttpError} for a compressed or partial body (RFC 9110, 8.4 and 14.5) */
 function assertWhole(request: HttpRequest) {
   const encoding = request.header('content-encoding') ?? 'identity'
   if (encoding.toLowerCase() !== 'identity') {
@@ -96,8 +96,8 @@ function collect(request: HttpRequest, limitBytes: number): Promise<Buffer> {
       }
     }
 
-    // One chunk is kept as it is; more go into one buffer, as thousands of tiny ones, each with its
-    // own overhead, would take many times the memory of what they hold.
+    // A single chunk is kept as is. More are copied into one buffer, as thousands of tiny ones would
+    // take many times the memory of their content.
     function append(chunk: Buffer) {
       const needed = length + chunk.length
       if (needed > limitBytes) throw tooLarge(limitBytes)
@@ -128,18 +128,18 @@ function tooLarge(limitBytes: number): HttpError {
   })
 }
 
-/** Whether the client waits for a sign before it sends its body (RFC 9110, 10.1.1). */
+/** Whether the client waits for a 100 before it sends its body (RFC 9110, 10.1.1). */
 export function expectsContinue({ headers }: IncomingMessage): boolean {
   return headers.expect?.toLowerCase() === '100-continue'
 }
 
-/** Whether a body comes with the head; without a length or chunks there is none (RFC 9112, 6.3). */
+/** Whether the request has a body; without a length or chunks there is none (RFC 9112, 6.3). */
 export function hasBody({ headers }: IncomingMessage): boolean {
   const length = headers['content-length']
   return headers['transfer-encoding'] !== undefined || (length !== undefined && length !== '0')
 }
 
-/** Whether there is a body on its way that nobody has read to its end. */
+/** Whether there is a body that has not been read to its end. */
 export function hasUnreadBody(incoming: IncomingMessage): boolean {
   return !incoming.readableEnded && hasBody(incoming)
 }

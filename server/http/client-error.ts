@@ -4,22 +4,22 @@ import type { Duplex } from 'node:stream'
 import { HttpError } from './http-error.ts'
 
 interface ClientError extends NodeJS.ErrnoException {
-  /** What was being parsed, and how much of it is fine. */
+  /** The bytes being parsed, and how many of them are valid. */
   rawPacket?: Buffer
   bytesParsed?: number
 }
 
-/** Answers what never became a request: garbage, huge headers, a head or body that took too long. */
+/** Answers input that is not a valid request: garbage, huge headers, a timeout. */
 export function answerClientError(error: ClientError, socket: Socket) {
   if (error.code === 'ECONNRESET' || !socket.writable) return socket.destroy()
   const pending = answerUnderWay(socket)
   if (pending?.headersSent) return socket.destroy()
-  // What is wrong comes behind a whole request, whose own answer goes first and is the last.
+  // The error comes after a complete request, whose answer goes out first and is the last.
   if (pending?.req.complete) return pending.once('close', () => socket.destroy())
   endWith(problemOf(error), socket)
 }
 
-/** Node hands over the bare connection, as if it were to become a tunnel. */
+/** Node hands over the raw connection, as for a tunnel. */
 export function refuseTunnel(_request: IncomingMessage, socket: Duplex) {
   socket.on('error', () => {})
   endWith(new HttpError(501, 'CONNECT is not supported: this server is not a proxy'), socket)
@@ -39,7 +39,7 @@ function endWith(problem: HttpError, socket: Duplex) {
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy())
 }
 
-/** The answer that has still to be given on this connection; Node's own handler looks here, too. */
+/** The answer in progress on this connection; Node's own handler reads it here as well. */
 function answerUnderWay(socket: Socket): ServerResponse | null | undefined {
   return (socket as { _httpMessage?: ServerResponse | null })._httpMessage
 }
@@ -73,7 +73,7 @@ function unsupportedVersion(): HttpError {
   return new HttpError(505, 'This version of HTTP is not supported: send HTTP/1.1')
 }
 
-/** The line that the parser stopped in, as much of it as has come. */
+/** The line in which the parser stopped, as far as it has arrived. */
 function lineOf({ rawPacket, bytesParsed = 0 }: ClientError): string {
   const text = rawPacket?.toString('latin1') ?? ''
   const start = bytesParsed === 0 ? 0 : text.lastIndexOf('\n', bytesParsed - 1) + 1

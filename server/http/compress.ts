@@ -18,7 +18,7 @@ export function isCompressible({ body }: Reply): boolean {
   return body !== undefined && body.length > threshold
 }
 
-/** The encoding to answer with, if any: br before gzip, and none for short bodies. */
+/** The encoding of the answer, if any: br before gzip, and none for short bodies. */
 export function chooseEncoding({ headers }: IncomingMessage, reply: Reply): Encoding | undefined {
   const accept = headers['accept-encoding']
   if (typeof accept !== 'string' || !isCompressible(reply)) return undefined
@@ -33,7 +33,7 @@ function accepts(header: string, encoding: Encoding): boolean {
   })
 }
 
-/** Compresses off the main thread; the body of a reply that is given again is compressed once. */
+/** Compresses off the main thread, and only once for a reply that is sent again. */
 export function compress(reply: Reply, encoding: Encoding): Promise<Buffer> {
   const known = done.get(reply) ?? {}
   done.set(reply, known)

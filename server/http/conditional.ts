@@ -2,18 +2,18 @@ import type { IncomingMessage } from 'node:http'
 import { HttpError } from './http-error.ts'
 import type { HttpRequest } from './request.ts'
 
-/** Entity tags without their quotes; `*` stands for any. */
+/** Entity tags without their quotes; `*` matches any. */
 type Tags = readonly string[]
 
-/** What must hold before a request is carried out (RFC 9110, 13.1). */
+/** The preconditions of a request (RFC 9110, 13.1). */
 export interface Preconditions {
-  /** The resource must have one of these. */
+  /** The resource must have one of these tags. */
   ifMatch: Tags | undefined
-  /** It must have none of these. */
+  /** The resource must have none of these tags. */
   ifNoneMatch: Tags | undefined
 }
 
-/** If-Match compares strongly, so that a weak tag matches nothing; If-None-Match compares weakly. */
+/** If-Match compares strongly, so weak tags match nothing; If-None-Match compares weakly. */
 export function readPreconditions({ headers }: IncomingMessage): Preconditions {
   const { 'if-match': ifMatch, 'if-none-match': ifNoneMatch } = headers
   return {
@@ -29,7 +29,7 @@ function readTags(list: string, tag: RegExp): Tags {
 }
 
 /**
- * Whether a read is to be answered 304; `etag` is what its answer has, if anything.
+ * Whether a read must be answered 304; `etag` is that of its answer, if any.
  * @throws {HttpError} 412
  */
 export function isUnchanged(request: HttpRequest, etag: string | undefined): boolean {
@@ -39,8 +39,8 @@ export function isUnchanged(request: HttpRequest, etag: string | undefined): boo
 }
 
 /**
- * Checks a write to a resource that exists and has no entity tag. Writes to one that has, or may
- * not exist, hand the preconditions to its store instead, which checks them as it writes.
+ * Checks a write to an existing resource without an entity tag. For other resources, the store
+ * checks the preconditions as it writes.
  * @throws {HttpError} 412
  */
 export function assertPreconditions(request: HttpRequest) {
@@ -49,7 +49,7 @@ export function assertPreconditions(request: HttpRequest) {
   if (!request.isRead && !holds) throw preconditionFailed(request)
 }
 
-/** A tag of the same content in another encoding counts as well. */
+/** A tag of the same content in another encoding also matches. */
 function includes(tags: Tags, etag?: string): boolean {
   return tags.some((tag) => tag === '*' || tag.replace(/-(br|gzip)$/, '') === etag)
 }

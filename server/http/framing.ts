@@ -3,7 +3,7 @@ import { expectsContinue } from './body.ts'
 import { HttpError } from './http-error.ts'
 
 /**
- * What every request must get right before anyone looks at what it asks for.
+ * Checks the parts of a request that do not depend on its route.
  * @throws {HttpError}
  */
 export function assertFraming(incoming: IncomingMessage) {
@@ -15,7 +15,7 @@ export function assertFraming(incoming: IncomingMessage) {
   }
 }
 
-/** The parser lets HTTP/2.0 and HTTP/0.9 pass. */
+/** Node's parser accepts HTTP/2.0 and HTTP/0.9. */
 function assertVersion({ httpVersionMajor, httpVersion }: IncomingMessage) {
   if (httpVersionMajor === 1) return
   throw new HttpError(505, `HTTP/${httpVersion} is not supported: send HTTP/1.1`, {
@@ -38,7 +38,7 @@ function assertHost({ rawHeaders, headers, httpVersion }: IncomingMessage) {
   }
 }
 
-/** `headers` shows only the first of several. */
+/** `headers` contains only the first of several. */
 function countHosts(rawHeaders: string[]): number {
   let count = 0
   for (let index = 0; index < rawHeaders.length; index += 2) {
@@ -50,7 +50,7 @@ function countHosts(rawHeaders: string[]): number {
 const authority = /^(?:[\w.~!$&'()*+,;=-]|%[\da-f]{2})+(?::\d*)?$/i
 const literalAuthority = /^\[[\w.~!$&'()*+,;=:-]+\](?::\d*)?$/
 
-/** A host, in brackets if it is an IPv6 address, and perhaps a port (RFC 3986, 3.2); no user. */
+/** A host, in brackets if it is an IPv6 address, with an optional port (RFC 3986, 3.2); no user. */
 export function isAuthority(text: string): boolean {
   return authority.test(text) || literalAuthority.test(text)
 }

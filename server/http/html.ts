@@ -12,7 +12,7 @@ export function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (character) => escapes[character] as string)
 }
 
-/** A whole document around a body, with one style, inline, and at most one script. */
+/** An HTML document with an inline style and at most one script file. */
 export interface Document {
   title: string
   style: string
@@ -20,7 +20,7 @@ export interface Document {
   script: string
 }
 
-/** Everything of the document before and after its body, made once. */
+/** The document before and after its body. */
 export function documentFrame({ title, style, script }: Document): [string, string] {
   const head = `<!doctype html>
 <html lang="en">
@@ -38,7 +38,7 @@ ${script && `<script src="${script}" defer></script>\n`}</head>
   return [head, '</body>\n</html>\n']
 }
 
-/** The headers of such a document; the policy lets in its style by its hash, and our scripts. */
+/** The headers of the document; the policy allows its style by hash, and our own scripts. */
 export function documentHeaders(
   { style, script }: Document,
   caching: 'no-cache' | 'no-store' = 'no-cache',

@@ -1,12 +1,12 @@
 import { STATUS_CODES } from 'node:http'
 
-/** One field of a request that is wrong, and how to mend it. */
+/** An invalid field of a request, and how to fix it. */
 export interface FieldError {
   field: string
   detail: string
 }
 
-/** An error of the client's making: answered with its status and explained. Every other error is a bug. */
+/** An error of the client, answered with its status and detail. Every other error is a bug. */
 export class HttpError extends Error {
   readonly status: number
   readonly errors: FieldError[] | undefined
@@ -24,7 +24,7 @@ export class HttpError extends Error {
     this.headers = headers
   }
 
-  /** The body of the answer, as RFC 9457 has it. */
+  /** The body of the answer as defined by RFC 9457. */
   toProblem() {
     return {
       type: 'about:blank',
@@ -36,7 +36,7 @@ export class HttpError extends Error {
   }
 }
 
-/** A 400 that names the field at fault. */
+/** A 400 that names the invalid field. */
 export function fieldError(field: string, detail: string): HttpError {
   return new HttpError(400, `${field} ${detail}`, { errors: [{ field, detail }] })
 }

@@ -5,7 +5,7 @@ import type { HttpRequest } from './request.ts'
 const depthLimit = 32
 const token = /"(?:[^"\\]|\\.)*"(?:\s*:)?|[{}[\]]|-?\d[\d.eE+-]*/g
 
-/** The body of a request that must be JSON. */
+/** Reads the body of a request that must be JSON. */
 export async function readJson(request: HttpRequest): Promise<unknown> {
   if (!request.hasBody) throw new HttpError(400, 'The body is empty: send JSON')
   const type = contentType(request)
@@ -14,8 +14,8 @@ export async function readJson(request: HttpRequest): Promise<unknown> {
 }
 
 /**
- * JSON.parse, and no more than that lets through what it would change or drop silently:
- * keys given twice, `__proto__`, numbers that lose digits, NUL and halves of characters.
+ * Like JSON.parse, but refuses what that would change or drop silently: duplicate keys,
+ * `__proto__`, numbers that lose digits, NUL and unpaired surrogates.
  * @throws {HttpError} 400
  */
 export function parseJson(text: string): unknown {
@@ -29,7 +29,7 @@ export function parseJson(text: string): unknown {
   return value
 }
 
-/** V8 quotes the text it failed on; the place is enough, and a body is nobody else's business. */
+/** V8 quotes the text that it failed on, and bodies must not be repeated: the position is enough. */
 function explain(error: SyntaxError): string {
   const place = /at position \d+(?: \(line \d+ column \d+\))?/.exec(error.message)?.[0]
   if (/end of JSON input/.test(error.message)) return 'it ends too early'
@@ -86,7 +86,7 @@ function checkNumber(found: string) {
   }
 }
 
-/** @throws {HttpError} 400 where `value` is no object, lacks a field or has one more */
+/** @throws {HttpError} 400 unless `value` is an object with exactly these fields */
 export function objectWith<Name extends string>(
   value: unknown,
   names: readonly Name[],
@@ -112,7 +112,7 @@ export function stringField(value: unknown, field: string): string {
   return value
 }
 
-/** How an error names what it got: 'null', 'an array', 'a number' … */
+/** How an error names a value: 'null', 'an array', 'a number' … */
 export function kindOf(value: unknown): string {
   if (value === null) return 'null'
   if (Array.isArray(value)) return 'an array'

@@ -1,6 +1,6 @@
 import { HttpError } from './http-error.ts'
 
-/** Bytes that one worker holds in memory at a time, such as those of request bodies. */
+/** A bound on the bytes that one worker holds in memory, such as those of request bodies. */
 export class Budget {
   #leftBytes: number
 
@@ -8,7 +8,7 @@ export class Budget {
     this.#leftBytes = totalBytes
   }
 
-  /** @throws {HttpError} 503 when there is no room */
+  /** @throws {HttpError} 503 when the budget is used up */
   take(bytes: number) {
     if (bytes > this.#leftBytes) {
       throw new HttpError(503, 'Too many large requests at once: try again in a second', {
@@ -23,7 +23,7 @@ export class Budget {
   }
 }
 
-/** A token bucket per client address: `perMinute` on average, as many in one burst. */
+/** A token bucket per client address: `perMinute` on average, and as many in one burst. */
 export class WriteRate {
   readonly #perMinute: number
   readonly #buckets = new Map<string, { tokens: number; at: number }>()
@@ -44,7 +44,7 @@ export class WriteRate {
     if (tokens < 1) throw tooManyWrites(Math.ceil(((1 - tokens) * 60) / this.#perMinute))
   }
 
-  // Re-inserting keeps the map in order of last use, so that the first key is the one to forget.
+  // Re-inserting keeps the map in order of last use, so that the first key is the oldest.
   #remember(key: string, bucket: { tokens: number; at: number }) {
     this.#buckets.delete(key)
     this.#buckets.set(key, bucket)
@@ -59,7 +59,7 @@ function tooManyWrites(waitSeconds: number): HttpError {
   })
 }
 
-/** An IPv6 customer holds a whole /64, so that is what counts as one client. */
+/** An IPv6 customer has a whole /64, so that counts as one client. */
 function clientOf(address: string): string {
   if (address.startsWith('::ffff:')) return address.slice(7)
   if (!address.includes(':')) return address
@@ -68,13 +68,13 @@ function clientOf(address: string): string {
   return [...head, ...zeros, ...tail].slice(0, 4).join(':')
 }
 
-/** What bounds the requests of one worker. */
+/** The limits on the requests of one worker. */
 export interface Limits {
   bodyLimitBytes: number
   bulkBodyLimitBytes: number
   bodies: Budget
   answers: Budget
-  /** How long a client may take nothing of its answer. */
+  /** How long a client may leave its answer unread. */
   answerTimeoutMs: number
   /** Requests that may wait for the one before them, per connection. */
   pipelineLimit: number

@@ -14,12 +14,12 @@ import { isSmall, notModified, problem, type Reply, type WireBody, wireOf } from
 import { HttpRequest } from './request.ts'
 import type { Match } from './router.ts'
 
-/** What is known of a request once it is answered. */
+/** An answered request, for log and metrics. */
 export interface Outcome {
   id: string
   traceparent: string | undefined
   method: string
-  /** The pattern of the route, as paths may hold personal data; '' where none matched. */
+  /** The pattern of the route, as paths may contain personal data; '' if none matched. */
   route: string
   status: number
   durationMs: number
@@ -32,13 +32,13 @@ export interface ListenerOptions {
   /** An error for clients that prefer HTML; others get JSON. */
   problemPage: (error: HttpError) => Reply
   proxies: TrustedProxies
-  /** Once true, each answer ends its connection. */
+  /** Once true, each answer closes its connection. */
   isDraining: () => boolean
   onOutcome: (outcome: Outcome) => void
   onBug: (error: unknown, id: string) => void
 }
 
-/** Makes the one function that takes requests in and writes replies out. */
+/** Makes the function that takes all requests and writes all replies. */
 export function createListener(options: ListenerOptions) {
   const { limits } = options
   const inTurn = createPipeline(limits.pipelineLimit)
@@ -49,7 +49,7 @@ export function createListener(options: ListenerOptions) {
   }
 }
 
-/** One request on its way through. */
+/** One request and its answer. */
 class Exchange {
   readonly #options: ListenerOptions
   readonly #outbox: Outbox
@@ -111,7 +111,7 @@ class Exchange {
         ),
       )
     } catch {
-      // An answer that has begun, or cannot be written at all, can only be cut off.
+      // An answer that has started, or cannot be written at all, can only be cut off.
       this.#request.response.destroy()
     }
   }
@@ -149,7 +149,7 @@ class Exchange {
     this.#write(reply, body, encoding)
   }
 
-  /** Takes room for what waits to be compressed, as many may wait. */
+  /** Counts bodies waiting for compression against the budget, as many may wait. */
   async #compress(reply: Reply, encoding: Encoding): Promise<Buffer> {
     const { answers } = this.#options.limits
     const body = reply.body as string
@@ -201,7 +201,7 @@ class Exchange {
   }
 }
 
-/** The path of a request target, also of one in absolute form (RFC 9112, 3.2.2). */
+/** The path of a request target, which may be in absolute form (RFC 9112, 3.2.2). */
 function pathOf(target: string): string {
   const start = target.startsWith('/') ? 0 : startOfPath(target)
   const mark = target.indexOf('?', start)
@@ -226,7 +226,7 @@ function methodNotAllowed(method: string, { route }: Match): HttpError {
 const prefix = randomBytes(6).toString('base64url')
 let count = 0
 
-/** The caller's own request id where it is a decent one, else one that is unique to this process. */
+/** The client's request id if it is valid, otherwise one that is unique to this process. */
 function requestId({ headers }: IncomingMessage): string {
   const given = headers['x-request-id']
   if (typeof given === 'string' && /^[\w.:-]{1,64}$/.test(given)) return given
@@ -234,7 +234,7 @@ function requestId({ headers }: IncomingMessage): string {
   return `${prefix}-${count}`
 }
 
-/** The same trace with a span of our own (W3C Trace Context); undefined for none or a bad one. */
+/** The same trace with a new span (W3C Trace Context); undefined without a valid one. */
 function childTrace(parent: string | string[] | undefined): string | undefined {
   if (typeof parent !== 'string') return undefined
   const [, trace, span, flags] = /^00-([\da-f]{32})-([\da-f]{16})-([\da-f]{2})$/.exec(parent) ?? []

@@ -4,21 +4,21 @@ import { isSmall, type WireBody } from './reply.ts'
 
 const pieceBytes = 64 * 1024
 
-/** Writes bodies out as fast as their clients read them, within a budget of bytes and a time limit. */
+/** Sends bodies as fast as their clients read them, within a budget of bytes and a timeout. */
 export class Outbox {
   readonly #budget: Budget
   readonly #timeoutMs: number
   readonly #readers = new Map<WireBody, number>()
 
-  /** `timeoutMs` is how long a client may take nothing of its answer. */
+  /** `timeoutMs` is how long a client may leave its answer unread. */
   constructor(budget: Budget, timeoutMs: number) {
     this.#budget = budget
     this.#timeoutMs = timeoutMs
   }
 
   /**
-   * Takes room for a body until its response is done, once for all responses with the same one.
-   * @throws {HttpError} 503 when there is none left
+   * Counts a body against the budget until its response is done, once for all responses with it.
+   * @throws {HttpError} 503 when the budget is used up
    */
   hold(response: ServerResponse, body: WireBody) {
     if (isSmall(body) || response.destroyed) return
@@ -40,7 +40,7 @@ export class Outbox {
     if (response.destroyed) return
     if (body instanceof Buffer && body.length > pieceBytes) writePieces(response, body)
     else response.end(body, 'latin1')
-    // What the kernel has taken is no longer ours to watch: that is nearly every answer.
+    // Nearly every answer is in the kernel's buffers by now, where nothing is left to watch.
     if (response.writableLength > 0) this.#cutWhenStuck(response)
   }
 
@@ -51,7 +51,7 @@ export class Outbox {
   }
 }
 
-/** In pieces, as progress shows only when the kernel has taken all of one. */
+/** In pieces, as Node reports progress only once the kernel has taken a whole write. */
 function writePieces(response: ServerResponse, body: Buffer) {
   let sent = 0
   response.on('drain', writeOn)

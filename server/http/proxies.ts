@@ -1,13 +1,13 @@
 import { BlockList, isIP } from 'node:net'
 
-// Wider than any proxy needs; a slip such as /0 would let clients choose their own address.
+// No proxy needs more; a mistake such as /0 would let clients choose their own address.
 const shortestPrefix = 8
 
 /** The proxies in front of the server whose X-Forwarded headers count. */
 export class TrustedProxies {
   readonly #networks: BlockList | undefined
 
-  /** @param networks addresses and networks that pass `isNetwork`; none trusts nobody */
+  /** @param networks addresses and networks that pass `isNetwork` */
   constructor(networks: readonly string[]) {
     if (networks.length > 0) this.#networks = toBlockList(networks)
   }

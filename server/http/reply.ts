@@ -2,20 +2,20 @@ import { hash } from 'node:crypto'
 import type { ServerResponse } from 'node:http'
 import type { HttpError } from './http-error.ts'
 
-/** Bytes, or a string with a character for each of them. */
+/** Bytes, or a string with one character per byte. */
 export type WireBody = string | Buffer
 
-/** What a handler answers; the listener alone writes it to the wire. */
+/** The answer of a handler, which only the listener writes to the connection. */
 export interface Reply {
   status: number
   /** A flat list of names and values, without Content-Length and ETag. */
   headers: readonly string[]
   body?: string
-  /** The body as `wireOf` has made it. */
+  /** The body as encoded by `wireOf`. */
   wire?: WireBody
   /** The entity tag without its quotes; makes the reply conditional (304). */
   etag?: string
-  /** Takes the response over once its head is sent, for answers that go on. */
+  /** Takes over the response once its head is sent, for answers that go on. */
   stream?: ((response: ServerResponse) => void) | undefined
 }
 
@@ -27,17 +27,17 @@ const problemHeaders = [
   ...['Vary', 'Accept'],
 ]
 
-// Node writes head and body at once from its stack while they stay below 16 KiB.
+// Node writes head and body in one call, from its stack, if they stay below 16 KiB.
 const smallBytes = 12 * 1024
 
-/** Whether a body is small enough to go out together with its head. */
+/** Whether a body is small enough to be sent together with its head. */
 export function isSmall(body: WireBody): boolean {
   return body.length <= smallBytes
 }
 
 /**
- * The bytes of the body. A small one comes as a string, which Node sends together with the head;
- * kept, as many replies are given again.
+ * The bytes of the body. A small one is a string, which Node sends together with the head. Kept, as
+ * many replies are sent again.
  */
 export function wireOf(reply: Reply): WireBody | undefined {
   if (reply.body === undefined) return undefined
@@ -53,7 +53,7 @@ export function json(status: number, value: unknown, headers: readonly string[] 
   return jsonText(status, JSON.stringify(value), headers)
 }
 
-/** For JSON that is text already. */
+/** For JSON that is already text. */
 export function jsonText(status: number, text: string, headers: readonly string[] = []): Reply {
   return { status, headers: [...jsonHeaders, ...headers], body: text }
 }
@@ -62,7 +62,7 @@ export function text(status: number, body: string): Reply {
   return { status, headers: textHeaders, body }
 }
 
-/** A reply that stays the same for as long as the process lives. */
+/** A reply that never changes. */
 export function fixed(body: string, headers: readonly string[]): Reply {
   return { status: 200, headers, body, etag: hash('sha256', body, 'hex').slice(0, 16) }
 }
@@ -84,7 +84,7 @@ export function empty(status: number, headers: readonly string[] = []): Reply {
   return { status, headers }
 }
 
-/** The same without its body, for clients that have it already. */
+/** The same reply without its body, for clients with a current copy. */
 export function notModified(reply: Reply): Reply {
   const at = reply.headers.indexOf('Content-Type')
   const headers = at < 0 ? reply.headers : reply.headers.toSpliced(at, 2)

@@ -7,14 +7,14 @@ import { HttpError } from './http-error.ts'
 import type { Limits } from './limits.ts'
 import type { TrustedProxies } from './proxies.ts'
 
-/** One request as handlers see it. */
+/** A request as handlers see it. */
 export class HttpRequest {
   readonly incoming: IncomingMessage
   readonly response: ServerResponse
   readonly limits: Limits
   readonly #proxies: TrustedProxies
   #heldBytes = 0
-  /** What the pattern's placeholder, such as `{username}`, stands for in this path, decoded. */
+  /** The decoded value of the placeholder, such as `{username}`. */
   parameter = ''
 
   constructor(
@@ -37,22 +37,22 @@ export class HttpRequest {
     return this.method === 'GET' || this.method === 'HEAD'
   }
 
-  /** What must hold before the request is carried out. */
+  /** The preconditions of the request. */
   get preconditions(): Preconditions {
     return readPreconditions(this.incoming)
   }
 
-  /** Whether a body comes with the request. */
+  /** Whether the request has a body. */
   get hasBody(): boolean {
     return hasBody(this.incoming)
   }
 
-  /** The client's address, behind trusted proxies too. */
+  /** The client's address, also behind trusted proxies. */
   get address(): string {
     return this.#proxies.clientOf(this.#peer, this.header('x-forwarded-for'))
   }
 
-  /** Scheme and host as the client asked for them, such as `https://example.com`. */
+  /** Scheme and host as the client sees them, such as `https://example.com`. */
   get origin(): string {
     const scheme = this.#forwarded('x-forwarded-proto').toLowerCase()
     const host = this.#forwarded('x-forwarded-host')
@@ -65,19 +65,19 @@ export class HttpRequest {
     return this.incoming.socket.remoteAddress ?? ''
   }
 
-  /** What a trusted proxy says in a header, at the end of what others said there. */
+  /** The last value of a header, if it comes from a trusted proxy. */
   #forwarded(name: string): string {
     const said = this.#proxies.trusts(this.#peer) ? this.header(name) : undefined
     return said?.split(',').at(-1)?.trim() ?? ''
   }
 
-  /** Takes memory for a part of the body. @throws {HttpError} 503 when there is none left */
+  /** Counts a part of the body against the budget. @throws {HttpError} 503 when that is used up */
   hold(bytes: number) {
     this.limits.bodies.take(bytes)
     this.#heldBytes += bytes
   }
 
-  /** Gives back what the body held. */
+  /** Returns the body's share of the budget. */
   release() {
     if (this.#heldBytes > 0) this.limits.bodies.give(this.#heldBytes)
     this.#heldBytes = 0
@@ -88,7 +88,7 @@ export class HttpRequest {
     return Array.isArray(value) ? value.join(', ') : value
   }
 
-  /** @throws {HttpError} 400 for a name that is unknown or given twice */
+  /** @throws {HttpError} 400 for an unknown or repeated name */
   query<Name extends string>(names: readonly Name[]): Partial<Record<Name, string>> {
     const url = this.incoming.url as string
     const mark = url.indexOf('?')
@@ -111,7 +111,7 @@ function isOneOf<Name extends string>(names: readonly Name[], name: string): nam
   return (names as readonly string[]).includes(name)
 }
 
-/** Decodes a query string strictly: what is not UTF-8 is an error instead of U+FFFD. */
+/** Decodes a query string strictly: invalid UTF-8 is an error instead of U+FFFD. */
 export function searchParameters(search: string): [string, string][] {
   return search
     .split('&')
@@ -128,7 +128,7 @@ function decodeFormText(encoded: string): string {
   return decodePercent(encoded.replaceAll('+', ' '))
 }
 
-/** @throws {HttpError} 400 where the escapes are not valid UTF-8 */
+/** @throws {HttpError} 400 if the escapes are not valid UTF-8 */
 export function decodePercent(encoded: string): string {
   try {
     return decodeURIComponent(encoded)

@@ -10,17 +10,17 @@ export type Routes = Record<string, Partial<Record<Method, Handler>>>
 export interface Route {
   pattern: string
   handlers: Map<string, Handler>
-  /** The methods in the form of the Allow header. */
+  /** The methods, as in the Allow header. */
   allow: string
 }
 
 export interface Match {
   route: Route
-  /** What the placeholder stands for, decoded. */
+  /** The decoded value of the placeholder. */
   parameter: string
 }
 
-/** Makes the function that finds a path's route; a trailing slash makes no difference. */
+/** Makes the function that finds the route of a path; a trailing slash makes no difference. */
 export function createRouter(routes: Routes): (path: string) => Match | undefined {
   // `OPTIONS *` asks about the server as a whole (RFC 9110, 9.3.7).
   const matches = new Map<string, Match>([['*', { route: createRoute('*', {}), parameter: '' }]])

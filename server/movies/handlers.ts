@@ -24,7 +24,7 @@ const pageLimitBytes = 4 * 2 ** 20
 
 export function createMovieHandlers(store: MovieStore) {
   return {
-    /** One movie where a title is given, else a page of them. */
+    /** One movie if a title is given, otherwise a page of them. */
     get(request: HttpRequest): Reply {
       const query = request.query(['year', 'title', 'limit', 'cursor'])
       if (query.title === undefined) return list(query)
@@ -98,7 +98,7 @@ async function readMovie(request: HttpRequest, type: string): Promise<Movie> {
   return parseMovie(parseJson(await readText(request, request.limits.bodyLimitBytes)))
 }
 
-/** Gives way now and then, so that eight megabytes of movies do not hold up everyone else. */
+/** Yields now and then, so that eight megabytes of movies do not block other requests. */
 async function parseLines(text: string): Promise<Movie[]> {
   const movies: Movie[] = []
   for (const [index, line] of text.split('\n').entries()) {

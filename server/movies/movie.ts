@@ -16,7 +16,7 @@ const titleLimit = 500
 const titleLimitBytes = 1024
 const infoLimitBytes = 64 * 1024
 
-/** @throws {HttpError} 400 naming the field at fault */
+/** @throws {HttpError} 400 naming the invalid field */
 export function parseMovie(value: unknown): Movie {
   const { year, title, info } = objectWith(value, ['year', 'title', 'info'])
   if (typeof year !== 'number') throw fieldError('year', `must be an integer, got ${kindOf(year)}`)
@@ -27,7 +27,7 @@ export function parseMovie(value: unknown): Movie {
   }
 }
 
-/** @throws {HttpError} 400 for a year that is no integer, or a title nobody could store */
+/** @throws {HttpError} 400 naming the invalid field */
 export function parseKey({ year, title }: { year?: string; title?: string }): MovieKey {
   if (year === undefined) throw fieldError('year', 'is missing')
   if (title === undefined) throw fieldError('title', 'is missing')
@@ -62,7 +62,7 @@ function assertInfo(info: unknown): string {
   throw fieldError('info', `must have at most ${infoLimitBytes} bytes`)
 }
 
-/** The info of a movie that is given as query parameters. */
+/** The info of a movie given as query parameters. */
 export function infoOf({ plot, rating }: { plot?: string; rating?: string }): string {
   const info: { plot?: string; rating?: number } = {}
   if (plot !== undefined) {
@@ -83,7 +83,7 @@ function assertRating(rating: number): number {
   throw fieldError('rating', 'must be a number from 0 to 10')
 }
 
-/** @throws {HttpError} 400 naming the line and what is wrong with it */
+/** @throws {HttpError} 400 naming the line */
 export function parseMovieLine(line: string, number: number): Movie {
   try {
     return parseMovie(parseJson(line))
@@ -93,12 +93,12 @@ export function parseMovieLine(line: string, number: number): Movie {
   }
 }
 
-/** The movie as JSON, its info put in as it was stored. */
+/** The movie as JSON, with its info as stored. */
 export function toJson({ year, title, info }: Movie): string {
   return `{"year":${year},"title":${JSON.stringify(title)},"info":${info}}`
 }
 
-/** Where a list goes on; opaque to clients. */
+/** Where the next page starts; opaque to clients. */
 export function toCursor({ year, title }: MovieKey): string {
   return Buffer.from(JSON.stringify([year, title])).toString('base64url')
 }
@@ -110,7 +110,7 @@ export function fromCursor(cursor: string): MovieKey {
     if (toCursor({ year, title }) === cursor)
       return { year: assertYear(year), title: assertTitle(title) }
   } catch {
-    // The one answer below.
+    // Falls through to the error below.
   }
   throw fieldError(
     'cursor',

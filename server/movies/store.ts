@@ -4,7 +4,7 @@ import { preconditionParameters, preconditionsHold } from '../database/precondit
 import type { Preconditions } from '../http/conditional.ts'
 import type { Movie, MovieKey } from './movie.ts'
 
-/** What a list may hold, in movies and in bytes of their info. */
+/** The limits of a page, in movies and in bytes of their info. */
 export interface PageSize {
   limit: number
   limitBytes: number
@@ -18,7 +18,7 @@ export interface MovieStore {
   save: (movie: Movie, preconditions: Preconditions) => Promise<Saved | undefined>
   /** Adds or replaces all of them or, if it throws, none. */
   saveAll: (movies: Movie[]) => Promise<{ added: number; replaced: number }>
-  /** Whether there was one to remove for which the preconditions hold. */
+  /** Resolves to whether there was one to remove that meets the preconditions. */
   remove: (key: MovieKey, preconditions: Preconditions) => Promise<boolean>
 }
 

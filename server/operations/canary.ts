@@ -16,8 +16,8 @@ const folder = 'canary'
 
 /**
  * Tries this release beside the one that serves: opens the database, listens on a private Unix
- * socket and answers its own requests. What it would migrate, it migrates on a copy.
- * @throws {Error} when anything of that fails or takes longer than `canaryTimeoutMs`
+ * socket and requests its own pages. Migrations run on a copy of the database.
+ * @throws {Error} when any of that fails or takes longer than `canaryTimeoutMs`
  */
 export async function runCanary(config: Config, threadFile: string) {
   makeFolder(config.dataDir)
@@ -48,7 +48,7 @@ async function tryOut(config: Config, ownDir: string, threadFile: string) {
   rmSync(socketPath)
 }
 
-/** Whether there is something to migrate; `ownDir` then holds a copy of the database to do it on. */
+/** Whether there are migrations to run; `ownDir` then has a copy of the database for them. */
 function rehearseMigration(dataDir: string, ownDir: string): boolean {
   const path = databasePath(dataDir)
   checkUntouched(path)

@@ -1,7 +1,7 @@
 import type { Server } from 'node:http'
 import { type Family, single } from './metrics.ts'
 
-/** Makes the function that tells how many clients are connected, whether they send anything or not. */
+/** Makes the function that counts connections, idle ones too. */
 export function createConnectionMetrics(server: Server): () => Family[] {
   let open = 0
   let dropped = 0

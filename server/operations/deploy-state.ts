@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 
-/** What the agent that deploys says of its last deploy. */
+/** The deploy agent's state of the last deploy. */
 export interface DeployState {
   status: 'live' | 'deploying' | 'waiting' | 'rejected'
   desired?: string
@@ -10,7 +10,7 @@ export interface DeployState {
   at: string
 }
 
-/** `undefined` where nothing deploys to here, or its file cannot be read: health must not depend on it. */
+/** `undefined` without a deploy agent, or if its file is unreadable: health must not depend on it. */
 export async function readDeployState(file: string | undefined): Promise<DeployState | undefined> {
   if (file === undefined) return undefined
   try {

@@ -4,10 +4,9 @@ import net from 'node:net'
 const sweepMs = 250
 
 /**
- * Lame duck: takes no new connections, answers what still comes on open ones (each answer then
- * ends its connection), and closes those that stay idle for `idleMs`, by when clients no longer
- * count on them. `http.Server.close` would cut those at once, and with them requests already on
- * their way.
+ * Lame duck: accepts no new connections, answers requests on open ones (each answer closes its
+ * connection), and closes those that stay idle for `idleMs`, by when clients no longer reuse them.
+ * `http.Server.close` would cut idle ones at once, along with requests already on their way.
  */
 export function drain(
   server: Server,

@@ -12,7 +12,7 @@ const metricsHeaders = [
   ...['Cache-Control', 'no-store'],
 ]
 
-/** What a worker tells the others, and whoever asks for its health or metrics. */
+/** The state of a worker, shared with the other workers. */
 export interface WorkerState {
   worker: string
   release: string
@@ -70,7 +70,7 @@ export function createOperationsHandlers({
       return { status: 200, headers: metricsHeaders, body: render([...told, ...silent]) }
     },
 
-    /** The page that draws the two above. */
+    /** The page that shows the two above. */
     status: () => status,
     statusScript: () => statusScript,
 
@@ -84,7 +84,7 @@ export function createOperationsHandlers({
     return workerNames.filter((name) => !known.some(({ worker }) => worker === name))
   }
 
-  /** What is wrong with the database, in words for everyone. */
+  /** What is wrong with the database, in public words. */
   async function checkDatabase(): Promise<string | undefined> {
     try {
       await healthCheck()

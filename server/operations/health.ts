@@ -7,8 +7,8 @@ const beat = `
   ON CONFLICT (worker) DO UPDATE SET at = excluded.at`
 
 /**
- * Makes the check that this worker can read and write its database, by doing both. The write is
- * a durable one, so at most one a second is made, however many ask.
+ * Makes the check that this worker can read and write its database. The write is durable, so there
+ * is at most one per second, however many requests ask.
  */
 export function createHealthCheck(database: Database, worker: string): () => Promise<void> {
   const read = database.read.prepare('SELECT version FROM saved_string')

@@ -3,11 +3,11 @@ import type { LogLevel } from '../config.ts'
 import type { Outcome } from '../http/listener.ts'
 
 export interface Log {
-  /** One answered request; the hot path, so its line is put together by hand. */
+  /** An answered request; the hot path, so its line is formatted by hand. */
   request: (outcome: Outcome) => void
   info: (entry: Record<string, unknown>) => void
   error: (entry: Record<string, unknown>) => void
-  /** Lines lost because the reader of the log was too slow. */
+  /** Lines dropped because the log was read too slowly. */
   dropped: () => number
   /** Resolves once everything is written. */
   flush: () => Promise<void>
@@ -18,20 +18,20 @@ export interface LogOptions {
   worker?: string
   /** The file descriptor to write to. */
   fd?: number
-  /** Whether systemd reads it, in which case each line begins with its priority. */
+  /** Whether systemd's journal reads it: each line then starts with its priority. */
   journal?: boolean
 }
 
 const flushMs = 100
-// All workers write to one socket of the journal, and Linux keeps what is sent at once in one piece
-// up to 32 KiB: beyond that, one worker's lines end up in the middle of another's.
+// All workers write to one socket of the journal, and Linux keeps a write of up to 32 KiB in one
+// piece: beyond that, one worker's lines end up in the middle of another's.
 const chunkBytes = 32 * 1024
 const chunkLimit = 128
-// What is left for errors once requests have filled the rest.
+// The rest is for errors once requests have filled theirs.
 const errorChunkLimit = chunkLimit + 32
 
 /**
- * JSON lines to a file descriptor, gathered and written off the main thread. They go past
+ * Writes JSON lines to a file descriptor, buffered and off the main thread. They bypass
  * `process.stdout`, which pm2 replaces to send every line through its primary process.
  */
 export function createLog({ level, worker = '0', fd = 1, journal = false }: LogOptions): Log {
@@ -60,13 +60,13 @@ export function createLog({ level, worker = '0', fd = 1, journal = false }: LogO
     addLine(marks[kind] + toAscii(text), kind === 'error' ? errorChunkLimit : chunkLimit)
   }
 
-  // Of its parts only the id comes from outside, and the listener lets in no character to escape.
+  // Only the id comes from outside, and the listener allows no character in it that needs escaping.
   function requestLine({ id, traceparent, method, route, status, durationMs, address }: Outcome) {
     const trace = traceparent ? `,"traceparent":"${traceparent}"` : ''
     return `{"time":"${now()}","level":"info","worker":"${worker}","id":"${id}","method":"${method}","route":"${route}","status":${status},"us":${Math.round(durationMs * 1000)},"address":"${address}"${trace}}`
   }
 
-  // Each line is copied at once, as strings gathered until the flush would keep the collector busy.
+  // Each line is copied at once, as strings kept until the flush would burden the garbage collector.
   function addLine(line: string, limit: number) {
     const text = `${line.slice(0, chunkBytes - 1)}\n`
     if (length + text.length > chunkBytes) {
@@ -110,8 +110,8 @@ export function createLog({ level, worker = '0', fd = 1, journal = false }: LogO
 }
 
 /**
- * The journal takes a burst of lines from a service and drops the rest, but counts each priority by
- * itself: so marked, errors are not among what a burst of requests costs. See sd-daemon(3).
+ * The journal accepts a burst of lines from a service and drops the rest, but counts each priority
+ * separately: with priorities, a burst of requests does not cost errors. See sd-daemon(3).
  */
 function marksFor(journal: boolean): Record<LogLevel, string> {
   return journal ? { error: '<3>', info: '<6>' } : { error: '', info: '' }
@@ -125,7 +125,7 @@ function toAscii(text: string): string {
 let nowMs = 0
 let nowText = ''
 
-/** The time in ISO 8601, made once a millisecond. */
+/** The time in ISO 8601, formatted once per millisecond. */
 function now(): string {
   const ms = Date.now()
   if (ms !== nowMs) nowText = new Date(ms).toISOString()
@@ -133,7 +133,7 @@ function now(): string {
   return nowText
 }
 
-/** A pipe that is full says EAGAIN; one that nobody reads any more swallows the rest. */
+/** A full pipe fails with EAGAIN; lines for one that nobody reads are dropped. */
 function writeSome(fd: number, bytes: Buffer): Promise<number> {
   return new Promise((resolve) => {
     write(fd, bytes, (error, written) => {

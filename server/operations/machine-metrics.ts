@@ -5,7 +5,7 @@ import { type Family, single } from './metrics.ts'
 
 const validMs = 2000
 
-/** Makes the function that reads what is known of the machine and of the backups on its disk. */
+/** Makes the function that measures the machine and the backups on its disk. */
 export function createMachineMetrics(dataDir: string): () => Family[] {
   let families: Family[] = []
   let readAt = -Infinity

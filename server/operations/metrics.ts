@@ -1,6 +1,6 @@
 import type { Outcome } from '../http/listener.ts'
 
-/** A family of series in the terms of the Prometheus text format. */
+/** A metric family of the Prometheus text format. */
 export interface Family {
   name: string
   help: string
@@ -9,7 +9,7 @@ export interface Family {
 }
 
 export interface Sample {
-  /** What stands behind the family's name, such as `_bucket`. */
+  /** Follows the name of the family, such as `_bucket`. */
   suffix?: string
   labels?: Record<string, string>
   value: number

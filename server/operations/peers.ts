@@ -10,18 +10,18 @@ const answerTimeoutMs = 1000
 
 export interface Peers<State> {
   /**
-   * What every worker of this site says of itself, in the order of the workers; one that is
-   * silent is left out. Callers that ask while the answers come in share them.
+   * The state of every worker of this site, in order; silent ones are left out. Concurrent
+   * calls share the answers.
    */
   states: () => Promise<State[]>
-  /** Sees to workers that hang, until it is closed. */
+  /** Watches for workers that hang, until `close`. */
   watch: (onHung: (peer: { worker: string; pid: number }) => void) => void
   close: () => void
 }
 
 /**
- * Lets the workers of a site know of each other: each answers questions on its Unix socket. pm2's
- * primary process runs no code of ours that could collect them.
+ * Connects the workers of a site: each answers questions on its Unix socket. pm2's primary process
+ * runs none of our code, so it cannot collect the answers.
  */
 export function createPeers<State extends { worker: string; startedAt: number }>(
   config: Pick<Config, 'socketDir' | 'dataDir' | 'listen' | 'worker'>,
@@ -29,7 +29,7 @@ export function createPeers<State extends { worker: string; startedAt: number }>
 ): Peers<State> {
   makeSocketDir(config.socketDir)
   const prefix = socketPrefix(config)
-  // The pid keeps a worker that is about to end from taking its successor's socket with it.
+  // With the pid in it, a worker that ends does not remove the socket of its successor.
   const path = `${prefix}${config.worker}-${process.pid}.sock`
   const server = net.createServer((socket) => {
     socket.on('error', () => {})
@@ -40,7 +40,7 @@ export function createPeers<State extends { worker: string; startedAt: number }>
   })
   const unheard = `${path}.new`
   for (const old of [path, unheard]) rmSync(old, { force: true })
-  // Whoever finds a socket that refuses takes its worker for dead, so it gets its name once it listens.
+  // A socket that refuses connections counts as dead, so it gets its name once it listens.
   server.listen({ path: unheard, exclusive: true }, () => renameSync(unheard, path))
 
   let asking: Promise<State[]> | undefined
@@ -70,7 +70,7 @@ export function createPeers<State extends { worker: string; startedAt: number }>
     return latest([ownState(), ...states.filter((state) => state !== undefined)])
   }
 
-  /** The sockets of the others. */
+  /** The sockets of the other workers. */
   function list(): string[] {
     const names = existsSync(config.socketDir) ? readdirSync(config.socketDir) : []
     return names
@@ -84,7 +84,7 @@ function namesOf(path: string): { worker: string; pid: number } {
   return { worker, pid: Number(pid) }
 }
 
-/** Waits for the answer as long as it takes. */
+/** Waits for the answer without a timeout. */
 async function isAlive(path: string): Promise<boolean> {
   return (await ask(path, 'alive', text)) === 'alive'
 }
@@ -113,7 +113,7 @@ async function ask<Answer>(
   }
 }
 
-/** One state for each worker: in a reload two processes go by the same name for a moment. */
+/** One state per worker: during a reload two processes have the same name for a moment. */
 function latest<State extends { worker: string; startedAt: number }>(states: State[]): State[] {
   const byWorker = new Map<string, State>()
   for (const state of states.sort((a, b) => a.startedAt - b.startedAt)) {

@@ -2,7 +2,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks'
 import type { Database } from '../database/database.ts'
 import { type Family, single } from './metrics.ts'
 
-/** Makes the function that reads what is known of the process itself and of its database. */
+/** Makes the function that measures the process and its database. */
 export function createProcessMetrics(database: Database): () => Family[] {
   const delay = monitorEventLoopDelay({ resolution: 20 })
   delay.enable()

@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import type { Config } from '../config.ts'
 
 /**
- * Makes the folder for sockets, which lies where everyone may write.
- * @throws {Error} unless it is this user's alone
+ * Creates the folder for sockets, in a place where everyone may write.
+ * @throws {Error} unless only this user can open it
  */
 export function makeSocketDir(socketDir: string) {
   mkdirSync(socketDir, { recursive: true, mode: 0o700 })
@@ -14,7 +14,7 @@ export function makeSocketDir(socketDir: string) {
   throw new Error(`${socketDir} must be a folder that only this user can open: remove it`)
 }
 
-/** How the sockets of a site's workers begin: a site is a data folder and where it listens. */
+/** The prefix of the sockets of a site's workers: a site is a data folder and an address. */
 export function socketPrefix(config: Pick<Config, 'socketDir' | 'dataDir' | 'listen'>): string {
   const site = JSON.stringify([realpathSync(config.dataDir), config.listen])
   return join(config.socketDir, `${hash('sha256', site).slice(0, 12)}-`)

@@ -2,18 +2,18 @@ const everyMs = 1000
 const patienceLooks = 15
 
 export interface WatchOptions {
-  /** Who is to be watched now. */
+  /** The names to watch now. */
   list: () => string[]
-  /** Resolves with whether one is alive, as late as it likes. */
+  /** Resolves to whether one is alive, however late. */
   isAlive: (name: string) => Promise<boolean>
-  /** Told of one that has not answered for 15 seconds. */
+  /** Called for one that has not answered for 15 seconds. */
   onHung: (name: string) => void
 }
 
 /**
- * Finds processes that hang: whose event loop has not turned once in 15 looks, a second apart. A
- * question is never given up, so one that is only slow still answers in time. Looks that come late
- * do not count: then the whole machine was slow, or suspended, and the others with it.
+ * Finds processes that hang: that have not answered in 15 looks, a second apart. A question stays
+ * open, so a process that is only slow still answers in time. Looks that come late do not count:
+ * then the whole machine was slow, or suspended.
  */
 export class Watch {
   readonly #options: WatchOptions

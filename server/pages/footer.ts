@@ -6,7 +6,7 @@ const links = {
   '/status': 'Status',
 }
 
-/** Links to every page; `current` is the one that they stand on. */
+/** Links to every page; `current` is the page itself. */
 export function footer(current?: keyof typeof links): string {
   const items = Object.entries(links).map(
     ([path, name]) =>

@@ -4,7 +4,7 @@ import type { Reply } from '../http/reply.ts'
 import { footer } from './footer.ts'
 import { columnStyle } from './style.ts'
 
-/** An error as a page, for clients that would rather have one than JSON. */
+/** An error as a page, for clients that prefer HTML to JSON. */
 export function problemPage(error: HttpError): Reply {
   const { status, title, detail } = error.toProblem()
   const document: Document = { title: `${status} ${title}`, style: columnStyle, script: '' }

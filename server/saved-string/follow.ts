@@ -7,21 +7,21 @@ const pollMs = 250
 const heartbeatMs = 15_000
 const headers = [
   ...['Content-Type', 'text/event-stream', 'Cache-Control', 'no-store'],
-  // nginx would keep the events back until they fill a buffer.
+  // nginx would buffer the events.
   ...['X-Accel-Buffering', 'no'],
 ]
 
 export interface Follow {
-  /** A stream of the string now and after every change. @throws {HttpError} 503 when too many follow */
+  /** A stream of the string, now and after every change. @throws {HttpError} 503 over the limit */
   reply: () => Reply
   count: () => number
-  /** Ends every stream; browsers come back by themselves, to a process that stays. */
+  /** Ends every stream; browsers reconnect by themselves, to another process. */
   end: () => void
 }
 
 /**
- * Tells browsers of changes, whichever process made them: all follow the database rather than
- * each other, and only while someone is looking.
+ * Streams changes to browsers, whichever process made them: each process polls the database, and
+ * only while there are streams.
  */
 export function createFollow(store: SavedStringStore, limit: number): Follow {
   const streams = new Set<ServerResponse>()
@@ -64,7 +64,7 @@ export function createFollow(store: SavedStringStore, limit: number): Follow {
   }
 
   function start() {
-    // A look that fails costs nothing: the next one tells what has changed since.
+    // A failed poll costs nothing: the next one finds the change.
     poll = setInterval(() => store.current().then(tellChange, () => {}), pollMs)
     heartbeat = setInterval(() => tell('event: heartbeat\ndata:\n\n'), heartbeatMs)
   }
@@ -80,7 +80,7 @@ export function createFollow(store: SavedStringStore, limit: number): Follow {
     shown = current
   }
 
-  // Whoever has not read the last event yet is too slow to follow: they may come back for the latest.
+  // A client that has not read the last event is too slow: it may reconnect for the latest string.
   function tell(event: string) {
     for (const response of streams) {
       if (response.writableNeedDrain) response.destroy()

@@ -25,7 +25,7 @@ export function createSavedStringHandlers(
   }
 
   return {
-    /** The page, rendered once for each value. */
+    /** The page, rendered once per value. */
     get: () => store.current().then(render),
 
     script: () => pageScript,
@@ -57,7 +57,7 @@ async function readString(request: HttpRequest): Promise<string> {
   return value
 }
 
-/** What `curl -d` sends: the field `string` of a form, else the text as it is. */
+/** Reads what `curl -d` sends: the field `string` of a form, otherwise the text as is. */
 function readForm(text: string): string {
   if (!text.split('&').some(isStringField)) return text
   const values = searchParameters(text).filter(([name]) => name === 'string')
@@ -65,7 +65,7 @@ function readForm(text: string): string {
   return values[0]?.[1] as string
 }
 
-/** A name may be percent-encoded; text that merely looks so, such as `100%=`, is no form. */
+/** A name may be percent-encoded; text that only looks so, such as `100%=`, is not a form. */
 function isStringField(pair: string): boolean {
   const equals = pair.indexOf('=')
   try {

@@ -1,6 +1,6 @@
 /**
- * Runs in the browser, sent as its own source: it must not use anything from outside itself.
- * Keeps the heading as the server has it, and lets the visitor change it and take that back.
+ * Runs in the browser, sent as source: it must not use anything from outside itself. Keeps the
+ * heading up to date, and lets the visitor change the string and undo that.
  */
 export function followString() {
   const heading = document.querySelector('h1') as HTMLElement
@@ -12,9 +12,9 @@ export function followString() {
   const undo = form.elements.namedItem('undo') as HTMLButtonElement
   const opening = 'The saved string is '
   let shown = (heading.textContent as string).slice(opening.length)
-  /** What the last change of this page replaced, and the entity tag that it gave. */
+  /** The string that this page replaced last, and the entity tag of the new one. */
   let replaced = { value: '', etag: '' }
-  // An empty field asks for the empty string only if someone has emptied it.
+  // An empty field means the empty string only if someone has emptied it.
   let typed = false
   let saving = false
   let heard = true
@@ -88,7 +88,7 @@ export function followString() {
     show(value)
   }
 
-  /** A browser cannot even send most other characters. */
+  /** Browsers cannot send most other characters in a header. */
   function hasToken(): boolean {
     if (!token || /^[!-~]+$/.test(token.value.trim())) return true
     refuseToken()
@@ -106,7 +106,7 @@ export function followString() {
     return `${detail ?? `The server answered ${response.status}`}.`
   }
 
-  /** A restart takes a moment and is not worth a word. The server speaks every 15 seconds. */
+  /** A restart takes a moment and is not reported. The server sends an event every 15 seconds. */
   function follow() {
     const events = new EventSource('/events')
     for (const type of ['open', 'message', 'heartbeat']) events.addEventListener(type, hear)
@@ -114,7 +114,7 @@ export function followString() {
     events.addEventListener('error', () => {
       if (heard) doubtIn(3000)
       heard = false
-      // An answer other than 200 closes the source for good, so come back by hand.
+      // An answer other than 200 closes the source for good, so reconnect here.
       if (events.readyState === EventSource.CLOSED) setTimeout(follow, 5000)
     })
 
@@ -142,7 +142,7 @@ export function followString() {
     const content = opening + value
     if (heading.textContent !== content) heading.textContent = content
     heading.parentElement?.classList.toggle('long', value.length > 140)
-    // What scrolls must be reached by keyboard.
+    // Scrollable content must be reachable by keyboard.
     if (heading.scrollHeight > heading.clientHeight) heading.tabIndex = 0
     else heading.removeAttribute('tabindex')
   }

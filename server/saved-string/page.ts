@@ -37,7 +37,7 @@ export function createPage({ needsToken }: { needsToken: boolean }) {
   return Object.assign(page, { etag })
 }
 
-/** Longer ones are shown in smaller letters; page-script.ts has the same bound. */
+/** Longer strings are shown in a smaller font; page-script.ts has the same limit. */
 function isLong(value: string): boolean {
   return value.length > 140
 }

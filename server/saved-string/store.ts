@@ -5,14 +5,14 @@ import type { Preconditions } from '../http/conditional.ts'
 
 export interface SavedString {
   value: string
-  /** Different after every write, also across backups and restores. */
+  /** Changes with every write, also across backups and restores. */
   version: string
 }
 
 export interface SavedStringStore {
   /**
    * Never older than the last write acknowledged by any worker; the same object until it changes.
-   * Whoever asks in one turn of the event loop shares one look, made after the last of them asked.
+   * Calls in one turn of the event loop share one read, made after the last of them.
    */
   current: () => Promise<SavedString>
   /** Gives the new version, or undefined if the preconditions do not hold. */
@@ -51,7 +51,7 @@ export function createSavedStringStore(database: Database): SavedStringStore {
     return current
   }
 
-  // The version is read before the value: a commit between the two only means one more refresh.
+  // The version is read before the value: a commit in between only means another refresh.
   function refresh(latest: number) {
     const row = select.get() as SavedString
     databaseVersion = latest

@@ -15,8 +15,8 @@ import {
 } from './series.ts'
 
 /**
- * Runs in the browser, sent as its own source after the functions of series.ts: it must not use
- * anything else from outside itself. Asks the server how it is and shows what it says.
+ * Runs in the browser, sent as source after the functions of series.ts: it must not use anything
+ * else from outside itself. Polls the server and shows its state.
  */
 export function watchServer() {
   const everyMs = 2000
@@ -26,7 +26,7 @@ export function watchServer() {
   const counters = new Map<string, number>()
   let points: Point[] = []
   let token = sessionStorage.getItem('token') ?? ''
-  // Not asked again with the same token: it would only count as one more 401.
+  // Not requested again with the same token: it would only count as another 401.
   let refused = false
   let looking = false
   let timer: ReturnType<typeof setTimeout>
@@ -38,7 +38,7 @@ export function watchServer() {
   form.addEventListener('submit', (event) => {
     event.preventDefault()
     token = field.value.trim()
-    // A browser cannot even send most other characters.
+    // Browsers cannot send most other characters in a header.
     refused = !/^[!-~]+$/.test(token)
     if (refused) refuse()
     else look()
@@ -61,7 +61,7 @@ export function watchServer() {
     const response = await get('/healthz')
     const health: Health = await response.json()
     const series = refused ? [] : await askMetrics()
-    // By the clock of the server, as all times in its answers are.
+    // By the clock of the server, like all times in its answers.
     const now = Date.parse(response.headers.get('date') ?? '')
     heardAt = Date.now()
     if (series.length > 0) showNumbers(series, now)
@@ -156,7 +156,7 @@ export function watchServer() {
     meter.value = 1 - free / all
   }
 
-  /** A figure names its unit, and the values whose lines and latest numbers it shows. */
+  /** A figure has its unit, and the names of the values that it shows, as data attributes. */
   function draw(chart: HTMLElement, at: number) {
     const { unit = '' } = chart.dataset
     const lines = [...chart.querySelectorAll<SVGPathElement>('[data-line]')]

@@ -5,10 +5,10 @@ import { watchServer } from './page-script.ts'
 import { style } from './page-style.ts'
 import * as series from './series.ts'
 
-// Functions know each other by name, also where the bundle has given them others.
+// Functions call each other by name, even if the bundle has renamed them.
 export const statusScript = script(`${Object.values(series).join('\n')}\n(${watchServer})()`)
 
-/** The page for those who run the server: it holds no data, its script asks for that. */
+/** The page for operators: it contains no data, which its script requests. */
 export function renderStatus(): Reply {
   const document: Document = { title: 'onebox status', style, script: '/status.js' }
   const [before, after] = documentFrame(document)
@@ -79,7 +79,7 @@ ${table('workers', ['Worker', 'Release', 'Up for', 'Memory'])}
 </main>
 ${footer('/status')}`
 
-/** `lines` are the names of a point's values, each with what it is called. */
+/** `lines` are the names of a point's values, each with its label. */
 function chart(title: string, unit: string, lines: Record<string, string>): string {
   const keys = Object.values(lines).map((name) => `<span>${name} <b>–</b></span>`)
   const paths = Object.keys(lines).map((name) => `<path data-line="${name}"/>`)

@@ -1,6 +1,6 @@
 /*
- * What the page makes of the numbers. All functions exported here are sent to the browser as they
- * are, so they may use each other and nothing else from outside themselves.
+ * Turns metrics into what the page shows. All functions exported here are sent to the browser as
+ * source, so they may use each other and nothing else from outside themselves.
  */
 
 /** One series of /metrics; `key` is its name with its labels. */
@@ -23,7 +23,7 @@ export function parseMetrics(text: string): Series[] {
   }))
 }
 
-/** What counters have grown by since `before`; one that shrank belongs to a new process, from 0. */
+/** The growth of counters since `before`; one that shrank belongs to a new process and starts at 0. */
 export function growth(before: Map<string, number>, series: Series[]): Series[] {
   return series.map((one) => {
     const known = before.get(one.key) ?? 0
@@ -31,7 +31,7 @@ export function growth(before: Map<string, number>, series: Series[]): Series[] 
   })
 }
 
-/** Adds up a family, or what of it `fits`. */
+/** Adds up a family, or the part that `fits`. */
 export function total(
   series: Series[],
   name: string,
@@ -42,12 +42,12 @@ export function total(
     .reduce((sum, { value }) => sum + value, 0)
 }
 
-/** The largest of a family, for what every worker says alike. */
+/** The largest of a family, for values that every worker reports alike. */
 export function largest(series: Series[], name: string): number {
   return Math.max(0, ...series.filter((one) => one.name === name).map(({ value }) => value))
 }
 
-/** The value below which `share` of all lie, from the buckets of a histogram; undefined for none. */
+/** The value below which `share` of all are, from the buckets of a histogram; undefined without any. */
 export function quantile(buckets: Series[], share: number): number | undefined {
   const counts = new Map<number, number>()
   for (const { labels, value } of buckets) {
@@ -66,15 +66,15 @@ export function quantile(buckets: Series[], share: number): number | undefined {
   }
 }
 
-/** What happened up to one moment; rates are per second, times in seconds. */
+/** The values of a moment; rates are per second, times in seconds. */
 export interface Point {
   at: number
   values: Record<string, number | undefined>
-  /** Answers by status; "none" are the connections that got no answer. */
+  /** Answers by status; "none" counts connections without an answer. */
   statuses: Record<string, number>
 }
 
-/** Sums up the `seconds` since all stood as in `before`, now that all stand as in `series`. */
+/** Sums up the last `seconds`, between the counters `before` and those in `series`. */
 export function pointOf(
   before: Map<string, number>,
   series: Series[],
@@ -83,7 +83,7 @@ export function pointOf(
   const grown = growth(before, series)
   const rate = (name: string, fits?: (labels: Record<string, string>) => boolean) =>
     total(grown, name, fits) / seconds
-  // Whoever looks at the server, as this page does, is none of its load.
+  // Monitoring, as by this page, does not count as load.
   const isLoad = ({ route = '' }) => route !== '/healthz' && route !== '/metrics'
   const isWrite = ({ route, method = '', status }: Record<string, string>) =>
     ['PUT', 'POST', 'DELETE'].includes(method) && status?.[0] === '2' && route !== '/echo'
@@ -119,7 +119,7 @@ export function countStatuses(grown: Series[]): Record<string, number> {
   return statuses
 }
 
-/** The errors among all answers of some moments, with what they mean. */
+/** The errors among the answers of some points, with their meaning. */
 export function refusals(points: Point[]): [status: string, meaning: string, count: number][] {
   const meanings: Record<string, string> = {
     400: 'bad request',
@@ -145,7 +145,7 @@ export function refusals(points: Point[]): [status: string, meaning: string, cou
   return [...counts].sort().map(([status, count]) => [status, meanings[status] ?? '', count])
 }
 
-/** The end of a chart's scale: 1, 2 or 5 and zeros, so that it seldom changes. */
+/** The end of a chart's scale: 1, 2 or 5 with zeros, so that it seldom changes. */
 export function topOf(values: (number | undefined)[], unit: string): number {
   const one = unit === 'B' ? 2 ** 20 : 1
   const least = unit === 's' ? 0.001 : one
@@ -154,7 +154,7 @@ export function topOf(values: (number | undefined)[], unit: string): number {
   return one * power * ([1, 2, 5].find((step) => step * power >= most / one) ?? 10)
 }
 
-/** A line in a field of 300 by 100, broken where nothing was heard or nothing is known. */
+/** A line in a field of 300 by 100, broken at gaps. */
 export function linePath(
   line: { at: number; value: number | undefined }[],
   scale: { from: number; to: number; top: number; gap: number },
@@ -167,7 +167,7 @@ export function linePath(
       const y = 100 - (100 * value) / scale.top
       const isNew = at - last > scale.gap
       last = at
-      // A point of its own would not be seen without a line to itself.
+      // A single point is visible only with a line to itself.
       return `${isNew ? `M${x.toFixed(1)},${y.toFixed(1)}` : ''}L${x.toFixed(1)},${y.toFixed(1)}`
     })
     .join('')
@@ -183,7 +183,7 @@ export function format(value: number | undefined, unit = ''): string {
   return `${digits(value / 1024 ** power)} ${['B', 'KB', 'MB', 'GB', 'TB'][power]}`
 }
 
-/** Three digits, or all of those before the point. */
+/** Three digits, or all of those before the decimal point. */
 export function digits(value: number): string {
   return value.toLocaleString('en', {
     maximumSignificantDigits: 3,
@@ -208,7 +208,7 @@ export interface Health {
   deploy?: { status: string; release?: string; reason?: string; at: string }
 }
 
-/** What whoever operates the server should look at. */
+/** What needs the operator's attention. */
 export function problemsOf(
   health: Health,
   series: Series[],
@@ -223,7 +223,7 @@ export function problemsOf(
   const failed = refusals(points)
     .filter(([status]) => status.startsWith('5'))
     .reduce((sum, [, , count]) => sum + count, 0)
-  // What is deployed to makes a backup a day, and what runs on a desk makes none.
+  // An instance makes a backup every day, a laptop makes none.
   const needsBackup = known && deploy !== undefined && now - backupAt > 26 * 3_600_000
   const freeDisk = share('onebox_disk_free_bytes', 'onebox_disk_bytes')
   const freeMemory = share('onebox_memory_available_bytes', 'onebox_memory_bytes')

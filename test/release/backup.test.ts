@@ -18,7 +18,7 @@ before(async () => {
   release = await buildRelease()
 })
 
-test('backups under PUTs to two workers hold all that was acknowledged before, and fail none', async (t) => {
+test('backups under PUTs to two workers contain all acknowledged ones and fail none', async (t) => {
   const dataDir = makeDataDir()
   const names = ['0', '1']
   const workers = await Promise.all(names.map((name) => startWorker(t, { release, dataDir, name })))
@@ -48,7 +48,7 @@ test('backups under PUTs to two workers hold all that was acknowledged before, a
   )
 })
 
-test('backup and restore on a disk without room say so in one line, and leave nothing behind', {
+test('backup and restore without enough disk space say so in one line and leave nothing behind', {
   skip: cannotMount,
 }, async (t) => {
   const whole = makeDataDir()
@@ -73,7 +73,7 @@ test('backup and restore on a disk without room say so in one line, and leave no
   assert.equal(child.output(), `${`${refusal}exit 1\n`.repeat(2)}.lock\n`)
 })
 
-test('a backup that is killed leaves none, and the next one clears up after it', async (t) => {
+test('a backup that is killed leaves no backup, and the next one cleans up', async (t) => {
   const dataDir = makeDataDir()
   runOnce(dataDir, 'migrate')
   const database = new SQLite(join(dataDir, 'onebox.db'))

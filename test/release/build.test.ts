@@ -8,7 +8,7 @@ import { buildRelease } from '../../scripts/build/release.ts'
 import { startWorker, unpack } from '../support/release.ts'
 import { makeDataDir } from '../support/server.ts'
 
-test('a release is built byte for byte the same for each platform, and named by its SHA-256', async (t) => {
+test('a release is reproducible byte for byte for each platform, and named by its SHA-256', async (t) => {
   const umask = process.umask()
   t.after(() => process.umask(umask))
   const ids = new Set()
@@ -42,7 +42,7 @@ test('an archive holds the addon of its platform, and no trace of who built it',
   assert.ok(!zstdDecompressSync(readFileSync(path)).includes(process.cwd()))
 })
 
-test('the SBOM of a release lists what is bundled, and no more', async () => {
+test('the SBOM of a release lists exactly what is bundled', async () => {
   const { dir } = await buildRelease({ outDir: makeDataDir() })
   const { metadata, components } = JSON.parse(readFileSync(join(dir, 'sbom.json'), 'utf8'))
   assert.equal(metadata.component.name, 'onebox')
@@ -59,7 +59,7 @@ test('the SBOM of a release lists what is bundled, and no more', async () => {
     )
 })
 
-test('a release runs in an empty folder and reports the id that the folder is named by', async (t) => {
+test('a release runs in an empty folder and reports the id in the name of the folder', async (t) => {
   const { id, path } = await buildRelease({ outDir: makeDataDir() })
   const worker = await startWorker(t, { release: unpack(path, id), dataDir: makeDataDir() })
   const health = (await (await fetch(`${worker.url}/healthz`)).json()) as { release: string }

@@ -33,7 +33,7 @@ test('the canary of a release that throws at start refuses it', async (t) => {
   await expectUntouched(worker.url, dataDir)
 })
 
-test('the canary of a release that never gets ready refuses it within its bound', async (t) => {
+test('the canary of a release that never gets ready refuses it within its timeout', async (t) => {
   const { worker, dataDir } = await startService(t)
   const deaf = "require('node:net').Server.prototype.listen = function () { return this }"
   const { exitCode, output } = await runCanary(t, breakRelease('never ready', deaf), dataDir)
@@ -77,14 +77,14 @@ test('the canary of a release with a migration tries it on a copy only', async (
   assert.equal((await runCanary(t, release, dataDir)).exitCode, 0, 'the release before goes on')
 })
 
-test('the canary of the first release passes where there is no database yet', async (t) => {
+test('the canary of the first release passes before there is a database', async (t) => {
   const dataDir = makeDataDir()
   const { exitCode, output } = await runCanary(t, release, dataDir)
   assert.equal(exitCode, 0, output)
   assert.deepEqual(readdirSync(dataDir), [])
 })
 
-test('the canary passes where the data folder has still to be made', async (t) => {
+test('the canary passes before the data folder exists', async (t) => {
   const dataDir = join(makeDataDir(), 'new')
   const { exitCode, output } = await runCanary(t, release, dataDir)
   assert.equal(exitCode, 0, output)

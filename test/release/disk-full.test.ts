@@ -11,7 +11,7 @@ import { makeDataDir } from '../support/server.ts'
 
 const skip = cannotMount
 
-test('a full disk answers writes with 507 and reads as ever, and recovers by itself', {
+test('with a full disk, writes answer 507, reads work, and the server recovers by itself', {
   skip,
 }, async (t) => {
   const { ballast, startServer } = await mountSmallDisk(t)
@@ -56,7 +56,7 @@ test('a start on a full disk after a clean stop serves reads, says why, and reco
   assert.equal((await putString(again.url, 'after')).status, 204)
 })
 
-test('a start that needs room on a full disk says so', { skip }, async (t) => {
+test('a start that needs space on a full disk says so', { skip }, async (t) => {
   const disk = await mountSmallDisk(t)
   disk.fill()
   const { child } = await disk.startServer()

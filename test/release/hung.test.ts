@@ -18,7 +18,7 @@ before(async () => {
 
 const skip = process.platform !== 'linux' && 'finds the children of a process in /proc'
 
-test('a worker that hangs is seen by the other, which goes on serving, and is replaced', {
+test('a worker that hangs is detected and replaced while the other serves', {
   skip,
 }, async (t) => {
   const service = await startService(t, releases[0] as string)
@@ -44,7 +44,7 @@ test('a worker that hangs is seen by the other, which goes on serving, and is re
   await untilAnswer(service, /^onebox_hung_workers_total\{worker="\d"\} 1$/m, '/metrics')
 })
 
-test('workers that are busy, or stand still with the whole machine, stay', {
+test('workers that are busy, or suspended with the whole machine, stay', {
   skip,
 }, async (t) => {
   const service = await startService(t, releases[0] as string)
@@ -65,7 +65,7 @@ test('workers that are busy, or stand still with the whole machine, stay', {
   assert.doesNotMatch(service.output(), /hung/)
 })
 
-test('workers that drain for longer than others may hang finish what is under way', {
+test('workers that drain for longer than the hang timeout finish their requests', {
   skip,
 }, async (t) => {
   const service = await startService(t, releases[0] as string)

@@ -9,7 +9,7 @@ import { makeDataDir } from '../support/server.ts'
 
 const rounds = 50
 
-test('workers killed at random moments under writes, 50 times, lose no acknowledged one', async (t) => {
+test('workers killed at random moments under writes, 50 times, lose no acknowledged write', async (t) => {
   const release = await buildRelease()
   const dataDir = makeDataDir()
   const first = await startWorker(t, { release, dataDir, name: '0' })

@@ -13,7 +13,7 @@ before(async () => {
   releases = [release, copyRelease(release, 'the next one')]
 })
 
-test('six reloads and more under 100,000 requests fail none and lose no write', async (t) => {
+test('at least six reloads under 100,000 requests fail none and lose no write', async (t) => {
   const service = await startService(t, releases[0] as string)
   const load = startLoad(service.url)
   t.after(load.stop)
@@ -26,7 +26,7 @@ test('six reloads and more under 100,000 requests fail none and lose no write', 
   await expectAllAnswered(load, service.url)
 })
 
-test('full restarts of pm2 behind a held socket under 100,000 requests fail none', async (t) => {
+test('full restarts of pm2 behind a systemd socket under 100,000 requests fail none', async (t) => {
   if (process.platform !== 'linux') return t.skip('finds the children of a process in /proc')
   const service = await startService(t, releases[0] as string, { behindSocket: true })
   const load = startLoad(service.url)

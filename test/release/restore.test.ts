@@ -15,7 +15,7 @@ before(async () => {
   release = await buildRelease()
 })
 
-test('a restore under PUTs to two workers loses no acknowledged one, and all see it at once', async (t) => {
+test('a restore under PUTs to two workers loses no acknowledged PUT, and all see it at once', async (t) => {
   const { dataDir, urls, file } = await startFilled(t, 1000)
   await replaceMovies(urls[0], 1000, 'Old')
   const loads = urls.map((url) => startLoad(url, { keepAlive: 4, oneShot: 0, writeShare: 1 }))
@@ -73,7 +73,7 @@ test('a restore that is killed at any moment leaves all or nothing of it, every 
   database.close()
 })
 
-test('a restore that the disk fails in the middle changes nothing and says so', async (t) => {
+test('a restore that fails in the middle on a full disk changes nothing and says so', async (t) => {
   const { dataDir, urls, file } = await startFilled(t, 4000)
   await replaceMovies(urls[0], 4000, 'Old')
   // The limit lets the copies through, which are smaller than the log of the whole transaction.
@@ -93,7 +93,7 @@ test('a restore that the disk fails in the middle changes nothing and says so', 
   assert.equal((await fetch(urls[0], { method: 'PUT', body: 'goes on' })).status, 204)
 })
 
-test('a backup of the release before is brought up to date as it is restored', async (t) => {
+test('a backup of the previous release is migrated when it is restored', async (t) => {
   const { file } = await startFilled(t, 10)
   const next = addMigration(
     release,

@@ -35,7 +35,7 @@ function problemsOf(script: string) {
   return program.getSemanticDiagnostics().map(({ messageText }) => messageText)
 }
 
-test('the status page shows in a browser what the server says, and counts what it refuses', {
+test('the status page in a browser shows the state of the server, and counts refused requests', {
   skip: needsBrowser,
 }, async (t) => {
   const { url } = await startWorker(t, { release, dataDir: makeDataDir() })

@@ -27,7 +27,7 @@ test('GET /hello/{username} wishes a happy birthday on the day', async (t) => {
   assert.deepEqual(await getJson(url), { message: 'Hello, Ann! Happy Birthday!' })
 })
 
-test('GET /hello/{username} answers nothing but the message, uncached', async (t) => {
+test('GET /hello/{username} answers only the message, uncached', async (t) => {
   const url = `${await startServer(t)}/hello/Ann`
   await put(url, bornSoBirthdayIsIn(1))
   const response = await fetch(url)
@@ -35,7 +35,7 @@ test('GET /hello/{username} answers nothing but the message, uncached', async (t
   assert.equal(await response.text(), '{"message":"Hello, Ann! Your birthday is in 1 day(s)"}')
 })
 
-test('PUT /hello/{username} updates a birthday, and leaves those of others', async (t) => {
+test('PUT /hello/{username} updates one birthday and no other', async (t) => {
   const url = await startServer(t)
   await put(`${url}/hello/Ann`, bornSoBirthdayIsIn(3))
   await put(`${url}/hello/ann`, bornSoBirthdayIsIn(4))
@@ -113,7 +113,7 @@ test('a path without a username of letters answers 400 to every method', async (
   }
 })
 
-test('DELETE /hello/{username} answers 204, and 404 where there is none', async (t) => {
+test('DELETE /hello/{username} answers 204, and 404 if there is none', async (t) => {
   const url = `${await startServer(t)}/hello/Ann`
   await expectProblem(await send('DELETE', url), 404, /^No birthday stored for Ann/)
   await put(url, '1990-04-23')

@@ -12,7 +12,7 @@ const read = (env: Env = {}, releaseDir = '/srv/onebox') => readConfig(env, rele
 const tokens = (env: Env) => read(env).tokenHashes.map((digest) => digest.toString('hex'))
 const sha256 = (text: string) => hash('sha256', text)
 
-test('no variable at all serves this machine only, without a token', () => {
+test('without variables the server listens on loopback only, without a token', () => {
   const config = read()
   assert.deepEqual(config.listen, { host: '127.0.0.1', port: 8080 })
   assert.equal(config.dataDir, resolve('data'))
@@ -32,7 +32,7 @@ test('no variable at all serves this machine only, without a token', () => {
   assert.deepEqual(config.trustedProxies, [])
 })
 
-test('an empty variable is as good as none', () => {
+test('an empty variable counts as unset', () => {
   const names = ['PORT', 'HOST', 'DATA_DIR', 'WRITE_TOKEN', 'WRITE_TOKEN_SHA256', 'OPEN_WRITES']
   const more = ['TIME_ZONE', 'WEB_CONCURRENCY', 'RELEASE_ID', 'LOG_LEVEL', 'LISTEN_FDS']
   const limits = ['CONNECTION_LIMIT', 'WRITES_PER_MINUTE', 'NODE_APP_INSTANCE', 'BACKUPS_KEPT']
@@ -42,7 +42,7 @@ test('an empty variable is as good as none', () => {
   assert.deepEqual(read(env), read())
 })
 
-test('every variable is taken', () => {
+test('every variable is read', () => {
   const config = read({
     PORT: '80',
     HOST: '::1',
@@ -125,13 +125,13 @@ test('a value of several lines still makes a message of one', () => {
   assert.throws(() => read({ PORT: '80\nPORT is fine' }), { message: /^PORT must .*$/ })
 })
 
-test('WRITE_TOKEN is kept as its SHA-256, several by comma', () => {
+test('WRITE_TOKEN is kept as SHA-256; commas separate several', () => {
   assert.deepEqual(tokens({ WRITE_TOKEN: 'red' }), [sha256('red')])
   assert.deepEqual(tokens({ WRITE_TOKEN: 'red, blue,' }), [sha256('red'), sha256('blue')])
   assert.ok(!JSON.stringify(read({ WRITE_TOKEN: 'secret-red' })).includes('secret-red'))
 })
 
-test('WRITE_TOKEN_SHA256 is taken as it is, together with WRITE_TOKEN', () => {
+test('WRITE_TOKEN_SHA256 is used as is, together with WRITE_TOKEN', () => {
   const env = { WRITE_TOKEN: 'red', WRITE_TOKEN_SHA256: `${sha256('blue').toUpperCase()}, ` }
   assert.deepEqual(tokens(env), [sha256('red'), sha256('blue')])
 })
@@ -156,7 +156,7 @@ test('a token that no HTTP header can carry as UTF-8 is refused', () => {
   assert.throws(() => read({ WRITE_TOKEN: 'schlüssel' }), { message: /^WRITE_TOKEN must / })
 })
 
-test('a server that others can reach needs a token, or to be told that anyone may write', () => {
+test('a server that others can reach needs a token or OPEN_WRITES', () => {
   for (const HOST of ['0.0.0.0', '::', '192.168.0.10']) {
     const message = new RegExp(
       `^WRITE_TOKEN is required because others can reach HOST ${HOST}: set it`,
@@ -169,19 +169,19 @@ test('a server that others can reach needs a token, or to be told that anyone ma
   }
 })
 
-test('a server of this machine alone needs none', () => {
+test('a server on loopback needs no token', () => {
   for (const HOST of ['127.0.0.1', '::1', 'localhost'])
     assert.equal(read({ HOST }).openWrites, false)
 })
 
-test('a socket that systemd holds comes before HOST and PORT, and needs a token', () => {
+test('a systemd socket takes precedence over HOST and PORT, and needs a token', () => {
   const env = { LISTEN_FDS: '1', HOST: '127.0.0.1', PORT: '80' }
   assert.throws(() => read(env), { message: /^WRITE_TOKEN is required .* the systemd socket/ })
   assert.deepEqual(read({ ...env, WRITE_TOKEN: 'red' }).listen, { fd: 3 })
   assert.deepEqual(read({ LISTEN_FDS: '0' }).listen, { host: '127.0.0.1', port: 8080 })
 })
 
-test('the release is named by its folder, else by release.json, and by RELEASE_ID before both', () => {
+test('the release id comes from RELEASE_ID, else its folder, else release.json', () => {
   const parent = makeDataDir()
   const named = join(parent, sha256('release'))
   mkdirSync(named)

@@ -21,7 +21,7 @@ import { sendRaw } from '../support/raw.ts'
 import { startServer } from '../support/server.ts'
 import { needs } from '../support/tools.ts'
 
-test('the contract has every route and no other, and a token for those that are guarded', () => {
+test('the contract has exactly the routes, and a token for the protected ones', () => {
   const none = new Proxy({}, { get: () => ({}) })
   const guarded = () => () => ({ status: 200, headers: [] })
   const routes = createRoutes(none as Handlers, { read: guarded, write: guarded })
@@ -61,7 +61,7 @@ test('every operation says whether it needs the token, and asks for one media ty
   }
 })
 
-test('the schema refuses NUL wherever the server does', async (t) => {
+test('the schema refuses NUL everywhere that the server does', async (t) => {
   const url = await startServer(t)
   const json = entryOf('putString').operation.requestBody?.content['application/json']
   assert.throws(() => assertFits(json?.schema as Schema, { string: 'a\0b' }, 'NUL'))
@@ -99,7 +99,7 @@ test('every example fits its schema', () => {
   }
 })
 
-test('the contract tells the limits of the configuration', () => {
+test('the contract documents the configured limits', () => {
   const config = readConfig({}, import.meta.dirname)
   const { description } = contract.info
   const body = `${config.bodyLimitBytes / 2 ** 20} MiB, or ${config.bulkBodyLimitBytes / 2 ** 20} MiB`
@@ -110,7 +110,7 @@ test('the contract tells the limits of the configuration', () => {
   assert.ok(description.includes(`does not read for ${config.answerTimeoutMs / 1000} s`))
 })
 
-test('the examples are accepted, and every answer to them is as documented', async (t) => {
+test('the examples are accepted, and every answer to them matches the contract', async (t) => {
   const url = await startServer(t)
   const writesFirst = ['PUT', 'POST', 'GET', 'PATCH', 'DELETE']
   const accepted = new Set<string>()
@@ -137,7 +137,7 @@ test('the examples are accepted, and every answer to them is as documented', asy
   }
 })
 
-test('the example of a page is what the server makes of the example movies', async (t) => {
+test('the example page is what the server makes of the example movies', async (t) => {
   const url = await startServer(t)
   const get = entryOf('getMovies')
   await fetch(`${url}/movies`, {
@@ -197,10 +197,10 @@ const provocations: Record<string, Provocation> = {
     headers: { 'if-none-match': '*' },
     before: saveExamples,
   },
-  400: { how: 'for nonsense', spoil },
+  400: { how: 'for invalid input', spoil },
   401: { how: 'without the token', env: { WRITE_TOKEN: 'secret' } },
-  403: { how: 'to a page of another site', headers: { 'sec-fetch-site': 'cross-site' } },
-  404: { how: 'for what nobody has saved' },
+  403: { how: 'for a cross-site write', headers: { 'sec-fetch-site': 'cross-site' } },
+  404: { how: 'for what is not stored' },
   412: {
     how: 'for an outdated version',
     headers: { 'if-match': '"outdated"' },
@@ -246,7 +246,7 @@ test('preconditions are documented for every operation', () => {
   }
 })
 
-test('every documented status is answered in one of these tests, but that of a full disk', () => {
+test('every documented status except that of a full disk is answered in one of these tests', () => {
   const documented = entries.flatMap(({ operation }) => Object.keys(operation.responses))
   const untested = documented.filter((status) => status >= '300' && !(status in provocations))
   assert.deepEqual([...new Set(untested)].sort(), ['507', 'default'])
@@ -255,7 +255,7 @@ test('every documented status is answered in one of these tests, but that of a f
   }
 })
 
-test('GET /openapi.json answers the document, and 304 to whoever has it', async (t) => {
+test('GET /openapi.json answers the document, and 304 for a current copy', async (t) => {
   const url = await startServer(t)
   const response = await fetch(`${url}/openapi.json`)
   const etag = response.headers.get('etag') as string
@@ -266,7 +266,7 @@ test('GET /openapi.json answers the document, and 304 to whoever has it', async 
   assert.equal(await again.text(), '')
 })
 
-test('GET /docs tells of every operation under one heading', async (t) => {
+test('GET /docs documents every operation under one heading', async (t) => {
   const page = await (await fetch(`${await startServer(t)}/docs`)).text()
   const headings = [...page.matchAll(/<h(\d)/g)].map(([, level]) => Number(level))
   assert.equal(headings.filter((level) => level === 1).length, 1)
@@ -281,7 +281,7 @@ test('GET /docs tells of every operation under one heading', async (t) => {
   }
 })
 
-test('GET /docs needs nothing from elsewhere, and its links lead somewhere', async (t) => {
+test('GET /docs loads nothing from elsewhere and has no broken links', async (t) => {
   const response = await fetch(`${await startServer(t)}/docs`)
   const page = await response.text()
   const policy = response.headers.get('content-security-policy') as string
@@ -295,7 +295,7 @@ test('GET /docs needs nothing from elsewhere, and its links lead somewhere', asy
   }
 })
 
-test('GET /docs names the host that it was asked for, and none that a shell would run', async (t) => {
+test('GET /docs shows the requested host, unless a shell would run it', async (t) => {
   const url = await startServer(t)
   const { host } = new URL(url)
   for (const name of [host, 'onebox.example', '[::1]:8080', host]) {

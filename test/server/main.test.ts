@@ -28,17 +28,17 @@ async function expectRefusal(env: Record<string, string>, line: RegExp, command?
   assert.equal(stdout, '')
 }
 
-test('a setting that makes no sense stops the start with one line, before anything is made', async () => {
+test('an invalid setting stops the start with one line, before anything is created', async () => {
   const dataDir = join(makeDataDir(), 'data')
   await expectRefusal({ PORT: 'http', DATA_DIR: dataDir }, /^onebox: PORT must be .* got "http": /)
   assert.ok(!existsSync(dataDir))
 })
 
-test('an address that is none of this machine stops the start, naming HOST', async () => {
+test('an address of another machine stops the start, naming HOST', async () => {
   await expectRefusal({ HOST: '999.1.1.1', OPEN_WRITES: 'true' }, /HOST.*999\.1\.1\.1/)
 })
 
-test('a port that is taken stops the start, naming PORT', async (t) => {
+test('a port in use stops the start, naming PORT', async (t) => {
   const { port } = new URL(await startServer(t))
   await expectRefusal({ PORT: port }, new RegExp(`PORT.*${port}`))
 })
@@ -49,13 +49,13 @@ test('a DATA_DIR that is a file stops the start, naming DATA_DIR', async () => {
   await expectRefusal({ DATA_DIR: file }, new RegExp(`DATA_DIR.*${file}`))
 })
 
-test('a command that there is not stops the start, naming those there are', async () => {
+test('an unknown command fails and lists the commands', async () => {
   await expectRefusal({}, /Unknown command "server": use serve, canary, migrate, backup, restore/, [
     'server',
   ])
 })
 
-test('migrate makes the database and ends', async () => {
+test('migrate creates the database and exits', async () => {
   const dataDir = makeDataDir()
   assert.deepEqual(await run({ DATA_DIR: dataDir }, ['migrate']), {
     code: 0,
@@ -65,7 +65,7 @@ test('migrate makes the database and ends', async () => {
   assert.ok(existsSync(join(dataDir, 'onebox.db')))
 })
 
-test('backup prints the path of its backup and nothing else, and keeps as many as BACKUPS_KEPT says', async () => {
+test('backup prints only the path of its backup, and keeps BACKUPS_KEPT backups', async () => {
   const env = { DATA_DIR: makeDataDir(), BACKUPS_KEPT: '2' }
   await run(env, ['migrate'])
   for (let index = 0; index < 3; index += 1) {
@@ -78,7 +78,7 @@ test('backup prints the path of its backup and nothing else, and keeps as many a
   assert.equal(names.length, 2)
 })
 
-test('two backups at once both succeed, under names of their own', async () => {
+test('two backups at once both succeed, under different names', async () => {
   const env = { DATA_DIR: makeDataDir() }
   await run(env, ['migrate'])
   const outcomes = await Promise.all([run(env, ['backup']), run(env, ['backup'])])
@@ -87,7 +87,7 @@ test('two backups at once both succeed, under names of their own', async () => {
   assert.equal(new Set(paths).size, 2)
 })
 
-test('restore prints one line, and refuses a command line that is not clear', async () => {
+test('restore prints one line, and refuses an invalid command line', async () => {
   const env = { DATA_DIR: makeDataDir() }
   await run(env, ['migrate'])
   const file = (await run(env, ['backup'])).stdout.trim()
@@ -101,7 +101,7 @@ test('restore prints one line, and refuses a command line that is not clear', as
 
 const kernelBacklog = () => Number(readFileSync('/proc/sys/net/core/somaxconn', 'utf8'))
 
-test('a thousand connections at once wait for a busy server, and none is left to try again', {
+test('a thousand connections at once wait for a busy server, and none has to retry', {
   skip: (process.platform !== 'linux' || kernelBacklog() < 1100) && 'the kernel queues fewer',
 }, async (t) => {
   const { url, child } = await startProgram(t)

@@ -14,7 +14,7 @@ test('GET /movies answers an empty list, and no next page, before the first POST
   assert.equal(response.headers.get('link'), null)
 })
 
-test('POST /movies adds a movie by query and answers where it is', async (t) => {
+test('POST /movies adds a movie by query and answers its Location', async (t) => {
   const url = await startServer(t)
   const plot = encodeURIComponent('A giant ape')
   const response = await send('POST', `${url}/movies?${query}&plot=${plot}&rating=7.9`)
@@ -61,7 +61,7 @@ test('Location leads to a movie of any title', async (t) => {
   }
 })
 
-test('info comes back as it went in', async (t) => {
+test('info is returned as it was sent', async (t) => {
   const url = await startServer(t)
   const info = {
     'directors of "it"': ['Merian C. Cooper'],
@@ -110,7 +110,7 @@ test('GET /movies answers 400 for', async (t) => {
   }
 })
 
-test('GET /movies answers 404 for a movie that is unknown', async (t) => {
+test('GET /movies answers 404 for an unknown movie', async (t) => {
   const url = await startServer(t)
   await sendJson('POST', `${url}/movies`, kong)
   for (const other of ['year=1934&title=King%20Kong', 'year=1933&title=king+kong']) {
@@ -194,7 +194,7 @@ test('POST /movies takes every rating from 0 to 10, and titles of 1,024 bytes', 
   assert.equal((await sendJson('POST', `${url}/movies`, { ...kong, title })).status, 201)
 })
 
-test('DELETE /movies answers 204, and 404 where there is none', async (t) => {
+test('DELETE /movies answers 204, and 404 if there is none', async (t) => {
   const url = await startServer(t)
   await sendJson('POST', `${url}/movies`, kong)
   await sendJson('POST', `${url}/movies`, { ...kong, title: 'M' })
@@ -205,7 +205,7 @@ test('DELETE /movies answers 204, and 404 where there is none', async (t) => {
   assert.deepEqual(await titlesOf(url), ['M'])
 })
 
-test('DELETE /movies deletes nothing where it is not told exactly what', async (t) => {
+test('DELETE /movies deletes nothing without a year and a title', async (t) => {
   const url = await startServer(t)
   await sendJson('POST', `${url}/movies`, kong)
   for (const bad of ['', 'year=1933', 'title=King+Kong', `${query}&limit=1`, `year=x&title=M`]) {

@@ -124,7 +124,7 @@ test('a string of 1 MiB is shown whole', async (t) => {
   await expectAlive(url)
 })
 
-test('the page may load and run nothing but its own script, and be framed by nobody', async (t) => {
+test('the page may load and run only its own script, and not be framed', async (t) => {
   const url = await startServer(t)
   await send('PUT', url, '<script>alert(1)</script><img src=x onerror=alert(1)>')
   const response = await fetch(url)
@@ -141,7 +141,7 @@ test('the page may load and run nothing but its own script, and be framed by nob
   assert.doesNotMatch(page, /(src|href)="(https?:)?\/\//)
 })
 
-test('the page asks for a token where one is needed, and does not hold it', async (t) => {
+test('the page asks for a token if one is needed, and does not contain it', async (t) => {
   const secret = 'correct-horse'
   const closed = await (await fetch(await startServer(t, { WRITE_TOKEN: secret }))).text()
   assert.match(closed, /<input name="token" type="password"/)
@@ -149,7 +149,7 @@ test('the page asks for a token where one is needed, and does not hold it', asyn
   assert.doesNotMatch(await (await fetch(await startServer(t))).text(), /<input name="token"/)
 })
 
-test('two servers on one folder never show an older string than one of them has confirmed', async (t) => {
+test('two servers on one folder never show a string older than a confirmed one', async (t) => {
   const { url: one, dataDir } = await startApp(t)
   const two = await startServer(t, { DATA_DIR: dataDir, NODE_APP_INSTANCE: '1' })
   for (let round = 0; round < 50; round += 1) {
@@ -160,7 +160,7 @@ test('two servers on one folder never show an older string than one of them has 
   }
 })
 
-test('an entity tag of one server holds at the other', async (t) => {
+test('an entity tag of one server matches at the other', async (t) => {
   const { url: one, dataDir } = await startApp(t)
   const two = await startServer(t, { DATA_DIR: dataDir, NODE_APP_INSTANCE: '1' })
   const tag = (await send('PUT', one, 'hello')).headers.get('etag') as string

@@ -5,7 +5,7 @@ import { makeDataDir, startServer } from '../support/server.ts'
 
 const skip = Boolean(spawnSync('schemathesis', ['--version']).error) && 'needs schemathesis'
 
-test('Schemathesis finds no request whose answer is not as the contract says', {
+test('Schemathesis finds no response that violates the contract', {
   skip,
 }, async (t) => {
   const url = await startServer(t)

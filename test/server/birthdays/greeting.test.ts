@@ -84,7 +84,7 @@ const worse = [
   'a'.repeat(10_000),
 ]
 
-test('anything else is no username', () => {
+test('anything else is not a username', () => {
   for (const name of [...noNames, ...worse]) {
     assert.throws(() => parseUsername(name), {
       status: 400,
@@ -119,7 +119,7 @@ const noDates: [texts: string[], message: RegExp][] = [
   [['+001990-04-23', '１９９０-04-23', '1990-04-23[u-ca=hebrew]', 'null'], /such as 1990-04-23$/],
 ]
 
-test('anything else is no date of birth', () => {
+test('anything else is not a date of birth', () => {
   for (const [texts, message] of noDates) {
     for (const text of texts) {
       assert.throws(

@@ -77,14 +77,14 @@ test('a server runs on a backup as on the database itself', async (t) => {
   assert.deepEqual(await walk(restored, path), await walk(url, path))
 })
 
-test('a file that is there already is not overwritten', async (t) => {
+test('an existing file is not overwritten', async (t) => {
   const { from, to } = await startFilled(t)
   writeFileSync(to, 'precious')
   assert.throws(() => backup(from, to), { message: `${to} already exists: choose another file` })
   assert.equal(readFileSync(to, 'utf8'), 'precious')
 })
 
-test('a draft that an earlier backup left half-way is no obstacle', async (t) => {
+test('a draft left by an interrupted backup is no obstacle', async (t) => {
   const { from, to } = await startFilled(t)
   writeFileSync(`${to}.draft`, 'half a backup')
   backup(from, to)
@@ -136,7 +136,7 @@ function rewriteSchema(path: string, from: string, to: string) {
   database.close()
 }
 
-test('a backup that is truncated, damaged or no backup at all is refused, and named', async (t) => {
+test('a backup that is truncated, damaged or no backup at all is refused by name', async (t) => {
   const { from, to } = await startFilled(t)
   const damage: Record<string, (path: string, bytes: Buffer) => void> = {
     truncated: (path, bytes) => truncateSync(path, bytes.length / 2),
@@ -155,7 +155,7 @@ test('a backup that is truncated, damaged or no backup at all is refused, and na
   }
 })
 
-test('a backup that is no file, or that there is not, is refused, and named', () => {
+test('a backup that does not exist or is not a file is refused by name', () => {
   const folder = makeDataDir()
   for (const path of [folder, join(folder, 'missing.db')]) {
     assert.throws(() => checkBackup(path), { message: new RegExp(path) })

@@ -67,7 +67,7 @@ test('the new backup is kept, even alone and when others were made by a clock th
   assert.deepEqual(backupsIn(dataDir), [path.split('/').at(-1)])
 })
 
-test('backups of a clock that was ahead give way first, and hide from nobody that none is made', () => {
+test('backups dated in the future are removed first, and do not count as recent', () => {
   const dataDir = makeDatabase()
   const [old, recent] = [2, 1].map((age) => placeBackup(dataDir, Date.now() - age * hour))
   const [soon, late] = [30, 9000].map((hours) => placeBackup(dataDir, Date.now() + hours * hour))
@@ -78,13 +78,13 @@ test('backups of a clock that was ahead give way first, and hide from nobody tha
   assert.ok(Math.abs(timestampSeconds - Date.now() / 1000) < 60)
 })
 
-test('with backups of the future alone, none is known to have been made', () => {
+test('backups dated in the future do not count as the last backup', () => {
   const dataDir = makeDatabase()
   placeBackup(dataDir, Date.now() + 24 * hour)
   assert.deepEqual(lastBackup(dataDir), { timestampSeconds: 0, bytes: 0 })
 })
 
-test('what an interrupted backup or restore left is removed', () => {
+test('leftovers of an interrupted backup or restore are removed', () => {
   const dataDir = makeDatabase()
   const folder = join(dataDir, 'backups')
   mkdirSync(join(folder, 'fresh.draft'), { recursive: true })
@@ -95,7 +95,7 @@ test('what an interrupted backup or restore left is removed', () => {
   assert.deepEqual(backupsIn(dataDir), [path.split('/').at(-1)])
 })
 
-test('without room, the line says how much is there and how much is needed', () => {
+test('without enough space, the error says how much is free and how much is needed', () => {
   const dataDir = makeDatabase()
   assertRoom(dataDir, 0)
   assert.throws(() => assertRoom(dataDir, 2 ** 60), {
@@ -103,7 +103,7 @@ test('without room, the line says how much is there and how much is needed', () 
   })
 })
 
-test('without a database there is nothing to back up, and nothing is made', () => {
+test('without a database there is nothing to back up, and nothing is created', () => {
   const dataDir = makeDataDir()
   assert.throws(() => keepBackup(dataDir, 7), {
     message: /onebox\.db cannot be opened: choose a readable file/,
@@ -111,7 +111,7 @@ test('without a database there is nothing to back up, and nothing is made', () =
   assert.deepEqual(readdirSync(dataDir), [])
 })
 
-test('a damaged database is not backed up, and the backups there are stay alone', () => {
+test('a damaged database is not backed up, and existing backups stay', () => {
   const dataDir = makeDatabase()
   const path = join(dataDir, 'onebox.db')
   const kept = placeBackup(dataDir, Date.now() - hour)
@@ -121,7 +121,7 @@ test('a damaged database is not backed up, and the backups there are stay alone'
   assert.deepEqual(backupsIn(dataDir), [kept])
 })
 
-test('before the first backup its time and size are 0', () => {
+test('before the first backup, its time and size are 0', () => {
   const dataDir = makeDatabase()
   assert.deepEqual(lastBackup(dataDir), { timestampSeconds: 0, bytes: 0 })
   mkdirSync(join(dataDir, 'backups'))

@@ -23,11 +23,11 @@ function offences(step: string): string[] {
     })
 }
 
-test('every step only adds, so that the release before runs on the schema after', () => {
+test('migrations only add, so that the previous release runs on the new schema', () => {
   for (const step of migrations) assert.deepEqual(offences(step), [])
 })
 
-test('a step that takes away, renames, rewrites or restricts would be found', () => {
+test('a migration that removes, renames, rewrites or restricts would be found', () => {
   const bad = ['DROP TABLE movies', 'ALTER TABLE movies RENAME TO films', 'DELETE FROM movies']
   const worse = ['ALTER TABLE movies DROP COLUMN info', "UPDATE movies SET info = '{}'"]
   const worst = [
@@ -66,7 +66,7 @@ test('a new database has the whole schema, is marked as ours, and private', () =
   assert.equal(statSync(dataDir).mode & 0o777, 0o700)
 })
 
-test('the steps that are missing are taken and recorded, and none is taken twice', () => {
+test('pending migrations run once and are recorded', () => {
   const dataDir = makeDataDir()
   const database = open(dataDir)
   const next = [...migrations, 'CREATE TABLE extra (a TEXT) STRICT']
@@ -82,7 +82,7 @@ test('the steps that are missing are taken and recorded, and none is taken twice
   database.close()
 })
 
-test('a step that fails takes all others of its run back', () => {
+test('a failing migration rolls back the whole run', () => {
   const database = open(makeDataDir())
   migrate(database)
   const steps = [...migrations, 'CREATE TABLE extra (a TEXT) STRICT', 'CREATE TABLE extra (b)']
@@ -119,7 +119,7 @@ function addToSchema(dataDir: string) {
   database.close()
 }
 
-test('everything works on a database that a newer release has added to', async (t) => {
+test('everything works on a database extended by a newer release', async (t) => {
   const dataDir = makeDataDir()
   addToSchema(dataDir)
   const url = await startServer(t, { DATA_DIR: dataDir })

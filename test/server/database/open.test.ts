@@ -160,7 +160,7 @@ test('a database closed by the server has all of its content in one file', async
 
 // Before 3.51.3, one that writes while another checkpoints can corrupt a database in WAL mode:
 // https://sqlite.org/wal.html#walresetbug
-test('the SQLite that is bundled has no WAL-reset bug', () => {
+test('the bundled SQLite does not have the WAL-reset bug', () => {
   const database = new SQLite(':memory:')
   const version = database.prepare('SELECT sqlite_version()').pluck().get() as string
   database.close()

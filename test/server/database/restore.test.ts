@@ -72,7 +72,7 @@ test('a new database takes a backup field by field, without a flag, and running 
   assert.deepEqual(readdirSync(join(dataDir, 'backups')).length, 2, 'the lock and the state before')
 })
 
-test('data that the file lacks or has otherwise is counted, and kept', async (t) => {
+test('data that the file lacks or that differs is counted, and kept', async (t) => {
   const { url, dataDir, file } = await startFilled(t)
   restore(dataDir, file, gently)
   await load(url, [{ year: 1950, title: 'New', info: {} }])
@@ -88,7 +88,7 @@ test('data that the file lacks or has otherwise is counted, and kept', async (t)
   assert.deepEqual(readdirSync(join(dataDir, 'backups')), backups)
 })
 
-test('--overwrite replaces it, keeps the state before, and that can be restored in turn', async (t) => {
+test('--overwrite replaces data and keeps the previous state, which can be restored in turn', async (t) => {
   const { url, dataDir, file } = await startFilled(t)
   await send('PUT', url, 'changed')
   await send('DELETE', `${url}/hello/Zo%C3%AB`)
@@ -101,7 +101,7 @@ test('--overwrite replaces it, keeps the state before, and that can be restored 
   assert.equal(await readHeading(url), 'changed')
 })
 
-test('an entity tag from before never stands for the restored page, nor lets it be overwritten', async (t) => {
+test('an entity tag from before a restore neither matches the restored page nor allows overwriting it', async (t) => {
   const { url, dataDir, file } = await startFilled(t)
   const headers = { 'accept-encoding': 'identity' }
   const tagOf = async () => (await fetch(url, { headers })).headers.get('etag') as string
@@ -202,7 +202,7 @@ for (const [what, spoil, message] of spoilt) {
   })
 }
 
-test('a file that is not there is refused, and named', () => {
+test('a file that does not exist is refused by name', () => {
   const dataDir = makeDataDir()
   prepareDatabase(dataDir)
   const path = join(dataDir, 'missing.db')
@@ -211,7 +211,7 @@ test('a file that is not there is refused, and named', () => {
   })
 })
 
-test('the file itself stays as it is, also where it is a whole database with its log', async (t) => {
+test('the file itself is unchanged, even if it is a live database with its log', async (t) => {
   const { dataDir } = await startFilled(t)
   const other = makeDataDir()
   prepareDatabase(other)

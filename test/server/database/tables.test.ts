@@ -39,7 +39,7 @@ test("a fork's tables count, whatever their names, and their columns of any defa
   assert.deepEqual(names, ['birthdays', 'counted', 'movies', 'saved_string'])
 })
 
-test('a table or column that is missing is named', () => {
+test('a missing table or column is named', () => {
   const [one, two] = [new SQLite(':memory:'), new SQLite(':memory:')]
   one.exec('CREATE TABLE a (b, c)')
   two.exec('CREATE TABLE a (b)')
@@ -48,7 +48,7 @@ test('a table or column that is missing is named', () => {
   assert.equal(missingIn(part, whole), 'a.c')
 })
 
-test('counts read as words', () => {
+test('counts are written out as text', () => {
   assert.equal(inWords([['movies', 3]]), '3 movies')
   assert.equal(
     inWords([

@@ -35,7 +35,7 @@ const codesOf = (results: Result[]) =>
 const titlesIn = (database: Database) =>
   database.read.prepare('SELECT title FROM movies ORDER BY title').pluck().all()
 
-test('one bad write of a group fails alone, whatever is wrong with it', (t) => {
+test('one bad write in a group fails alone, whatever is wrong with it', (t) => {
   const { commit, titles } = openConnection(t)
   const bad = [
     write('a'),
@@ -55,7 +55,7 @@ test('one bad write of a group fails alone, whatever is wrong with it', (t) => {
   assert.equal(titles().filter((title) => `${title}`.startsWith('after')).length, bad.length)
 })
 
-test('of a write of several sets all are done or none, and the others of its group are', (t) => {
+test('a write of several sets is all or nothing, and the rest of its group is done', (t) => {
   const { commit, titles } = openConnection(t)
   commit([write('taken')])
   const results = commit([write('a', 'b'), write('c', 'd', 'taken'), write('e')])
@@ -64,7 +64,7 @@ test('of a write of several sets all are done or none, and the others of its gro
   assert.deepEqual(titles(), ['a', 'b', 'e', 'taken'])
 })
 
-test('a group that another process keeps out fails as busy, and nothing of it is done', (t) => {
+test('a group locked out by another process fails as busy, and changes nothing', (t) => {
   const { commit, titles, path } = openConnection(t)
   const other = new SQLite(path)
   other.exec('BEGIN IMMEDIATE')
@@ -75,7 +75,7 @@ test('a group that another process keeps out fails as busy, and nothing of it is
   assert.deepEqual(codesOf(commit([write('a'), write('b')])), [undefined, undefined])
 })
 
-test('writes that come together share a commit', async (t) => {
+test('concurrent writes share a commit', async (t) => {
   const { database } = openWithQueue(t, 1000)
   const titles = Array.from({ length: 500 }, (_, index) => `Movie ${index}`)
   const rows = await Promise.all(titles.map((title) => database.write.run(insert, movie(title))))
@@ -89,7 +89,7 @@ test('writes that come together share a commit', async (t) => {
   assert.ok(commitSeconds > 0)
 })
 
-test('what comes while a commit is under way goes into the next one', async (t) => {
+test('writes that arrive during a commit go into the next one', async (t) => {
   const { database } = openWithQueue(t, 1000)
   const first = database.write.run(insert, movie('first'))
   await new Promise(setImmediate)

@@ -74,7 +74,7 @@ test('every write with a valid token is done, and reads need none', async (t) =>
   assert.equal((await fetch(`${url}/movies?year=1933&title=King+Kong`)).status, 200)
 })
 
-test('several tokens hold at once, given as they are or as hashes, for rotation', async (t) => {
+test('several tokens are valid at once, in plain text or as hashes, for rotation', async (t) => {
   const hashes = `${hash('sha256', 'green')},${hash('sha256', 'white')}`
   const url = await startServer(t, { WRITE_TOKEN: 'red,blue', WRITE_TOKEN_SHA256: hashes })
   for (const token of ['red', 'blue', 'green', 'white']) {
@@ -84,7 +84,7 @@ test('several tokens hold at once, given as they are or as hashes, for rotation'
   assert.equal(await readHeading(url), 'white')
 })
 
-test('the scheme is known in any case', async (t) => {
+test('the scheme is case-insensitive', async (t) => {
   const url = await startServer(t, { WRITE_TOKEN: 'red' })
   for (const authorization of ['bearer red', 'BEARER  red ']) {
     assert.equal((await send('PUT', url, 'hello', { authorization })).status, 204)
@@ -98,7 +98,7 @@ test('a second Authorization header does not count', async (t) => {
   assert.deepEqual(statusesOf(answer), [401])
 })
 
-test('a write from a page of another site answers 403 and changes nothing, token or not', async (t) => {
+test('a cross-site write answers 403 and changes nothing, with or without a token', async (t) => {
   for (const env of [{ WRITE_TOKEN: '' }, { WRITE_TOKEN: 'red' }]) {
     const url = await startServer(t, env)
     await prepare(url, bearer('red'))
@@ -118,7 +118,7 @@ test('a write from a page of another site answers 403 and changes nothing, token
   }
 })
 
-test('a page of another site may link here, and a page of this site may write', async (t) => {
+test('pages of other sites may link here, and pages of this site may write', async (t) => {
   const url = await startServer(t)
   const request = (line: string, site: string) =>
     sendRaw(url, rawRequest(line, [`Sec-Fetch-Site: ${site}`, 'Connection: close']))

@@ -47,7 +47,7 @@ test('PUT / takes UTF-8 of the types it knows, and answers 415 to others', async
   }
 })
 
-test('PUT /hello/{username} answers 415 without a type, saying which it takes', async (t) => {
+test('PUT /hello/{username} answers 415 without a type, naming the supported one', async (t) => {
   const url = await startServer(t)
   const body = Buffer.from('{"dateOfBirth": "1990-04-23"}')
   const response = await send('PUT', `${url}/hello/Ann`, body)
@@ -60,7 +60,7 @@ test('PUT /hello/{username} answers 415 without a type, saying which it takes', 
   await expectProblem(await fetch(`${url}/hello/Ann`), 404, /No birthday/)
 })
 
-test('a compressed body is answered 415 rather than taken for text', async (t) => {
+test('a compressed body is answered 415 and not stored as text', async (t) => {
   const url = await startServer(t)
   const encoded = { ...plain, 'content-encoding': 'gzip' }
   const response = await send('PUT', url, gzipSync('hello'), encoded)
@@ -97,7 +97,7 @@ test('PUT / answers 400, and changes nothing, for a body that holds', async (t) 
   assert.equal(await readHeading(url), 'dynamic string')
 })
 
-test('a byte order mark at the start of a body is left out, as editors put one there', async (t) => {
+test('a byte order mark at the start of a body is removed, as editors add one', async (t) => {
   const url = await startServer(t)
   for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'application/json']) {
     const body = type.endsWith('json') ? JSON.stringify({ string: type }) : type
@@ -157,7 +157,7 @@ function bytesInUse(): number {
   return heapUsed + arrayBuffers
 }
 
-test('a body in one-byte chunks takes about the memory of its size', async (t) => {
+test('a body in one-byte chunks takes little more memory than its size', async (t) => {
   const { url, server } = await startApp(t)
   const size = 200_000
   const sockets: Socket[] = []
@@ -187,7 +187,7 @@ test('many bodies in one-byte chunks at once all arrive whole', async (t) => {
   assert.ok(bodies.includes(await readHeading(url)))
 })
 
-test('a part of a string is refused, as it would replace all of it', async (t) => {
+test('a partial PUT is refused, as it would replace the whole string', async (t) => {
   const url = await startServer(t)
   const headers = { 'content-range': 'bytes 0-4/10' }
   await expectProblem(await send('PUT', url, 'hello', headers), 400, /without Content-Range$/)
@@ -214,7 +214,7 @@ test('a transfer coding other than chunked is answered 501, and nothing is store
   assert.equal(await readHeading(url), 'dynamic string')
 })
 
-test('chunks over HTTP/1.0, which has none, are answered 400', async (t) => {
+test('chunks over HTTP/1.0 are answered 400', async (t) => {
   const url = await startServer(t)
   const head = 'PUT / HTTP/1.0\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked'
   const answer = await sendRaw(url, `${head}\r\n\r\n5\r\nhello\r\n0\r\n\r\n`)
@@ -223,14 +223,14 @@ test('chunks over HTTP/1.0, which has none, are answered 400', async (t) => {
   assert.equal(await readHeading(url), 'dynamic string')
 })
 
-test('a character that is torn over two chunks is put together', async (t) => {
+test('a character split over two chunks is put together', async (t) => {
   const url = await startServer(t)
   const euro = Buffer.from('€')
   assert.equal((await sendChunked(url, [euro.subarray(0, 1), euro.subarray(1)])).status, 204)
   assert.equal(await readHeading(url), '€')
 })
 
-test('a body of exactly the limit is taken, with and without Content-Length', async (t) => {
+test('a body of exactly the limit is accepted, with and without Content-Length', async (t) => {
   const url = await startServer(t)
   const body = 'a'.repeat(mebibyte)
   assert.equal((await send('PUT', url, body)).status, 204)
@@ -258,7 +258,7 @@ test('a body announced as over the limit is answered 413 before any of it is sen
   }
 })
 
-test('Expect: 100-continue gets a 100 where the body is wanted', async (t) => {
+test('Expect: 100-continue gets a 100 if the body is wanted', async (t) => {
   const url = await startServer(t)
   const { socket, until } = await converse(t, url)
   socket.write(rawRequest('PUT /', ['Content-Length: 5', 'Expect: 100-continue']))
@@ -268,7 +268,7 @@ test('Expect: 100-continue gets a 100 where the body is wanted', async (t) => {
   assert.equal(await readHeading(url), 'hello')
 })
 
-test('Expect: 100-continue gets no 100 where the body is refused', async (t) => {
+test('Expect: 100-continue gets no 100 if the body is refused', async (t) => {
   const url = await startServer(t, { WRITE_TOKEN: 'red' })
   const expect = ['Expect: 100-continue']
   const token = 'Authorization: Bearer red'
@@ -284,7 +284,7 @@ test('Expect: 100-continue gets no 100 where the body is refused', async (t) => 
   }
 })
 
-test('an expectation nobody knows is answered 417', async (t) => {
+test('an unknown expectation is answered 417', async (t) => {
   const url = await startServer(t)
   const headers = ['Expect: the-unexpected', 'Connection: close', 'Content-Length: 0']
   const answer = await sendRaw(url, rawRequest('PUT /', headers))

@@ -51,7 +51,7 @@ const unsupported: [what: string, bytes: string, status: number, detail: RegExp]
   ['a query of 100 KB', rawRequest(`GET /?${'a'.repeat(100_000)}`), 414, /send a shorter path/],
 ]
 
-test('what is valid HTTP, yet not supported, is answered with what is wrong', async (t) => {
+test('valid but unsupported HTTP is answered with the reason', async (t) => {
   const url = await startServer(t)
   for (const [what, bytes, status, detail] of unsupported) {
     await t.test(`${what} answers ${status}`, async () => {
@@ -61,7 +61,7 @@ test('what is valid HTTP, yet not supported, is answered with what is wrong', as
   await expectAlive(url)
 })
 
-test('an unknown method behind a whole request takes nothing from its answer', async (t) => {
+test('an unknown method after a complete request does not affect its answer', async (t) => {
   const url = await startServer(t)
   const answer = await sendRaw(url, rawRequest('GET /echo') + rawRequest('BREW /coffee'))
   assert.match(answer, /^HTTP\/1\.1 200 OK\r\n.*ECHO: GET\n/s)
@@ -134,14 +134,14 @@ test('a head that takes too long is answered 408, and others are served meanwhil
   expectOneProblem(await slow, 408, /The request took too long to arrive: send it again/)
 })
 
-test('garbage behind a request is answered after it, not in its place', async (t) => {
+test('garbage after a request is answered after it, not in its place', async (t) => {
   const url = await startServer(t)
   const put = rawRequest('PUT /', ['Content-Length: 5'], 'hello')
   const answer = await sendRaw(url, `${put}garbage\r\n\r\n`)
   assert.ok(['204,400', '204', ''].includes(statusesOf(answer).join()), answer)
 })
 
-test('garbage behind a stream that has begun puts no second answer into it', async (t) => {
+test('garbage after a request for a stream puts no second answer into it', async (t) => {
   const url = await startServer(t)
   const { socket, until, ended, heard } = await converse(t, url)
   socket.write(rawRequest('GET /events'))

@@ -34,7 +34,7 @@ test('the page is compressed as the client wishes', async (t) => {
   }
 })
 
-test('a client that names no encoding gets none', async (t) => {
+test('a client that accepts no encoding gets none', async (t) => {
   const url = await startServer(t)
   const answer = await sendRaw(url, rawRequest('GET /', ['Connection: close']))
   assert.doesNotMatch(answer, /Content-Encoding/i)
@@ -42,7 +42,7 @@ test('a client that names no encoding gets none', async (t) => {
   assert.match(answer, /<h1>The saved string is dynamic string<\/h1>/)
 })
 
-test('what is compressed comes with its own length, and is the same when unpacked', async (t) => {
+test('a compressed answer has its own length and unpacks to the same page', async (t) => {
   const url = await startServer(t)
   const plain = await (await fetch(url, { headers: { 'accept-encoding': 'identity' } })).text()
   for (const encoding of ['br', 'gzip']) {

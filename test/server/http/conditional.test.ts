@@ -11,7 +11,7 @@ async function tagOf(url: string, headers: Record<string, string> = identity): P
   return response.headers.get('etag') as string
 }
 
-test('GET / answers 304 without a body while the string is the one the client has', async (t) => {
+test('GET / answers 304 without a body while the string is unchanged', async (t) => {
   const url = await startServer(t)
   const tag = await tagOf(url)
   for (const known of [tag, `W/${tag}`, `"other", ${tag}`, '*']) {
@@ -50,7 +50,7 @@ test('GET / answers 200 for any other tag, and once the string has changed', asy
   assert.equal(await statusFor(tag), 200)
 })
 
-test('PUT / with If-Match changes the string only where it is still the one known', async (t) => {
+test('PUT / with If-Match changes the string only if it is unchanged', async (t) => {
   const url = await startServer(t)
   const first = await tagOf(url)
   const put = (match: string, body: string) => send('PUT', url, body, { 'if-match': match })
@@ -68,7 +68,7 @@ test('PUT / with If-Match changes the string only where it is still the one know
   assert.equal(await readHeading(url), 'five')
 })
 
-test('of many who change the same string at once exactly one succeeds', async (t) => {
+test('of many concurrent changes of the same string exactly one succeeds', async (t) => {
   const url = await startServer(t)
   const headers = { 'if-match': await tagOf(url) }
   const names = Array.from({ length: 20 }, (_, index) => `name-${index}`)
@@ -142,7 +142,7 @@ for (const { what, path, write } of resources) {
     assert.notEqual(await tagOf(url), tag, 'even though it is as it was')
   })
 
-  test(`of many who write ${what} at once exactly one succeeds`, async (t) => {
+  test(`of many concurrent writes of ${what} exactly one succeeds`, async (t) => {
     const url = (await startServer(t)) + path
     const race = async (headers: Record<string, string>) => {
       const all = Array.from({ length: 20 }, (_, index) =>
@@ -166,7 +166,7 @@ test('a birthday of the same day in another year is another version', async (t) 
   assert.equal(late.status, 412)
 })
 
-test('what exists without an entity tag matches * alone, whatever the method', async (t) => {
+test('a resource without an entity tag matches only *, whatever the method', async (t) => {
   const url = await startServer(t)
   for (const path of ['/echo', '/movies', '/healthz', '/metrics', '/events']) {
     const get = (headers: Record<string, string>) => send('HEAD', url + path, undefined, headers)

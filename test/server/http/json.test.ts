@@ -105,14 +105,14 @@ test('PUT /hello/{username} answers 400, naming the field, where one', async (t)
   assert.equal(Object.getPrototypeOf({}), Object.prototype)
 })
 
-test('a problem stays short however long the key at fault is', async (t) => {
+test('an error stays short however long the invalid key is', async (t) => {
   const url = await startServer(t)
   const key = `"${'k'.repeat(100_000)}"`
   await expectProblem(await put(url, `{${key}: 1, ${key}: 2}`), 400, /appears twice: keep one/)
   await expectProblem(await put(url, `{${key}: 1}`), 400, /is not a known field/)
 })
 
-test('the same key in two objects, and braces in strings, are no offence', async (t) => {
+test('the same key in two objects, and braces in strings, are fine', async (t) => {
   const url = await startServer(t)
   const info = { a: { b: 1 }, c: [{ b: 1 }, { b: '{"b":1,"b":"]}' }], 'quote"d\\': '"b":' }
   const body = JSON.stringify({ year: 1933, title: 'King Kong', info })

@@ -22,7 +22,7 @@ function passes(rate: WriteRate, address: string, now: number, times = 1): numbe
   return passed
 }
 
-test('writes over the rate answer 429 with Retry-After and change nothing; reads go on', async (t) => {
+test('writes over the rate answer 429 with Retry-After and change nothing; reads still work', async (t) => {
   const url = await startServer(t, { WRITES_PER_MINUTE: '2' })
   for (const name of ['one', 'two']) assert.equal((await send('PUT', url, name)).status, 204)
   const response = await send('PUT', url, 'three')
@@ -55,7 +55,7 @@ test('a client may send its minute in one burst, then goes on at the rate', () =
   assert.equal(passes(rate, '192.0.2.1', 10 * minute, 100), 60)
 })
 
-test('who tries too early loses nothing by it', () => {
+test('a client that retries too early loses nothing', () => {
   const rate = new WriteRate(60)
   assert.equal(passes(rate, '192.0.2.1', 0, 60), 60)
   let passed = 0
@@ -102,7 +102,7 @@ test('only the 10,000 latest clients are remembered, the busy one among them', (
   assert.equal(passes(rate, '10.0.0.0', 0), 1)
 })
 
-test('a budget gives what it has and no more', () => {
+test('a budget hands out what it has and no more', () => {
   const budget = new Budget(10)
   budget.take(6)
   assert.throws(() => budget.take(5), { status: 503 })
@@ -120,7 +120,7 @@ test('bodies that do not fit in memory together answer 503 with Retry-After', as
   assert.equal(await readHeading(url), 'dynamic string')
 })
 
-test('a body that has gone, whole or half-way, leaves its room to others', async (t) => {
+test('a body frees its memory when it is done, complete or not', async (t) => {
   const url = await startServer(t, {}, { bodyBudgetBytes: 1000 })
   const body = 'a'.repeat(900)
   for (let round = 0; round < 3; round += 1) {

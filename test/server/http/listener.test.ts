@@ -7,7 +7,7 @@ import { startApp, startServer } from '../../support/server.ts'
 
 const get = (url: string, headers: Record<string, string>) => fetch(`${url}/echo`, { headers })
 
-test('every answer, of success and of failure, bears an id of its own and nosniff', async (t) => {
+test('every answer, successful or not, has its own id and nosniff', async (t) => {
   const url = await startServer(t)
   const ids = new Set<string | null>()
   for (const path of ['/', '/echo', '/nothing', '/hello/1', '/movies', '/docs', '/events']) {
@@ -32,7 +32,7 @@ test('every answer to a read says whether it may be kept', async (t) => {
   }
 })
 
-test('X-Request-Id is taken over where it is a decent one, and replaced otherwise', async (t) => {
+test('X-Request-Id is kept if it is valid, and replaced otherwise', async (t) => {
   const url = await startServer(t)
   const answered = async (id: string) =>
     (await get(url, { 'x-request-id': id })).headers.get('x-request-id')
@@ -49,14 +49,14 @@ test('X-Request-Id is taken over where it is a decent one, and replaced otherwis
 const trace = '0af7651916cd43dd8448eb211c80319c'
 const span = 'b7ad6b7169203331'
 
-test('traceparent is answered with the same trace and a span of our own', async (t) => {
+test('traceparent is answered with the same trace and a new span', async (t) => {
   const url = await startServer(t)
   const { headers } = await get(url, { traceparent: `00-${trace}-${span}-01` })
   assert.match(headers.get('traceparent') ?? '', new RegExp(`^00-${trace}-[\\da-f]{16}-01$`))
   assert.ok(!headers.get('traceparent')?.includes(span))
 })
 
-test('a traceparent that is none is ignored', async (t) => {
+test('an invalid traceparent is ignored', async (t) => {
   const url = await startServer(t)
   const zero = (length: number) => '0'.repeat(length)
   const bad = [`00-${zero(32)}-${span}-01`, `00-${trace}-${zero(16)}-01`, `ff-${trace}-${span}-01`]
@@ -66,7 +66,7 @@ test('a traceparent that is none is ignored', async (t) => {
   }
 })
 
-test('a bug is answered 500 without a word about it, logged whole, and the worker goes on', async (t) => {
+test('a bug is answered 500 without details, logged in full, and the worker goes on', async (t) => {
   const { url, dataDir, readLog } = await startApp(t)
   const database = new SQLite(`${dataDir}/onebox.db`)
   database.exec('DROP TABLE birthdays')

@@ -37,7 +37,7 @@ async function fillMovies(url: string) {
 
 const plain = { 'accept-encoding': 'identity' }
 
-test('an answer that its client does not read is cut after a while, large or small', async (t) => {
+test('an answer that its client does not read is cut off after the timeout, large or small', async (t) => {
   const { url, server } = await startApp(t, {}, { answerTimeoutMs: 500 })
   const small = ask(server, 'GET /status')
   await send('PUT', url, longString)
@@ -61,7 +61,7 @@ test('an answer that its client reads slowly arrives whole, however long it take
   assert.ok(performance.now() - startedAt > 2000, 'slowly enough to mean something')
 })
 
-test('large answers beyond the budget are 503, and small ones go on', async (t) => {
+test('large answers beyond the budget are 503, and small ones still work', async (t) => {
   const { url, server } = await startApp(t, {}, { answerBudgetBytes: 1.2 * mebibyte })
   await fillMovies(url)
   assert.equal((await fetch(`${url}/movies`, { headers: plain })).status, 200)
@@ -78,7 +78,7 @@ test('large answers beyond the budget are 503, and small ones go on', async (t) 
   await eventually(async () => (await fetch(`${url}/movies`)).status === 200)
 })
 
-test('one page that many clients are reading takes its room once', async (t) => {
+test('one page that many clients read counts once against the budget', async (t) => {
   const { url, server } = await startApp(t, {}, { answerBudgetBytes: 1.2 * mebibyte })
   await send('PUT', url, longString)
   const readers = Array.from({ length: 5 }, () => ask(server, 'GET /'))
@@ -88,7 +88,7 @@ test('one page that many clients are reading takes its room once', async (t) => 
   assert.ok((await response.text()).length > mebibyte)
 })
 
-test('answers whose clients have gone leave their room to others', async (t) => {
+test('answers whose clients have gone free their memory', async (t) => {
   const { url, server } = await startApp(t, {}, { answerBudgetBytes: 1.2 * mebibyte })
   await fillMovies(url)
   await send('PUT', url, longString)

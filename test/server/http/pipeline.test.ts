@@ -13,7 +13,7 @@ const putBirthday = rawRequest(
 )
 const last = ['Connection: close']
 
-test('a read behind a write on the same connection sees it', async (t) => {
+test('a read after a write on the same connection sees it', async (t) => {
   const url = await startServer(t)
   const requests = [put('one'), rawRequest('GET /'), put('two'), rawRequest('GET /', last)]
   const answer = await sendRaw(url, requests.join(''))
@@ -25,7 +25,7 @@ test('a read behind a write on the same connection sees it', async (t) => {
   ])
 })
 
-test('a write behind another one on the same connection comes after it', async (t) => {
+test('writes on the same connection are done in order', async (t) => {
   const url = await startServer(t)
   const requests = [
     putBirthday,
@@ -37,7 +37,7 @@ test('a write behind another one on the same connection comes after it', async (
   assert.deepEqual(statusesOf(answer), [204, 204, 404, 404])
 })
 
-test('a write whose body is still on its way holds up what follows', async (t) => {
+test('a write whose body is still arriving delays the next requests', async (t) => {
   const url = await startServer(t)
   const { socket, until } = await converse(t, url)
   socket.write(rawRequest('GET /echo') + put('slow').slice(0, -2))
@@ -46,14 +46,14 @@ test('a write whose body is still on its way holds up what follows', async (t) =
   await until(/<h1>The saved string is slow<\/h1>/)
 })
 
-test('a write behind an answer that ends the connection is not made', async (t) => {
+test('a write after an answer that closes the connection is not done', async (t) => {
   const url = await startServer(t, {}, { bodyLimitBytes: 5 })
   const answer = await sendRaw(url, put('too long') + put('short'))
   assert.deepEqual(statusesOf(answer), [413])
   assert.equal(await readHeading(url), 'dynamic string')
 })
 
-test('a write behind the last answer of a drain is not made', async (t) => {
+test('a write after the last answer of a drain is not done', async (t) => {
   const { url, dataDir, drain } = await startApp(t, {}, { drainTimeoutMs: 20_000 })
   const { socket, until, ended, heard } = await converse(t, url)
   socket.write(rawRequest('GET /echo'))

@@ -28,12 +28,12 @@ const chains: [peer: string, forwardedFor: string | undefined, client: string][]
 ]
 
 for (const [peer, forwardedFor, client] of chains) {
-  test(`the client of "${forwardedFor}" from ${peer || 'a Unix socket'} is ${client || 'nobody'}`, () => {
+  test(`the client of "${forwardedFor}" from ${peer || 'a Unix socket'} is ${client || 'unknown'}`, () => {
     assert.equal(proxies.clientOf(peer, forwardedFor), client)
   })
 }
 
-test('without a setting no proxy is trusted, not even one on this machine', async (t) => {
+test('by default no proxy is trusted, not even on this machine', async (t) => {
   assert.equal(new TrustedProxies([]).clientOf('127.0.0.1', '198.51.100.1'), '127.0.0.1')
   const { url, readLog } = await startApp(t, { WRITES_PER_MINUTE: '1' })
   const statuses = [await writeFor(url, '198.51.100.1'), await writeFor(url, '198.51.100.2')]
@@ -92,13 +92,13 @@ for (const [peer, headers, origin] of origins) {
   })
 }
 
-test('a connection stays open as long as KEEP_ALIVE_SECONDS says, and the answer says so', async (t) => {
+test('a connection stays open for KEEP_ALIVE_SECONDS, and the answer says so', async (t) => {
   const url = await startServer(t, { KEEP_ALIVE_SECONDS: '75' })
   const response = await fetch(`${url}/echo`)
   assert.equal(response.headers.get('keep-alive'), 'timeout=75')
 })
 
-test('GET /events asks a proxy not to hold the events back', async (t) => {
+test('GET /events asks proxies not to buffer', async (t) => {
   const stream = new AbortController()
   t.after(() => stream.abort())
   const response = await fetch(`${await startServer(t)}/events`, { signal: stream.signal })
@@ -110,7 +110,7 @@ async function writeFor(url: string, forwardedFor: string): Promise<number> {
   return response.status
 }
 
-test('/docs shows the URL of the proxy that is trusted, and of nobody else', async (t) => {
+test('/docs shows the URL of a trusted proxy only', async (t) => {
   const headers = { 'x-forwarded-proto': 'https', 'x-forwarded-host': 'a.example' }
   const trusting = await startServer(t, { TRUSTED_PROXIES: '127.0.0.1' })
   const plain = await startServer(t)

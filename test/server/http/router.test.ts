@@ -27,13 +27,13 @@ test('OPTIONS on every path answers 204 with what it allows', async (t) => {
   }
 })
 
-test('OPTIONS * answers 204, as it asks about no path', async (t) => {
+test('OPTIONS * answers 204, as it is about no path', async (t) => {
   const url = await startServer(t)
   const answer = await sendRaw(url, rawRequest('OPTIONS *', ['Connection: close']))
   assert.deepEqual(statusesOf(answer), [204], answer)
 })
 
-test('any other method answers 405 with what the path allows', async (t) => {
+test('any other method answers 405 with the methods that the path supports', async (t) => {
   const url = await startServer(t)
   for (const [path, allow] of Object.entries(allowed)) {
     for (const method of methods.filter((name) => !allow.split(', ').includes(name))) {
@@ -44,7 +44,7 @@ test('any other method answers 405 with what the path allows', async (t) => {
   }
 })
 
-test('a method is known by its exact case, and TRACE is none', async (t) => {
+test('methods are case-sensitive, and TRACE is not supported', async (t) => {
   const url = await startServer(t)
   const statuses = async (line: string) =>
     statusesOf(await sendRaw(url, rawRequest(line, ['Connection: close'])))
@@ -95,7 +95,7 @@ test('an unknown path answers 404 and points to the docs', async (t) => {
   }
 })
 
-test('a path that is long stays short in the problem about it', async (t) => {
+test('a long path is shortened in its error', async (t) => {
   const url = await startServer(t)
   const { detail } = await expectProblem(await fetch(`${url}/${'a'.repeat(9000)}`), 404, /nothing/)
   assert.ok(detail.length < 200)

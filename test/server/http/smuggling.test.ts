@@ -40,7 +40,7 @@ const attempts: [what: string, bytes: string][] = [
   ['a bare LF in a chunk extension', put([chunked], `5;a\nhello\r\n0\r\n\r\n${hidden}`)],
 ]
 
-test('no server in front can be tricked: one answer at most, and the connection closed, for', async (t) => {
+test('request smuggling gets one answer at most and a closed connection, for', async (t) => {
   const url = await startServer(t, {}, { keepAliveTimeoutMs: 30_000 })
   for (const [what, bytes] of attempts) {
     await t.test(what, async () => {

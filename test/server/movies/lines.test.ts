@@ -18,7 +18,7 @@ test('POST /movies takes many movies as lines and counts those added and replace
   assert.ok(page?.movies.length === 15 && page.movies.every(({ info }) => info.rating === 1))
 })
 
-test('of a movie that is given twice the last line counts', async (t) => {
+test('the last line of a movie that appears twice counts', async (t) => {
   const url = await startServer(t)
   const [movie] = makeMovies(1) as [Movie]
   const response = await postLines(url, [movie, { ...movie, info: { rating: 2 } }])
@@ -27,7 +27,7 @@ test('of a movie that is given twice the last line counts', async (t) => {
   assert.deepEqual(found.info, { rating: 2 })
 })
 
-test('empty lines, CRLF and a last line without an end are no offence', async (t) => {
+test('empty lines, CRLF and a last line without a newline are fine', async (t) => {
   const url = await startServer(t)
   const [one, two] = makeMovies(2).map((movie) => JSON.stringify(movie))
   const response = await postLines(url, `\r\n${one}\r\n\n   \n${two}`)
@@ -61,7 +61,7 @@ const bad: [what: string, line: string, detail: RegExp][] = [
   ['with a NUL', '{"year": 1, "title": "a\0b", "info": {}}', /^Line 4000: .*(NUL|Malformed)/],
 ]
 
-test('none of 5,000 lines is stored where line 4,000 is', async (t) => {
+test('none of 5,000 lines is stored when line 4,000 is', async (t) => {
   const url = await startServer(t)
   await load(url, [{ year: 1931, title: 'M', info: { rating: 8 } }])
   const lines = makeMovies(5000).map((movie) => JSON.stringify(movie))
@@ -84,7 +84,7 @@ test('lines with parameters in the query are refused, saying why', async (t) => 
   assert.doesNotMatch(detail, /: use $/)
 })
 
-test('lines of up to 8 MiB are taken at once, and no more', async (t) => {
+test('up to 8 MiB of lines are accepted at once, and no more', async (t) => {
   const url = await startServer(t)
   const info = { plot: 'a'.repeat(60_000) }
   const movies = makeMovies(139).map((movie) => ({ ...movie, info }))
@@ -94,7 +94,7 @@ test('lines of up to 8 MiB are taken at once, and no more', async (t) => {
   assert.equal((await titlesOf(url, 'limit=1000&year=1')).length, 0)
 })
 
-test('a single line of 8 MB is refused for its info, and the worker goes on', async (t) => {
+test('a single line of 8 MB is refused for the size of its info, and the worker goes on', async (t) => {
   const url = await startServer(t)
   for (const plot of ['a'.repeat(8_000_000), '\\'.repeat(4_000_000)]) {
     const response = await postLines(url, [{ year: 1950, title: 'M', info: { plot } }])

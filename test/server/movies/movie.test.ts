@@ -47,7 +47,7 @@ const faulty: [changes: Record<string, unknown>, field: string, message: RegExp]
   [{ genre: 'drama' }, 'genre', /^genre is not a known field: use year, title, info$/],
 ]
 
-test('a movie with anything wrong is refused, naming the field', () => {
+test('an invalid movie is refused, naming the field', () => {
   for (const [changes, field, message] of faulty) {
     expectFault(() => parseMovie({ ...movie, ...changes }), field, message)
   }
@@ -57,7 +57,7 @@ test('a movie with anything wrong is refused, naming the field', () => {
   }
 })
 
-test('a movie at every bound is taken', () => {
+test('a movie at every limit is accepted', () => {
   const bounds = [{ year: 1 }, { year: 9999 }, { title: 'a' }, { title: 'a'.repeat(500) }]
   for (const changes of [...bounds, { info: {} }, { info: { plot: 'a'.repeat(65_525) } }]) {
     assert.doesNotThrow(() => parseMovie({ ...movie, ...changes }))
@@ -101,7 +101,7 @@ test('plot and rating of a query make the info', () => {
   )
 })
 
-test('a line that is wrong is named by its number', () => {
+test('an invalid line is named by its number', () => {
   expectFault(() => parseMovieLine('{"year": 1}', 4000), 'title', /^Line 4000: title is missing$/)
   expectFault(
     () => parseMovieLine('{"year":', 7),
@@ -129,7 +129,7 @@ const alike = [
   '["1","M"',
 ]
 
-test('a cursor that is not one of ours is refused', () => {
+test('a cursor that the server did not make is refused', () => {
   const cursor = toCursor({ year: 1933, title: 'M' })
   const changed = [`${cursor}=`, `${cursor}A`, cursor.slice(1), cursor.slice(0, -1), `${cursor} `]
   for (const text of [

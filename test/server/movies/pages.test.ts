@@ -20,7 +20,7 @@ function inOrder(movies: Movie[]): Movie[] {
   )
 }
 
-test('GET /movies walks all movies by next, each exactly once and in order', async (t) => {
+test('GET /movies pages through all movies by next, each exactly once and in order', async (t) => {
   const url = await startServer(t)
   const movies = makeMovies(250)
   await load(url, movies.toReversed())
@@ -35,7 +35,7 @@ test('GET /movies walks all movies by next, each exactly once and in order', asy
   }
 })
 
-test('GET /movies gives 100 movies a page unless told otherwise, and next as a Link too', async (t) => {
+test('GET /movies lists 100 movies per page by default, with next as a Link too', async (t) => {
   const url = await startServer(t)
   await load(url, makeMovies(101))
   const response = await fetch(`${url}/movies`)
@@ -48,7 +48,7 @@ test('GET /movies gives 100 movies a page unless told otherwise, and next as a L
   assert.equal(((await last.json()) as Page).movies.length, 1)
 })
 
-test('GET /movies?year= walks the movies of that year alone', async (t) => {
+test('GET /movies?year= pages through the movies of that year only', async (t) => {
   const url = await startServer(t)
   const movies = makeMovies(100)
   await load(url, movies)
@@ -62,7 +62,7 @@ test('GET /movies?year= walks the movies of that year alone', async (t) => {
   assert.deepEqual(await getJson(`${url}/movies?year=1950`), { movies: [], next: null })
 })
 
-test('a cursor goes on rightly although movies come and go around it', async (t) => {
+test('a cursor stays correct while movies are added and removed around it', async (t) => {
   const url = await startServer(t)
   const movies = ['b', 'd', 'f', 'h'].map((title) => ({ year: 1950, title, info: {} }))
   await load(url, movies)
@@ -72,7 +72,7 @@ test('a cursor goes on rightly although movies come and go around it', async (t)
   assert.deepEqual(await titlesOf(url, next?.split('?')[1]), ['e', 'f'])
 })
 
-test('a cursor of another year starts or ends the year that is asked for', async (t) => {
+test('a cursor of another year starts at the beginning or end of the requested year', async (t) => {
   const url = await startServer(t)
   await load(url, makeMovies(8))
   const cursorIn = async (year: number) => {
@@ -84,7 +84,7 @@ test('a cursor of another year starts or ends the year that is asked for', async
   assert.equal((await titlesOf(url, `year=1932&cursor=${late}`)).length, 0)
 })
 
-test('a page of movies with much info is cut short, and the walk still finds them all', async (t) => {
+test('a page of movies with much info is cut short, and paging still finds them all', async (t) => {
   const url = await startServer(t)
   const movies = makeMovies(100).map((movie) => ({ ...movie, info: { plot: 'a'.repeat(60_000) } }))
   await load(url, movies)

@@ -32,7 +32,7 @@ test('a connection that idles is still answered after the drain began, then clos
   await drained
 })
 
-test('a request that is under way when the drain begins is answered and stored', async (t) => {
+test('a request in progress when the drain starts is answered and stored', async (t) => {
   const { url, dataDir, drain } = await startApp(t, {}, patient)
   const { socket, until, ended } = await converse(t, url)
   socket.write(rawRequest('PUT /', ['Content-Length: 5', 'Expect: 100-continue']))
@@ -47,7 +47,7 @@ test('a request that is under way when the drain begins is answered and stored',
   assert.equal(await readHeading(next), 'hello')
 })
 
-test('streams of events end when the drain begins, and no new ones begin', async (t) => {
+test('event streams end when the drain starts, and no new ones start', async (t) => {
   const { url, drain } = await startApp(t, {}, patient)
   const idle = await converse(t, url)
   idle.socket.write(rawRequest('GET /echo'))
@@ -65,7 +65,7 @@ test('streams of events end when the drain begins, and no new ones begin', async
   await drained
 })
 
-test('GET /healthz answers 503 while draining, here and in the list of the others', async (t) => {
+test('GET /healthz answers 503 while draining, and the other workers list it', async (t) => {
   const { url, dataDir, drain } = await startApp(t, {}, patient)
   const other = await startServer(t, { DATA_DIR: dataDir, NODE_APP_INSTANCE: '1' })
   const { socket, until, ended } = await converse(t, url)
@@ -104,7 +104,7 @@ test('a request that never ends is ended by the hard limit', async (t) => {
   assert.deepEqual(statusesOf(heard()), [100])
 })
 
-test('SIGTERM and SIGINT end the process in order, and what it confirmed is there', async (t) => {
+test('SIGTERM and SIGINT end the process in order and lose no confirmed write', async (t) => {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     const { url, child, exited, output } = await startProgram(t)
     const birthday = { dateOfBirth: '1990-04-23' }

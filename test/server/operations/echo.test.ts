@@ -4,7 +4,7 @@ import { send } from '../../support/http.ts'
 import { startServer } from '../../support/server.ts'
 
 for (const method of ['GET', 'POST', 'PUT', 'PATCH', 'DELETE']) {
-  test(`${method} /echo answers ECHO: ${method}, whatever it is sent and by whom`, async (t) => {
+  test(`${method} /echo answers ECHO: ${method}, whatever is sent`, async (t) => {
     const url = await startServer(t, { WRITE_TOKEN: 'red' })
     const body = method === 'GET' ? undefined : Buffer.from([0xff, 0x00])
     for (const path of ['/echo', '/echo/', '/echo?method=PUT']) {

@@ -23,7 +23,7 @@ interface Health {
 
 const healthOf = (url: string) => getJson<Health>(`${url}/healthz`)
 
-test('GET /healthz says that this worker works, and what it is', async (t) => {
+test('GET /healthz reports that this worker works, and its release', async (t) => {
   const url = await startServer(t, { RELEASE_ID: 'abc', NODE_APP_INSTANCE: '2' })
   const health = await healthOf(url)
   assert.equal(health.status, 'ok')
@@ -62,7 +62,7 @@ test('GET /healthz lists all workers of the folder, whichever answers', async (t
   }
 })
 
-test('GET /healthz shows what the deploy agent says, and works when that cannot be read', async (t) => {
+test('GET /healthz includes the deploy state, and works when it cannot be read', async (t) => {
   const file = join(makeDataDir(), 'converge.json')
   const url = await startServer(t, { DEPLOY_STATE_FILE: file })
   const deployOf = async () => ((await healthOf(url)) as Health & { deploy?: object }).deploy
@@ -84,7 +84,7 @@ test('GET /healthz shows what the deploy agent says, and works when that cannot 
   }
 })
 
-test('GET /healthz holds nothing but these facts, and is not cached', async (t) => {
+test('GET /healthz contains only these facts, and is not cached', async (t) => {
   const response = await fetch(`${await startServer(t)}/healthz`)
   assert.equal(response.headers.get('cache-control'), 'no-store')
   const { workers, ...health } = (await response.json()) as Health
@@ -113,7 +113,7 @@ test('GET /healthz answers 503 while the database cannot be written, and 200 aga
   await eventually(async () => (await fetch(`${url}/healthz`)).status === 200)
 })
 
-test('many who ask for the health at once cost one write a second', async (t) => {
+test('health checks cost one write a second, however many there are', async (t) => {
   const { url, database } = await startApp(t)
   await Promise.all(Array.from({ length: 50 }, () => healthOf(url)))
   assert.ok(database.write.totals.writes < 10, `${database.write.totals.writes} writes`)
@@ -144,7 +144,7 @@ test('a worker that was killed leaves the list, and its socket is removed', asyn
   assert.equal(socketsOf(dataDir).length, 1)
 })
 
-test('of two processes that are one worker, as in a reload, the newer one counts', async (t) => {
+test('of two processes of one worker, as in a reload, the newer one counts', async (t) => {
   const { url, dataDir } = await startApp(t, { RELEASE_ID: 'other' })
   const env = { DATA_DIR: dataDir, NODE_APP_INSTANCE: '1' }
   await startProgram(t, { ...env, RELEASE_ID: 'old' })
@@ -156,7 +156,7 @@ test('of two processes that are one worker, as in a reload, the newer one counts
   )
 })
 
-test('a worker that is silent, or tells nonsense, is left out and holds up nobody', async (t) => {
+test('a worker that is silent or answers nonsense is left out and delays nobody', async (t) => {
   const { url, dataDir } = await startApp(t)
   const prefix = socketPrefix(siteOf(dataDir))
   const answers: ((socket: net.Socket) => void)[] = [
@@ -187,7 +187,7 @@ test('a worker that is silent, or tells nonsense, is left out and holds up nobod
   )
 })
 
-test('GET /healthz names the workers of pm2 that do not answer, and /metrics has them as down', async (t) => {
+test('GET /healthz lists the workers of pm2 that do not answer, and /metrics reports them as down', async (t) => {
   const { url, dataDir } = await startApp(t, { NODE_APP_INSTANCE: '0', WEB_CONCURRENCY: '3' })
   listenInVain(t, `${socketPrefix(siteOf(dataDir))}2-1.sock`)
   const { status, silent } = await healthOf(url)
@@ -201,7 +201,7 @@ test('GET /healthz names the workers of pm2 that do not answer, and /metrics has
   )
 })
 
-test('a worker that hangs holds up the answer for a moment only', async (t) => {
+test('a worker that hangs delays the answer only for a moment', async (t) => {
   const { url, dataDir } = await startApp(t)
   const connections = listenInVain(t, `${socketPrefix(siteOf(dataDir))}1-1.sock`)
   await eventually(async () => {

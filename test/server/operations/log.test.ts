@@ -74,7 +74,7 @@ test('no token, body, string, username or path is ever logged', async (t) => {
   assert.doesNotMatch(log, /secret|1990-04-23/i)
 })
 
-test('a line stays whole whatever is in it', async () => {
+test('a line stays in one piece whatever is in it', async () => {
   const fd = openSync(join(makeDataDir(), 'log'), 'w+')
   const log = createLog({ level: 'info', worker: 'a"b', fd })
   const message = '"quoted"\n\u2028\ud800 {"level":"forged"}\r\n'
@@ -92,7 +92,7 @@ test('a line stays whole whatever is in it', async () => {
   closeSync(fd)
 })
 
-test('for the journal each line has its priority, and for others none', async (t) => {
+test('lines for the journal have a priority, other lines do not', async (t) => {
   for (const journal of [true, false]) {
     const { fd, lines } = await openStream(t)
     const log = createLog({ level: 'info', fd, journal })
@@ -112,7 +112,7 @@ test('for the journal each line has its priority, and for others none', async (t
   assert.match(readFileSync(path, 'utf8'), /^\{/)
 })
 
-test('workers that share a socket leave each other’s lines whole', {
+test('workers that share a socket do not break each other’s lines', {
   skip: process.platform !== 'linux' && 'needs Linux, as the journal does',
 }, async (t) => {
   const { fd, lines } = await openStream(t)
@@ -135,7 +135,7 @@ test('workers that share a socket leave each other’s lines whole', {
   for (const line of lines()) JSON.parse(line)
 })
 
-test('LOG_LEVEL error logs errors alone', async () => {
+test('LOG_LEVEL error logs only errors', async () => {
   const path = join(makeDataDir(), 'log')
   const log = createLog({ level: 'error', fd: openSync(path, 'w') })
   log.info({ message: 'no' })
@@ -186,7 +186,7 @@ function readPipe(fd: number): string {
   }
 }
 
-test('a reader too slow for the log costs lines and no more memory, and the rest stays whole', async () => {
+test('a log reader that is too slow costs lines but no memory, and the rest stays intact', async () => {
   const pipe = makePipe()
   const log = createLog({ level: 'info', fd: pipe })
   const message = 'a'.repeat(1000)
@@ -217,7 +217,7 @@ test('a reader too slow for the log costs lines and no more memory, and the rest
   closeSync(pipe)
 })
 
-test('errors find room when requests have taken all of it', async () => {
+test('errors are still logged when requests have filled the buffer', async () => {
   const pipe = makePipe()
   const log = createLog({ level: 'info', fd: pipe })
   while (log.dropped() === 0) log.info({ message: 'a'.repeat(1000) })
@@ -232,7 +232,7 @@ test('errors find room when requests have taken all of it', async () => {
   closeSync(pipe)
 })
 
-test('a log that nobody takes any more does not hold up the end', async () => {
+test('a log that nobody reads does not block the exit', async () => {
   const fd = openSync(join(makeDataDir(), 'log'), 'w')
   closeSync(fd)
   const log = createLog({ level: 'info', fd: openSync('/dev/full', 'w') })

@@ -101,7 +101,7 @@ test('GET /metrics counts requests by route, method and status, of both workers'
   }
 })
 
-test('GET /metrics gives the durations of a route as a histogram that adds up', async (t) => {
+test('GET /metrics has a consistent histogram of the durations of a route', async (t) => {
   const url = await startServer(t)
   for (let index = 0; index < 5; index += 1) await fetch(`${url}/echo`)
   const all = parse(await scrape(url))
@@ -119,7 +119,7 @@ test('GET /metrics gives the durations of a route as a histogram that adds up', 
   assert.ok((find(ofRoute, `${name}_sum`, {}) ?? 0) > 0)
 })
 
-test('GET /metrics counts writes, commits and the browsers that follow', async (t) => {
+test('GET /metrics counts writes, commits and event streams', async (t) => {
   const url = await startServer(t)
   await Promise.all(['one', 'two', 'three'].map((name) => send('PUT', url, name)))
   const stream = new AbortController()
@@ -134,7 +134,7 @@ test('GET /metrics counts writes, commits and the browsers that follow', async (
   assert.ok((find(all, 'onebox_database_bytes', {}) ?? 0) >= 4096)
 })
 
-test('GET /metrics tells the room on the disk and in memory', async (t) => {
+test('GET /metrics reports the size and free space of disk and memory', async (t) => {
   const all = parse(await scrape(await startServer(t)))
   const bytesOf = (name: string) => find(all, name, {}) ?? 0
   assert.ok(bytesOf('onebox_disk_free_bytes') > 0)
@@ -143,7 +143,7 @@ test('GET /metrics tells the room on the disk and in memory', async (t) => {
   assert.ok(bytesOf('onebox_memory_bytes') > bytesOf('onebox_memory_available_bytes'))
 })
 
-test('GET /metrics tells when the last backup was made and how large it is', async (t) => {
+test('GET /metrics reports the time and size of the last backup', async (t) => {
   const { url, dataDir } = await startApp(t)
   const name = 'onebox_backup_last_success_timestamp_seconds'
   assert.equal(find(parse(await scrape(url)), name, {}), 0)
@@ -154,7 +154,7 @@ test('GET /metrics tells when the last backup was made and how large it is', asy
   assert.ok((find(all, 'onebox_backup_size_bytes', {}) ?? 0) >= 4096)
 })
 
-test('GET /metrics counts connections, silent ones too, and those beyond the limit', async (t) => {
+test('GET /metrics counts connections, idle ones too, and those over the limit', async (t) => {
   const url = await startServer(t, { CONNECTION_LIMIT: '20' })
   const silent = Array.from({ length: 15 }, () => net.connect(Number(new URL(url).port)))
   t.after(() => silent.forEach((socket) => void socket.destroy()))
@@ -169,7 +169,7 @@ test('GET /metrics counts connections, silent ones too, and those beyond the lim
   await eventually(async () => (await countOf('onebox_connections')) < 10)
 })
 
-test('GET /metrics holds nothing of what people send', async (t) => {
+test('GET /metrics contains nothing that people send', async (t) => {
   const url = await startServer(t)
   await sendJson('PUT', `${url}/hello/Secretname`, { dateOfBirth: '1990-04-23' })
   await send('PUT', url, 'secret string')
@@ -186,7 +186,7 @@ test('GET /metrics needs the token when one is set', async (t) => {
   assert.doesNotMatch(text, /\bred\b/)
 })
 
-test('a label may hold any text', () => {
+test('a label may contain any text', () => {
   const families = [single('a_total', 'counter', 'Help.', 1)]
   const text = render([{ worker: 'a"b\\c\nd', families }])
   assert.equal(

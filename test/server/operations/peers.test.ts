@@ -5,14 +5,14 @@ import { eventually } from '../../support/eventually.ts'
 import { makeDataDir } from '../../support/server.ts'
 import { siteOf, socketsOf } from '../../support/sockets.ts'
 
-test('a socket has its name only once it answers, or it would be taken for that of a dead worker', async (t) => {
+test('a socket gets its name once it answers, or its worker would be taken for dead', async (t) => {
   const dataDir = makeDataDir()
   startPeer(t, dataDir, '0')
   assert.deepEqual(socketsOf(dataDir), [])
   await eventually(async () => socketsOf(dataDir).length === 1)
 })
 
-test('workers find each other, and one that ended is gone', async (t) => {
+test('workers find each other, and forget one that ended', async (t) => {
   const dataDir = makeDataDir()
   const first = startPeer(t, dataDir, '0')
   const second = startPeer(t, dataDir, '1')

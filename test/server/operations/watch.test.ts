@@ -4,7 +4,7 @@ import { Watch } from '../../../server/operations/watch.ts'
 
 const seconds = (count: number) => Array.from({ length: count }, (_, index) => index * 1000)
 
-test('one that has not answered for 15 seconds hangs, and only that one', async () => {
+test('a worker that has not answered for 15 seconds hangs, and only that one', async () => {
   const { watch, hung, pass } = start(['quick', 'hanging'], (name) => name === 'quick')
   await pass(seconds(16))
   assert.deepEqual(hung, [])
@@ -14,7 +14,7 @@ test('one that has not answered for 15 seconds hangs, and only that one', async 
   assert.deepEqual(hung, ['hanging'])
 })
 
-test('one that could not be killed is tried again 15 seconds later, not at once', async () => {
+test('a worker that could not be killed is retried after 15 seconds, not at once', async () => {
   const { hung, pass } = start(['hanging'], () => false)
   await pass(seconds(30))
   assert.equal(hung.length, 1)
@@ -22,7 +22,7 @@ test('one that could not be killed is tried again 15 seconds later, not at once'
   assert.equal(hung.length, 2)
 })
 
-test('one that is busy for 14 seconds at a time does not hang', async () => {
+test('a worker that is busy for 14 seconds at a time does not hang', async () => {
   const { hung, pass, answer } = start(['busy'], () => false)
   for (const begin of [0, 14_000, 28_000, 42_000]) {
     await pass(seconds(14).map((at) => begin + at))
@@ -32,7 +32,7 @@ test('one that is busy for 14 seconds at a time does not hang', async () => {
   assert.deepEqual(hung, [])
 })
 
-test('nobody hangs because the whole machine was slow or suspended', async () => {
+test('a slow or suspended machine makes no worker count as hung', async () => {
   const slowly = start(['other'], () => false)
   await slowly.pass(seconds(100).map((at) => at * 3))
   assert.deepEqual(slowly.hung, [])
@@ -50,7 +50,7 @@ test('a question stays open, so that a late answer counts and questions do not p
   assert.deepEqual(asked, ['slow'])
 })
 
-test('one that has gone is forgotten', async () => {
+test('a worker that has gone is forgotten', async () => {
   const names = ['leaving']
   const { watch, hung, pass } = start(names, () => false)
   await pass(seconds(10))

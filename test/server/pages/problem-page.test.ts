@@ -43,7 +43,7 @@ test('every other client gets JSON, and any cache learns that it depends on Acce
   }
 })
 
-test('an error page runs nothing, also for a path that looks like HTML', async (t) => {
+test('an error page runs no script, even for a path that looks like HTML', async (t) => {
   const url = await startServer(t)
   const response = await fetch(`${url}/<script>alert(1)</script>`, asBrowser)
   const page = await response.text()

@@ -40,7 +40,7 @@ async function follow(t: TestContext, url: string): Promise<Stream> {
   }
 }
 
-test('GET /events begins with the string as it is', async (t) => {
+test('GET /events starts with the current string', async (t) => {
   const url = await startServer(t)
   const value = 'one\ntwo\r\n\n"quoted" data: <b>é</b> \u2028'
   await send('PUT', url, value)
@@ -52,7 +52,7 @@ test('GET /events begins with the string as it is', async (t) => {
   assert.equal(await next(), value)
 })
 
-test('GET /events tells of a change made by this or another server within a second', async (t) => {
+test('GET /events reports a change by this or another server within a second', async (t) => {
   const { url: one, dataDir } = await startApp(t)
   const two = await startServer(t, { DATA_DIR: dataDir, NODE_APP_INSTANCE: '1' })
   const streams = [await follow(t, one), await follow(t, one), await follow(t, two)]
@@ -68,7 +68,7 @@ test('GET /events tells of a change made by this or another server within a seco
   }
 })
 
-test('GET /events never begins with an older string than one already confirmed', async (t) => {
+test('GET /events never starts with a string older than one already confirmed', async (t) => {
   const url = await startServer(t)
   const first = await follow(t, url)
   await first.next()
@@ -80,7 +80,7 @@ test('GET /events never begins with an older string than one already confirmed',
   }
 })
 
-test('GET /events says nothing of other writes', async (t) => {
+test('GET /events ignores other writes', async (t) => {
   const url = await startServer(t)
   const { next } = await follow(t, url)
   await next()
@@ -91,7 +91,7 @@ test('GET /events says nothing of other writes', async (t) => {
   assert.equal(await next(), 'the next event')
 })
 
-test('GET /events sends a heartbeat every 15 seconds, which no reader takes for the string', async (t) => {
+test('GET /events sends a heartbeat every 15 seconds, distinct from the string', async (t) => {
   const url = await startServer(t)
   t.mock.timers.enable({ apis: ['setInterval'] })
   const { socket, until, heard } = await converse(t, url)
@@ -120,7 +120,7 @@ test('more streams than the limit answer 503, and one that ends makes room', asy
   assert.equal(await (await follow(t, url)).next(), 'dynamic string')
 })
 
-test('a reader too slow to follow is let go, and the others are told', async (t) => {
+test('a reader too slow to follow is disconnected, and the others get the change', async (t) => {
   const url = await startServer(t)
   const slow = await converse(t, url)
   slow.socket.write(rawRequest('GET /events'))

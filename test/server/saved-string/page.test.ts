@@ -69,7 +69,7 @@ for (const [what, token, reason] of [
   ['that no header can hold', 'пароль', 'Not saved. A token has only ASCII'],
   ['with a space in it', 'two words', 'Not saved. A token has only ASCII'],
 ] as const) {
-  test(`the page says so of a token ${what}, in another colour than "Saved."`, {
+  test(`the page reports a token ${what}, in another colour than "Saved."`, {
     skip,
   }, async (t) => {
     const url = await startServer(t, { WRITE_TOKEN: 'secret' })
@@ -95,7 +95,7 @@ async function enterToken(page: Page, token: string) {
   await page.press('Enter')
 }
 
-test('a lost connection is shown, and its return', { skip }, async (t) => {
+test('a lost connection is shown until it is back', { skip }, async (t) => {
   const { url, server } = await startApp(t)
   const page = await open(t, url)
   await page.until("performance.getEntriesByType('resource').length >= 0 && true")

@@ -12,7 +12,7 @@ async function getPage(t: TestContext, env: Record<string, string> = {}) {
   return { page: await response.text(), headers: response.headers }
 }
 
-test('GET /status is the same page for everyone, with a token and without, and holds no data', async (t) => {
+test('GET /status is the same page with and without a token, and contains no data', async (t) => {
   const secret = 'correct-horse'
   const url = await startServer(t)
   const before = await (await fetch(`${url}/status`)).text()
@@ -21,7 +21,7 @@ test('GET /status is the same page for everyone, with a token and without, and h
   assert.equal((await getPage(t, { WRITE_TOKEN: secret, RELEASE_ID: 'abc' })).page, before)
 })
 
-test('the page may load and run nothing but its own script, and be framed by nobody', async (t) => {
+test('the page may load and run only its own script, and not be framed', async (t) => {
   const { page, headers } = await getPage(t)
   const policy = headers.get('content-security-policy') ?? ''
   assert.match(policy, /default-src 'none'.*connect-src 'self'.*frame-ancestors 'none'/)
@@ -51,7 +51,7 @@ test('the page has a language, a title, a viewport, one heading, and a label for
   }
 })
 
-test('without its script the page shows nothing but a word about that, and the links', async (t) => {
+test('without JavaScript the page shows only a note and the links', async (t) => {
   const { page } = await getPage(t)
   assert.match(page, /<p id="verdict"><\/p>\n<p id="problems"><\/p>/)
   assert.match(page, /<noscript><p>This page needs JavaScript/)
@@ -76,7 +76,7 @@ test('every element that the script looks for by its id is there, once', async (
   for (const [, id = ''] of wanted) assert.ok(ids.includes(id), id)
 })
 
-test('text has a contrast of at least 4.5 to its ground, in light and in dark', () => {
+test('text has a contrast of at least 4.5 to its background, in light and dark mode', () => {
   const [light = '', dark = ''] = style.match(/:root \{[^}]*\}/g) ?? []
   for (const scheme of [light, dark]) {
     const colors = Object.fromEntries(

@@ -13,7 +13,7 @@ function countersOf(text: string): Map<string, number> {
   return new Map(parseMetrics(text).map(({ key, value }) => [key, value]))
 }
 
-test('what the server renders is read again, whatever the labels hold', () => {
+test('metrics are parsed as they were rendered, whatever the labels contain', () => {
   const samples = [{ labels: { path: 'a"b\\c d,e="f"}' }, value: 1.5e-7 }, { value: 2 }]
   const families = [{ name: 'a_total', help: 'Help {of} 1', type: 'counter' as const, samples }]
   const [odd, plain, ...rest] = parseMetrics(render([{ worker: '0', families }]))
@@ -27,7 +27,7 @@ test('what the server renders is read again, whatever the labels hold', () => {
   assert.deepEqual(rest, [])
 })
 
-test('a counter that shrank belongs to a new process and counts from 0, as does a new one', () => {
+test('a counter that shrank belongs to a new process and counts from 0, as does a new counter', () => {
   const before = countersOf('a{worker="0"} 100\na{worker="1"} 50\n')
   const grown = growth(
     before,
@@ -62,7 +62,7 @@ test('a quantile is interpolated within its bucket, over all routes and workers'
   assert.equal(quantile([bucket('0.1', 0), bucket('+Inf', 0)], 0.99), undefined)
 })
 
-test('a point has the rates of both workers since the one before, without those who only look', () => {
+test('a point has the rates of both workers since the previous one, without monitoring requests', () => {
   const before = countersOf(requests('/', 'GET', 200, 10) + requests('/', 'PUT', 401, 1))
   const now = parseMetrics(
     requests('/', 'GET', 200, 20) +
@@ -99,7 +99,7 @@ test('the errors of several moments are added up by status, with what they mean'
   ])
 })
 
-test('a line is broken where nothing was heard, and leaves out what is not known', () => {
+test('a line breaks at gaps and leaves out unknown values', () => {
   const scale = { from: 0, to: 300, top: 10, gap: 20 }
   const line = [
     { at: 0, value: 0 },
@@ -163,7 +163,7 @@ function seriesWith(values: Record<string, number> = {}): series.Series[] {
   }))
 }
 
-test('nothing is wrong with a server that is well, nor with one that says little', () => {
+test('a healthy server has no problems, nor has one that reports little', () => {
   assert.deepEqual(problemsOf({ workers: [worker], deploy: live }, seriesWith(), [], now), [])
   assert.deepEqual(problemsOf({ workers: [worker] }, [], [], now), [])
   const noBackup = seriesWith({ onebox_backup_last_success_timestamp_seconds: 0 })
@@ -202,7 +202,7 @@ const troubles: [what: string, health: object, values: Record<string, number>, t
 ]
 
 for (const [what, health, values, text] of troubles) {
-  test(`${what} needs a look`, () => {
+  test(`${what} needs attention`, () => {
     const whole = { workers: [worker], deploy: live, ...health }
     const [problem = '', ...rest] = problemsOf(whole, seriesWith(values), [], now)
     assert.match(problem, text)
@@ -210,7 +210,7 @@ for (const [what, health, values, text] of troubles) {
   })
 }
 
-test('requests that failed by our fault need a look, those by the fault of clients do not', () => {
+test('requests failed by the server need attention, those failed by clients do not', () => {
   const health = { workers: [worker], deploy: live }
   const points = [{ at: 0, values: {}, statuses: { 401: 900, none: 7, 500: 2, 507: 1 } }]
   assert.deepEqual(problemsOf(health, seriesWith(), points, now), [
