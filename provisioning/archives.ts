@@ -1,8 +1,8 @@
 import * as pulumi from '@pulumi/pulumi'
-import type { Archive } from '../scripts/build/archive.ts'
-import { buildRelease } from '../scripts/build/release.ts'
-import { buildRuntime } from '../scripts/build/runtime.ts'
 import type { Config } from './config.ts'
+import type { Archive } from './packaging/archive.ts'
+import { buildRelease } from './packaging/release.ts'
+import { buildRuntime } from './packaging/runtime.ts'
 
 export interface Archives {
   runtime: Archive

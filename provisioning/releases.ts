@@ -1,12 +1,12 @@
 import { hash } from 'node:crypto'
 import * as aws from '@pulumi/aws'
 import * as pulumi from '@pulumi/pulumi'
-import type { Archive } from '../scripts/build/archive.ts'
-import { desired } from '../scripts/build/desired.ts'
 import type { Archives } from './archives.ts'
 import { createBucket } from './bucket.ts'
 import type { Config } from './config.ts'
 import type { Environment } from './environment.ts'
+import type { Archive } from './packaging/archive.ts'
+import { desired } from './packaging/desired.ts'
 
 export interface Releases {
   bucket: aws.s3.Bucket

@@ -3,8 +3,8 @@ import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { parseArguments } from './support/arguments.ts'
-import { runCommand } from './support/fail.ts'
+import { parseArguments } from './terminal/arguments.ts'
+import { runCommand } from './terminal/fail.ts'
 
 const help = `npm test: lint, types, build and every test; or only the tests of some files
 
@@ -22,7 +22,7 @@ runCommand(async () => {
   const { positionals: files } = parseArguments('test', help, { allowPositionals: true })
   const all = files.length === 0
   if (all) await run('npm', 'run', 'lint')
-  if (all) await run(process.execPath, 'scripts/build/main.ts')
+  if (all) await run(process.execPath, 'provisioning/packaging/main.ts')
   const wanted = all ? ['test/**/*.test.ts'] : files
   await run(process.execPath, ...flags, '--test-timeout=600000', ...wanted)
 })

@@ -1,9 +1,9 @@
 // Adds a benchmark to those before it, and plots them over time: `npm run bench:history`.
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { parseArguments } from '../support/arguments.ts'
-import { runCommand } from '../support/fail.ts'
-import { step } from '../support/step.ts'
+import { parseArguments } from '../terminal/arguments.ts'
+import { runCommand } from '../terminal/fail.ts'
+import { step } from '../terminal/step.ts'
 import { drawHistory, type Entry, entryOf } from './report/history.ts'
 
 const help = `npm run bench:history -- --dir DIR [options]

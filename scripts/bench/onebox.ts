@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
-import { buildRelease } from '../build/release.ts'
-import { pm2Environment } from '../support/pm2.ts'
+import { buildRelease } from '../../provisioning/packaging/release.ts'
+import { pm2Environment } from '../local/pm2.ts'
 import { step } from './report/print.ts'
 import type { Contestant } from './servers.ts'
 

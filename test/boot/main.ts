@@ -5,9 +5,9 @@
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { parseArgs, styleText } from 'node:util'
-import { runCommand } from '../../scripts/support/fail.ts'
-import { duration } from '../../scripts/support/format.ts'
-import { step } from '../../scripts/support/step.ts'
+import { runCommand } from '../../scripts/terminal/fail.ts'
+import { duration } from '../../scripts/terminal/format.ts'
+import { step } from '../../scripts/terminal/step.ts'
 import { buildArchives } from './archives.ts'
 import { startAws, volumeId } from './aws.ts'
 import { createDataDisk } from './data-disk.ts'

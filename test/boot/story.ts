@@ -1,4 +1,4 @@
-import type { Release } from '../../scripts/build/release.ts'
+import type { Release } from '../../provisioning/packaging/release.ts'
 import type { Aws, Deployment } from './aws.ts'
 import type { DataDisk } from './data-disk.ts'
 import type { Machine } from './machine.ts'

@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import test from 'node:test'
 import benchmark from '../../docs/benchmark.json' with { type: 'json' }
-import { monthlyCost } from '../../scripts/cost/monthly.ts'
-import { readPrices, usd } from '../../scripts/cost.ts'
+import { readPrices, usd } from '../../scripts/commands/cost.ts'
+import { monthlyCost } from '../../scripts/stack/cost/monthly.ts'
 
 const solution = readFileSync(resolve(import.meta.dirname, '../../docs/solution.md'), 'utf8')
 

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import test from 'node:test'
 import { zstdDecompressSync } from 'node:zlib'
-import { buildRelease } from '../../scripts/build/release.ts'
+import { buildRelease } from '../../provisioning/packaging/release.ts'
 import { startWorker, unpack } from '../support/release.ts'
 import { makeDataDir } from '../support/server.ts'
 

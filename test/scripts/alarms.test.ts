@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import test, { after } from 'node:test'
-import { problemsOfAlarms } from '../../scripts/support/alarms.ts'
+import { problemsOfAlarms } from '../../scripts/stack/alarms.ts'
 import { startAws } from '../support/aws-api.ts'
 
 const aws = await startAws({ after })

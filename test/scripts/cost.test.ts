@@ -2,8 +2,13 @@ import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'node:test'
-import { ageDays, figureNames, monthlyCost, type PriceList } from '../../scripts/cost/monthly.ts'
-import { readPrices } from '../../scripts/cost.ts'
+import { readPrices } from '../../scripts/commands/cost.ts'
+import {
+  ageDays,
+  figureNames,
+  monthlyCost,
+  type PriceList,
+} from '../../scripts/stack/cost/monthly.ts'
 import { makeDataDir } from '../support/server.ts'
 import { assertFailure, run, serve } from './command.ts'
 

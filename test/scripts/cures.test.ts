@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { cureFor } from '../../scripts/support/cures.ts'
+import { cureFor } from '../../scripts/stack/cures.ts'
 
 const refusals: [reason: string, cure: RegExp][] = [
   [

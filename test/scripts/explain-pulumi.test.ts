@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { explainPulumi, readableReason } from '../../scripts/support/explain-pulumi.ts'
+import { explainPulumi, readableReason } from '../../scripts/stack/explain-pulumi.ts'
 
 const told: [what: string, text: string, expected: string][] = [
   [

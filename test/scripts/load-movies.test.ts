@@ -6,12 +6,12 @@ import { join, resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
 import test from 'node:test'
 import { stripVTControlCharacters } from 'node:util'
-import { barText, standingText } from '../../scripts/support/progress.ts'
+import { barText, standingText } from '../../scripts/terminal/progress.ts'
 import { freePort } from '../support/release.ts'
 import { makeDataDir, startServer } from '../support/server.ts'
 import { assertFailure, type Ended, run as runScript, serve } from './command.ts'
 
-const script = resolve(import.meta.dirname, '../../scripts/load-movies.ts')
+const script = resolve(import.meta.dirname, '../../scripts/commands/load-movies.ts')
 
 interface Movie {
   year: number

@@ -8,7 +8,7 @@ import { inherited } from '../support/inherited.ts'
 import { makeDataDir } from '../support/server.ts'
 import { needs } from '../support/tools.ts'
 
-const script = resolve(import.meta.dirname, '../../scripts/pdf.ts')
+const script = resolve(import.meta.dirname, '../../scripts/commands/pdf.ts')
 
 test('links lead within the document or to the web; to another file, there is only the text', () => {
   const page = renderDocument(

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { markdown, roleFor } from '../../scripts/preview.ts'
-import { type Change, nameOf } from '../../scripts/support/apply.ts'
+import { markdown, roleFor } from '../../scripts/commands/preview.ts'
+import { type Change, nameOf } from '../../scripts/stack/apply.ts'
 
 const release: Change = { operation: 'create-replacement', what: 's3.BucketObjectv2 release' }
 const instance: Change = { operation: 'update', what: 'ec2.Instance server-arm64' }

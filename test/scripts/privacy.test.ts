@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import test, { type TestContext } from 'node:test'
 import type { Stack } from '@pulumi/pulumi/automation/index.js'
 import { readConfig } from '../../provisioning/config.ts'
-import { keepPrivate, warnOfPipeline } from '../../scripts/support/privacy.ts'
+import { keepPrivate, warnOfPipeline } from '../../scripts/stack/privacy.ts'
 
 test('what says where somebody lives is kept as a secret of the stack, once', async (t) => {
   const said = listen(t)

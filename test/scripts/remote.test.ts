@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import test from 'node:test'
-import { quoteShell, sshArguments } from '../../scripts/support/remote.ts'
-import { findTarget } from '../../scripts/support/target.ts'
+import { quoteShell, sshArguments } from '../../scripts/instance/remote.ts'
+import { findTarget } from '../../scripts/site/target.ts'
 import { makeDataDir } from '../support/server.ts'
 
 test('where SSH is closed, the cure is named before anything is tried', () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import test, { type TestContext } from 'node:test'
-import { smoke } from '../../scripts/smoke.ts'
+import { smoke } from '../../scripts/commands/smoke.ts'
 import { readHeading, send } from '../support/http.ts'
 import { freePort } from '../support/release.ts'
 import { type StartedApp, startApp } from '../support/server.ts'

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { resolve } from 'node:path'
 import test, { after } from 'node:test'
 import { readConfig } from '../../provisioning/config.ts'
-import { listSnapshots } from '../../scripts/support/aws/snapshots.ts'
-import { assertRestorable, leftoversOf } from '../../scripts/support/snapshots.ts'
+import { listSnapshots } from '../../scripts/stack/aws/snapshots.ts'
+import { assertRestorable, leftoversOf } from '../../scripts/stack/snapshots.ts'
 import { type FakeSnapshot, startAws } from '../support/aws-api.ts'
 import { assertFailure } from './command.ts'
 import { execute, makeHome } from './stack/laptop.ts'
@@ -101,7 +101,7 @@ test('a snapshot that is not larger than the volume can be restored', async () =
 test('snapshots needs no stack, but a region', async (t) => {
   const { home, env } = await makeHome(t, aws, '')
   const run = (...args: string[]) => {
-    const file = resolve(import.meta.dirname, '../../scripts/snapshots.ts')
+    const file = new URL('../../scripts/commands/snapshots.ts', import.meta.url).pathname
     return execute(process.execPath, [file, ...args], { cwd: home, env })
   }
   assertFailure(await run(), /^In which region are the snapshots of stack dev\? Add --region/)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import test, { type TestContext } from 'node:test'
-import { NotLive, Rejected, untilLive } from '../../scripts/support/until-live.ts'
+import { NotLive, Rejected, untilLive } from '../../scripts/site/until-live.ts'
 import { serve } from './command.ts'
 
 const release = 'a'.repeat(64)

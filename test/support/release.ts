@@ -9,7 +9,7 @@ import type { TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { zstdDecompressSync } from 'node:zlib'
 import { extract } from 'tar'
-import { buildRelease as build } from '../../scripts/build/release.ts'
+import { buildRelease as build } from '../../provisioning/packaging/release.ts'
 import { inherited } from './inherited.ts'
 import { makeDataDir } from './server.ts'
 

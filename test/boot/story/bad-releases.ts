@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import type { Release } from '../../../scripts/build/release.ts'
+import type { Release } from '../../../provisioning/packaging/release.ts'
 import { addMigration, damage, nextRelease, spoilRelease } from '../archives.ts'
 import { deploy, publish, underLoad } from '../steps.ts'
 import { deployLimitMs, type Story } from '../story.ts'

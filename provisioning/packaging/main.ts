@@ -1,0 +1,28 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { runCommand } from '../../scripts/terminal/fail.ts'
+import { step } from '../../scripts/terminal/step.ts'
+import type { Archive } from './archive.ts'
+import { desired } from './desired.ts'
+import { root } from './project.ts'
+import { buildRelease } from './release.ts'
+import { buildRuntime, type InstancePlatform } from './runtime.ts'
+
+const platforms: InstancePlatform[] = ['linux-x64', 'linux-arm64']
+
+runCommand(async () => {
+  const rows: string[] = []
+  for (const platform of platforms) {
+    const runtime = await buildRuntime({ platform, say: step })
+    const release = await buildRelease({ platform })
+    rows.push(row('runtime', platform, runtime), row('release', platform, release))
+    const text = desired({ runtime: runtime.id, release: release.id })
+    writeFileSync(join(root, 'dist', `desired-${platform}.json`), text)
+  }
+  console.log(rows.join('\n'))
+})
+
+function row(kind: string, platform: string, { id, bytes }: Archive): string {
+  const megabytes = (bytes / 1e6).toFixed(1).padStart(4)
+  return [kind, platform.padEnd(11), id, `${megabytes} MB`].join('  ')
+}

@@ -1,0 +1,92 @@
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { resolve } from 'node:path'
+import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Config, readConfig } from '../../server/config.ts'
+import { prepareDatabase } from '../../server/database/open.ts'
+import { parseArguments } from '../terminal/arguments.ts'
+
+/**
+ * The settings of a site on this machine, with its port free and its data in order. Requests are
+ * not logged by default, for the address to stay in sight.
+ * @throws {Error} one line that names the setting and the cure
+ */
+export async function readLocalSite(name: 'start' | 'dev', help: string) {
+  const typed = name === 'start' ? 'npm start' : `npm run ${name}`
+  refuseArguments(name, help, typed)
+  const logged = { ...process.env, LOG_LEVEL: process.env.LOG_LEVEL || 'error' }
+  const config = readConfig(logged, resolve(import.meta.dirname, '../..'))
+  await assertFree(config.listen, typed)
+  prepareDatabase(config.dataDir)
+  return { config, env: { ...logged, DATA_DIR: config.dataDir } }
+}
+
+function refuseArguments(name: string, help: string, typed: string) {
+  const { values } = parseArguments(name, help, { options: { port: { type: 'string' } } })
+  if (values.port === undefined) return
+  throw new Error(`The port comes from the environment: PORT=${values.port} ${typed}`)
+}
+
+async function assertFree(listen: Config['listen'], typed: string) {
+  if ('fd' in listen) return
+  const probe = createServer().listen(listen)
+  try {
+    await once(probe, 'listening')
+  } catch (error) {
+    const another = listen.port < 1024 ? 8080 : (listen.port % 65535) + 1
+    const { message } = error as Error
+    throw new Error(
+      `PORT ${listen.port} cannot be used (${message}): set another, such as PORT=${another} ${typed}`,
+    )
+  }
+  probe.close()
+  await once(probe, 'close')
+}
+
+/**
+ * Shows what a server prints and says once all its workers are up, until it ends. The child leads
+ * a process group of its own, so that it gets each signal once: from here.
+ */
+export async function serveUntilSignal(
+  child: ChildProcess,
+  config: Config,
+  { isNoise = () => false }: { isNoise?: (line: string) => boolean } = {},
+) {
+  let ending = false
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => {
+      if (!ending) child.kill('SIGTERM')
+      ending = true
+    })
+  }
+  createInterface({ input: child.stdout as Readable }).on('line', (line) => {
+    if (!isNoise(line) && !(ending && line.includes(' PM2 log: '))) console.log(line)
+  })
+  const ended = once(child, 'close')
+  await announce(child, config)
+  const [code] = await ended
+  process.exitCode = code ?? (ending ? 0 : 1)
+}
+
+async function announce(child: ChildProcess, { listen, workers }: Config) {
+  if ('fd' in listen) return
+  const url = `http://${listen.host.includes(':') ? `[${listen.host}]` : listen.host}:${listen.port}`
+  while ((await countWorkers(url)) < workers) {
+    if (child.exitCode !== null || child.signalCode !== null) return
+    await sleep(100)
+  }
+  console.log(`\nonebox is up at ${url} (Ctrl-C ends it)\n`)
+}
+
+async function countWorkers(url: string): Promise<number> {
+  try {
+    const response = await fetch(`${url}/healthz`, { signal: AbortSignal.timeout(1000) })
+    const { workers } = (await response.json()) as { workers: unknown[] }
+    return response.ok ? workers.length : 0
+  } catch {
+    return 0
+  }
+}

@@ -1,0 +1,132 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { DeployState } from '../../server/operations/deploy-state.ts'
+import type { Outputs } from '../stack/outputs.ts'
+import { duration } from '../terminal/format.ts'
+import { createLive, type Live } from '../terminal/live.ts'
+import { request } from './request.ts'
+
+export interface Health {
+  status: string
+  problem?: string
+  release: string
+  uptimeSeconds: number
+  workers: { worker: string; release: string; startedAt: string; draining: boolean }[]
+  /** Workers that do not answer; absent if all do. */
+  silent?: string[]
+  deploy?: DeployState
+}
+
+/** Which release shall be live, by which desired.json. */
+export type Wanted = Pick<Outputs, 'url' | 'release' | 'desired'>
+
+/** The instance has tried what it was to run, and went back to what it ran before. */
+export class Rejected extends Error {}
+
+/** What was wanted is not live in time. */
+export class NotLive extends Error {}
+
+const pollMs = 2000
+
+/** @throws {Error} where the site does not answer */
+export async function readHealth(url: string): Promise<Health> {
+  const { status, text } = await request(`${url}/healthz`, { timeoutMs: 5000 })
+  try {
+    const health = JSON.parse(text)
+    if (Array.isArray(health.workers)) return health
+  } catch {}
+  throw new Error(`it answers ${status}, not as onebox does`)
+}
+
+/** Waits until a site answers that was just started, whatever it runs. */
+export async function untilAnswers(url: string, waitSeconds = 600): Promise<Health> {
+  const deadline = performance.now() + waitSeconds * 1000
+  for (;;) {
+    try {
+      return await readHealth(url)
+    } catch (error) {
+      if (performance.now() > deadline) throw error
+      await sleep(pollMs)
+    }
+  }
+}
+
+/**
+ * Waits, as long as it is told, until the site itself says from the outside that every worker runs
+ * what is wanted. What it says meanwhile becomes a line whenever it changes.
+ */
+export async function untilLive(
+  wanted: Wanted,
+  { waitSeconds, live = createLive() }: { waitSeconds: number; live?: Live },
+) {
+  const startedAt = performance.now()
+  const elapsedSeconds = () => (performance.now() - startedAt) / 1000
+  let last = ''
+  try {
+    while (elapsedSeconds() < waitSeconds) {
+      const { standing, isLive } = await look(wanted)
+      if (standing !== last) live.say(`  ${duration(elapsedSeconds()).padStart(10)}  ${standing}`)
+      live.show(standing)
+      last = standing
+      if (isLive) return
+      await sleep(pollMs)
+    }
+  } finally {
+    live.end()
+  }
+  const what = `${wanted.url} does not run release ${shortId(wanted.release)}`
+  throw new NotLive(`${what} after ${duration(waitSeconds)}; the last thing seen: ${last}`)
+}
+
+async function look(wanted: Wanted): Promise<{ standing: string; isLive: boolean }> {
+  try {
+    const health = await readHealth(wanted.url)
+    assertNotRejected(health, wanted)
+    return { standing: standingOf(health, wanted), isLive: isLive(health, wanted) }
+  } catch (error) {
+    if (error instanceof Rejected) throw error
+    return { standing: `no answer yet (${(error as Error).message})`, isLive: false }
+  }
+}
+
+function assertNotRejected({ deploy, workers }: Health, wanted: Wanted) {
+  if (deploy?.status !== 'rejected' || deploy.desired !== wanted.desired) return
+  const cure = `mend it and npm run up again; release ${releasesOf(workers)}, which served before, serves on`
+  throw new Rejected(
+    `The deploy of release ${shortId(wanted.release)} was rejected: ${deploy.reason}: ${cure}`,
+  )
+}
+
+export function isLive(
+  { status, deploy, workers, silent }: Health,
+  { release, desired }: Wanted,
+): boolean {
+  const isSettled = deploy?.status === 'live' && deploy.desired === desired
+  const isEverywhere = workers.every((each) => each.release === release && !each.draining)
+  return status === 'ok' && isSettled && isEverywhere && silent === undefined
+}
+
+/** What a site does, in a few words. */
+export function standingOf(health: Health, { desired }: Wanted): string {
+  const { problem, deploy, workers, silent } = health
+  const running = releasesOf(workers)
+  // A worker that drains in a reload says so to whoever is still connected to it.
+  if (problem && problem !== 'draining') return `failing: ${problem}`
+  if (deploy === undefined) return `runs release ${running}, but nothing deploys to it`
+  const reason = deploy.reason ? `: ${deploy.reason}` : ''
+  if (deploy.desired !== desired) {
+    // What an earlier one was refused for is no news.
+    const delay = deploy.status === 'waiting' ? reason : ''
+    return `runs release ${running}, has not seen the new one${delay}`
+  }
+  const missing = silent ? `, but worker ${silent.join(' and ')} does not answer` : ''
+  return `${deploy.status}, runs release ${running}${missing}${reason}`
+}
+
+/** Empty where there are no workers. */
+export function releasesOf(workers: Health['workers']): string {
+  return [...new Set(workers.map(({ release }) => shortId(release)))].join(', ')
+}
+
+export function shortId(id: string): string {
+  return id.slice(0, 12)
+}

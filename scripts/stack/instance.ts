@@ -1,0 +1,119 @@
+import type { Stack } from '@pulumi/pulumi/automation/index.js'
+import { step } from '../terminal/step.ts'
+import { refresh, shortType } from './apply.ts'
+import type { Place } from './aws/ask.ts'
+import { findInstances, type Instance, startInstance } from './aws/instance.ts'
+import { cureFor } from './cures.ts'
+
+/** What AWS has of a stack's instance and of what hangs on it. */
+export interface Standing {
+  /** None before the first `npm run up`, and where it is gone. */
+  instance: KnownInstance | undefined
+  /** URNs of what Pulumi believes in and AWS no longer has. */
+  missing: string[]
+  /** The data volume, also before the first `npm run up` has come to its end. */
+  volume: { id: string; zone: string } | undefined
+}
+
+export interface KnownInstance extends Instance {
+  urn: string
+}
+
+/**
+ * Looks at the instance, and has Pulumi forget what was removed outside it: the provider would try
+ * to stop an instance that is no more before it moves the volume, and fail each time.
+ */
+export async function reconcile(
+  stack: Stack,
+  place: Place,
+  command: 'up' | 'destroy',
+): Promise<Standing> {
+  const standing = await lookAtInstance(stack, place)
+  const { missing } = standing
+  if (missing.length > 0) await refresh(stack, command, missing)
+  return standing
+}
+
+/** Says what is not as Pulumi believes, and changes nothing. */
+export async function lookAtInstance(stack: Stack, place: Place): Promise<Standing> {
+  const resources = await readResources(stack)
+  const known = resources.filter(isInstance)
+  const volume = findVolume(resources)
+  if (known.length === 0) return { instance: undefined, missing: [], volume }
+  const found = await findInstances(
+    place,
+    known.map(({ id }) => id),
+  )
+  if (found === undefined) return { instance: undefined, missing: [], volume }
+  const lost = resources.filter((resource) => isLost(resource, found, resources))
+  if (lost.length > 0) step(`AWS no longer has ${lost.map(nameOf).join(', ')}`)
+  const [instance] = known.flatMap(({ id, urn }) => {
+    return found.filter((each) => each.id === id).map((each) => ({ ...each, urn }))
+  })
+  return { instance, missing: lost.map(({ urn }) => urn), volume }
+}
+
+interface Resource {
+  urn: string
+  type: string
+  id: string
+  inputs?: Record<string, string>
+  outputs?: Record<string, string>
+  /** Another has taken its place, and it is still to be deleted. */
+  delete?: boolean
+}
+
+async function readResources(stack: Stack): Promise<Resource[]> {
+  const { deployment } = await stack.exportStack()
+  const resources: Resource[] = deployment?.resources ?? []
+  return resources.filter((resource) => !resource.delete)
+}
+
+function findVolume(resources: Resource[]): Standing['volume'] {
+  const volume = resources.find(({ type }) => type === 'aws:ebs/volume:Volume')
+  return volume && { id: volume.id, zone: volume.inputs?.availabilityZone ?? '' }
+}
+
+function isInstance({ type }: Resource): boolean {
+  return type === 'aws:ec2/instance:Instance'
+}
+
+function isLost(resource: Resource, found: Instance[], resources: Resource[]): boolean {
+  const { type, id, inputs = {} } = resource
+  if (isInstance(resource)) return !found.some((each) => each.id === id)
+  const holder = found.find((each) => each.id === inputs.instanceId)
+  if (type === 'aws:ec2/volumeAttachment:VolumeAttachment') {
+    return holder?.volumeIds.includes(inputs.volumeId ?? '') !== true
+  }
+  if (type !== 'aws:ec2/eipAssociation:EipAssociation') return false
+  const address = resources.find((each) => each.id === inputs.allocationId)
+  return holder === undefined || (isUp(holder) && holder.ip !== address?.outputs?.publicIp)
+}
+
+export function standingLines(instance: Instance | undefined): string[] {
+  if (instance === undefined || isUp(instance)) return []
+  return [`${instance.id} is ${instance.state}: npm run up starts it`]
+}
+
+/** Starts an instance that somebody has stopped. Gives whether it did. */
+export async function wake(stack: Stack, place: Place, instance: Instance): Promise<boolean> {
+  if (isUp(instance)) return false
+  step(`Starting ${instance.id}, which is ${instance.state}`)
+  try {
+    await startInstance(place, instance)
+    return true
+  } catch (error) {
+    const { message, cause } = error as Error
+    const cure = cureFor(String(cause), stack.name)
+    throw cure ? new Error(`${message}. ${cure}`, { cause }) : error
+  }
+}
+
+/** Whether it runs; a stopped one need not show its address. */
+export function isUp({ state }: Instance): boolean {
+  return state === 'running' || state === 'pending'
+}
+
+function nameOf({ urn, type, id }: Resource): string {
+  return `${shortType(type)} ${urn.split('::').at(-1)} (${id})`
+}

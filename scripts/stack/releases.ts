@@ -1,0 +1,33 @@
+import type { Stack } from '@pulumi/pulumi/automation/index.js'
+import { readHealth } from '../site/until-live.ts'
+import { listReleases, type StoredRelease } from './aws/stored-releases.ts'
+import type { Outputs } from './outputs.ts'
+import { placeOf, readSettings, settingOf } from './settings.ts'
+
+export interface KnownRelease extends StoredRelease {
+  /** Whether workers run it. */
+  isLive: boolean
+  /** Whether the instance shall run it. */
+  isWanted: boolean
+  /** Whether a rollback holds the stack at it. */
+  isPinned: boolean
+}
+
+/** The releases that can be gone back to, newest first. */
+export async function findReleases(stack: Stack, outputs: Outputs): Promise<KnownRelease[]> {
+  const settings = await readSettings(stack)
+  const stored = await listReleases(placeOf(settings), outputs.bucket)
+  const live = await liveReleases(outputs)
+  return stored.map((release) => ({
+    ...release,
+    isLive: live.includes(release.id),
+    isWanted: release.id === outputs.release,
+    isPinned: release.id === settingOf(settings, 'release'),
+  }))
+}
+
+/** None where the site does not answer, which is when one may want to go back. */
+async function liveReleases({ url }: Outputs): Promise<string[]> {
+  const health = await readHealth(url).catch(() => undefined)
+  return health?.workers.map(({ release }) => release) ?? []
+}

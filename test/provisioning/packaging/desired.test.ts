@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import { desired } from '../../../provisioning/packaging/desired.ts'
+import { readConfig } from '../../../server/config.ts'
+
+const archives = { runtime: 'a'.repeat(64), release: 'b'.repeat(64) }
+
+/** What the server reads, but the instance or pm2 sets by itself. */
+const notForUsers = new Set([
+  'BACKUPS_KEPT',
+  'CANARY_TIMEOUT_MS',
+  'DATA_DIR',
+  'DEPLOY_STATE_FILE',
+  'HOST',
+  'JOURNAL_STREAM',
+  'LISTEN_FDS',
+  'NODE_APP_INSTANCE',
+  'PORT',
+  'RELEASE_ID',
+  'TMPDIR',
+  'WRITE_TOKEN',
+])
+
+test('desired.json names both archives and every setting, empty where the default holds', () => {
+  assert.deepEqual(JSON.parse(desired(archives)), {
+    ...archives,
+    environment: {
+      WRITE_TOKEN_SHA256: '',
+      OPEN_WRITES: '',
+      TIME_ZONE: '',
+      WRITES_PER_MINUTE: '60',
+      WEB_CONCURRENCY: '',
+      CONNECTION_LIMIT: '',
+      KEEP_ALIVE_SECONDS: '',
+      TRUSTED_PROXIES: '',
+      LOG_LEVEL: '',
+    },
+  })
+})
+
+test('desired.json holds exactly the settings that the server reads and the instance leaves to us', () => {
+  const read = new Set<string>()
+  const get = (_: unknown, name: string) => void read.add(name)
+  const env = new Proxy<Record<string, string>>({}, { get })
+  readConfig(env, '')
+  const { environment } = JSON.parse(desired(archives))
+  const ours = [...read].filter((name) => !notForUsers.has(name))
+  assert.deepEqual(Object.keys(environment).sort(), ours.sort())
+})
+
+test('desired.json takes the settings that are given, in whatever order', () => {
+  const hashes = `${'c'.repeat(64)},${'d'.repeat(64)}`
+  const given = { TIME_ZONE: 'America/Port-au-Prince', WRITE_TOKEN_SHA256: hashes }
+  const reverse = { WRITE_TOKEN_SHA256: hashes, TIME_ZONE: 'America/Port-au-Prince' }
+  const text = desired({ ...archives, environment: { ...given, LOG_LEVEL: undefined } })
+  assert.equal(text, desired({ ...archives, environment: reverse }))
+  const { environment } = JSON.parse(text)
+  assert.equal(environment.TIME_ZONE, 'America/Port-au-Prince')
+  assert.equal(environment.WRITE_TOKEN_SHA256, hashes)
+  assert.equal(environment.LOG_LEVEL, '')
+  for (const [name, value] of Object.entries(environment)) {
+    assert.match(name, /^[A-Z][A-Z0-9_]*$/)
+    assert.match(value as string, /^[A-Za-z0-9_,./+:@=-]*$/)
+  }
+})
+
+const refusals: [string, Record<string, string>, RegExp][] = [
+  [
+    'is unknown',
+    { NODE_OPTIONS: '--inspect' },
+    /^NODE_OPTIONS cannot be set on an instance: .*TIME/,
+  ],
+  ['is inherited', { toString: 'x' }, /^toString cannot be set on an instance/],
+  ['holds a line break', { LOG_LEVEL: 'info\nPATH=/tmp' }, /^LOG_LEVEL must hold nothing but/],
+  ['holds a space', { WRITE_TOKEN_SHA256: 'a, b' }, /^WRITE_TOKEN_SHA256 must hold nothing but/],
+  ['would expand', { TIME_ZONE: '$HOME' }, /^TIME_ZONE must hold nothing but .*got "\$HOME"/],
+  ['is no time zone', { TIME_ZONE: 'Mars/Base' }, /^TIME_ZONE must be an IANA time zone/],
+  [
+    'is out of range',
+    { WEB_CONCURRENCY: '65' },
+    /^WEB_CONCURRENCY must be an integer from 1 to 64/,
+  ],
+  ['is no hash', { WRITE_TOKEN_SHA256: 'secret' }, /^WRITE_TOKEN_SHA256 must be 64 hexadecimal/],
+]
+
+for (const [fault, environment, message] of refusals) {
+  test(`desired.json refuses a setting that ${fault}`, () => {
+    assert.throws(() => desired({ ...archives, environment }), { message })
+  })
+}
