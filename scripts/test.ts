@@ -3,12 +3,8 @@ import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { parseArguments } from './terminal/arguments.ts'
-import { runCommand } from './terminal/fail.ts'
-
-const help = `npm test: lint, types, build and every test; or only the tests of some files
-
-  npm test -- test/server/movies.test.ts`
+import { defineCommand } from './terminal/command.ts'
+import { dispatch, runCommand } from './terminal/run.ts'
 
 // What tests and killed servers leave behind goes with it.
 const TMPDIR = mkdtempSync(join(tmpdir(), 'onebox-test-'))
@@ -18,14 +14,21 @@ const root = resolve(import.meta.dirname, '..')
 const reporter = join(root, 'test/support/reporter.ts')
 const flags = ['--test', `--test-reporter=${reporter}`, '--test-concurrency=4']
 
-runCommand(async () => {
-  const { positionals: files } = parseArguments('test', help, { allowPositionals: true })
-  const all = files.length === 0
-  if (all) await run('npm', 'run', 'lint')
-  if (all) await run(process.execPath, 'provisioning/packaging/main.ts')
-  const wanted = all ? ['test/**/*.test.ts'] : files
-  await run(process.execPath, ...flags, '--test-timeout=600000', ...wanted)
+const command = defineCommand({
+  usage: '[FILE...]',
+  about:
+    'Runs the linter, the type checker, the build and every test; or only the tests of some files.',
+  options: {},
+  async run(_, files) {
+    const all = files.length === 0
+    if (all) await run('npm', 'run', 'lint')
+    if (all) await run(process.execPath, 'scripts/build.ts')
+    const wanted = all ? ['test/**/*.test.ts'] : files
+    await run(process.execPath, ...flags, '--test-timeout=600000', ...wanted)
+  },
 })
+
+await runCommand(() => dispatch('npm test', command))
 
 /** Runs a command; if it fails, so does this process, with the same exit code. */
 async function run(command: string, ...args: string[]) {

@@ -11,7 +11,7 @@ module.exports = {
       name: 'onebox',
       script: join(releaseDir, 'server.cjs'),
       exec_mode: 'cluster',
-      // With pm2's environment as in scripts/support/pm2.ts, these keep a worker's memory down.
+      // With pm2's environment as in scripts/local/pm2.ts, these keep a worker's memory down.
       node_args: ['--max-semi-space-size=2', '--heap-growing-percent=30'],
       instances: Number(process.env.WEB_CONCURRENCY) || availableParallelism(),
       wait_ready: true,

@@ -19,9 +19,9 @@ test('the README shows what every URL answers', { skip: needs('bash', 'curl') },
 
 test('the README loads the movies that come with onebox', async (t) => {
   const { url } = await startProgram(t)
-  const [, file = ''] = /npm run load-movies -- (\S+)/.exec(readme) ?? []
-  const args = ['scripts/load-movies.ts', file, '--url', url]
-  const { stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' })
+  const [, file = ''] = /npx onebox load-movies (\S+)/.exec(readme) ?? []
+  const args = ['load-movies', file, '--url', url]
+  const { stdout, stderr } = spawnSync('scripts/onebox', args, { encoding: 'utf8' })
   const count = /: 20 added, 0 replaced\n/
   assert.match(stdout + stderr, count)
   assert.match(readme, count)

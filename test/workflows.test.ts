@@ -3,6 +3,7 @@ import { globSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import test from 'node:test'
 import manifest from '../package.json' with { type: 'json' }
+import { allCommands } from '../scripts/commands.ts'
 
 interface Job {
   /** Such as `deploy.yml: check`. */
@@ -69,14 +70,19 @@ test('no code of a pull request runs where its comments are written', () => {
 
 test('every command is one that a person can type', () => {
   const commands = [...everything.values()].flatMap(commandsOf)
-  const scripts = commands.flatMap((command) =>
-    [...command.matchAll(/npm run ([\w:]+)/g)].map(([, script = '']) => script),
-  )
+  const scripts = namesIn(commands, /npm run ([\w:]+)/g)
   for (const script of scripts) assert.ok(script in manifest.scripts, script)
-  const wanted = ['preview', 'up', 'smoke', 'load', 'bench', 'bench:history', 'test:boot']
-  for (const script of wanted) assert.ok(scripts.includes(script), script)
+  for (const script of ['bench', 'test:boot']) assert.ok(scripts.includes(script), script)
+  const verbs = namesIn(commands, /npx onebox ([\w-]+)/g)
+  for (const verb of verbs) assert.ok(allCommands[verb], verb)
+  const wanted = ['preview', 'up', 'smoke', 'load', 'bench-history']
+  for (const verb of wanted) assert.ok(verbs.includes(verb), verb)
   for (const command of commands) assert.ok(command.trim().split('\n').length <= 2, command)
 })
+
+function namesIn(commands: string[], pattern: RegExp): string[] {
+  return commands.flatMap((command) => [...command.matchAll(pattern)].map(([, name = '']) => name))
+}
 
 test('what is pinned is looked after', () => {
   const text = readFileSync(join(root, '.github/dependabot.yml'), 'utf8')

@@ -1,55 +1,45 @@
-// Says what npm run up would change, and changes nothing: `npm run preview`.
 import { randomUUID } from 'node:crypto'
 import { appendFileSync } from 'node:fs'
-import { type Change, preview, tellChanges } from '../stack/apply.ts'
+import { type Change, preview, printChanges } from '../stack/apply.ts'
 import type { Instance } from '../stack/aws/instance.ts'
 import { imageLines } from '../stack/image.ts'
 import { isUp, lookAtInstance, standingLines } from '../stack/instance.ts'
 import { ensureCli, selectStack } from '../stack/pulumi.ts'
 import { placeOf, readSettings } from '../stack/settings.ts'
-import { parseArguments } from '../terminal/arguments.ts'
-import { runCommand } from '../terminal/fail.ts'
+import { defineCommand } from '../terminal/command.ts'
+import { installCli, stack } from '../terminal/options.ts'
 import { step } from '../terminal/step.ts'
 
-const help = `npm run preview -- [options]
-
-Says what npm run up would change on AWS, and changes nothing.
-
-  --stack NAME     (default dev)
-  --install-cli    installs the Pulumi CLI where there is none
-  --github         in a workflow: also as its summary, and as the outputs "role" and "markdown"
-  --help           this text`
-
 const wayOf = {
-  release: 'The pipeline deploys it as a release.',
-  infrastructure: 'The pipeline deploys it by the role for infrastructure.',
-  none: '**It needs IAM, which no role of the pipeline may use: `npm run up` is for a person here.**',
+  release: 'The pipeline deploys this as a release.',
+  infrastructure: 'The pipeline deploys this with its infrastructure role.',
+  none: '**This needs IAM, which no role of the pipeline may change: a person must run `npx onebox up`.**',
 }
 
-if (import.meta.main) await runCommand(main)
+export default defineCommand({
+  usage: '',
+  about: 'Prints what "npx onebox up" would change on AWS, and changes nothing.',
+  options: {
+    stack,
+    'install-cli': installCli,
+    github: { type: 'boolean', help: 'in a workflow: also write its summary and its outputs' },
+  },
+  async run(options) {
+    if (options['install-cli']) await ensureCli(true)
+    const stack = await selectStack(options.stack)
+    const place = placeOf(await readSettings(stack))
+    const { instance, missing } = await lookAtInstance(stack, place)
+    step(`Previewing the changes of stack ${stack.name}`)
+    // Only an update may have Pulumi forget what is missing.
+    const changes = await preview(stack, { replace: missing })
+    const notes = [...standingLines(instance), ...(await imageLines(place, changes, instance))]
+    printChanges(changes)
+    for (const note of notes) console.log(`  ${note}`)
+    if (options.github) writeWorkflowFiles(stack.name, { changes, notes, instance })
+  },
+})
 
-async function main() {
-  const { values } = parseArguments('preview', help, {
-    options: {
-      stack: { type: 'string', default: 'dev' },
-      'install-cli': { type: 'boolean', default: false },
-      github: { type: 'boolean', default: false },
-    },
-  })
-  if (values['install-cli']) await ensureCli(true)
-  const stack = await selectStack(values.stack)
-  const place = placeOf(await readSettings(stack))
-  const { instance, missing } = await lookAtInstance(stack, place)
-  step(`Looking at what would change in stack ${stack.name}`)
-  // Only an update may have Pulumi forget what is missing.
-  const changes = await preview(stack, { replace: missing })
-  const notes = [...standingLines(instance), ...(await imageLines(place, changes, instance))]
-  tellChanges(changes)
-  for (const note of notes) console.log(`  ${note}`)
-  if (values.github) tellWorkflow(stack.name, { changes, notes, instance })
-}
-
-/** Which role of the pipeline will do, see provisioning/pipeline.ts. */
+/** The role of the pipeline that is enough, see provisioning/pipeline.ts. */
 export function roleFor(
   changes: Change[],
   instance?: Instance,
@@ -84,10 +74,10 @@ export function markdown(stack: string, { changes, notes = [], instance }: Findi
   return [...head, ...notes.flatMap((note) => ['', note]), ''].join('\n')
 }
 
-function tellWorkflow(stack: string, findings: Findings) {
+function writeWorkflowFiles(stack: string, findings: Findings) {
   const { GITHUB_OUTPUT, GITHUB_STEP_SUMMARY } = process.env
   if (!GITHUB_OUTPUT || !GITHUB_STEP_SUMMARY) {
-    throw new Error('--github is for a workflow of GitHub: leave it out here')
+    throw new Error('--github only works in a GitHub workflow: leave it out')
   }
   const text = markdown(stack, findings)
   const role = roleFor(findings.changes, findings.instance)

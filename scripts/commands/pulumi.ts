@@ -1,17 +1,26 @@
-// The Pulumi CLI with the state and passphrase of our commands: `npm run pulumi -- config`.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { backendEnvironment, program, requireCli } from '../stack/pulumi.ts'
-import { runCommand } from '../terminal/fail.ts'
+import { defineCommand } from '../terminal/command.ts'
+import { stack } from '../terminal/options.ts'
 
-await runCommand(async () => {
-  const args = process.argv.slice(2)
-  const at = args.indexOf('--stack')
-  const stack = (at >= 0 && args[at + 1]) || 'dev'
-  const { command } = await requireCli()
-  const env = { ...process.env, ...backendEnvironment(stack) }
-  const child = spawn(command, args, { cwd: program, env, stdio: 'inherit' })
-  process.on('SIGINT', () => {})
-  const [code] = await once(child, 'exit')
-  process.exitCode = code ?? 1
+export default defineCommand({
+  usage: '[COMMAND...]',
+  about: `Runs the Pulumi CLI with the state and the passphrase that the other commands use, such as
+npx onebox pulumi config set timeZone Europe/Berlin`,
+  options: { stack },
+  async run({ stack }, args) {
+    // The CLI takes --stack anywhere.
+    const at = args.indexOf('--stack')
+    const name = (at >= 0 && args[at + 1]) || stack
+    const { command } = await requireCli()
+    const child = spawn(command, args, {
+      cwd: program,
+      env: { ...process.env, ...backendEnvironment(name), PULUMI_STACK: name },
+      stdio: 'inherit',
+    })
+    process.on('SIGINT', () => {})
+    const [code] = await once(child, 'exit')
+    process.exitCode = code ?? 1
+  },
 })

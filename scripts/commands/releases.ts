@@ -1,42 +1,28 @@
-// The releases that can be gone back to: `npm run releases`.
-
-import { shortId } from '../site/until-live.ts'
-import { requireOutputs } from '../stack/outputs.ts'
-import { selectStack } from '../stack/pulumi.ts'
+import { shortId } from '../site/health.ts'
+import { requireStack } from '../stack/outputs.ts'
 import { findReleases, type KnownRelease } from '../stack/releases.ts'
-import { parseArguments } from '../terminal/arguments.ts'
-import { runCommand } from '../terminal/fail.ts'
+import { defineCommand } from '../terminal/command.ts'
 import { minute } from '../terminal/format.ts'
+import { json, stack } from '../terminal/options.ts'
 
-const help = `npm run releases -- [options]
+export default defineCommand({
+  usage: '',
+  about: "Lists the releases in the stack's bucket, newest first, and shows which one is live.",
+  options: { stack, json },
+  async run(options) {
+    const { stack, outputs } = await requireStack(options.stack)
+    const releases = await findReleases(stack, outputs)
+    if (options.json) console.log(JSON.stringify(releases, null, 2))
+    else for (const release of releases) console.log(rowText(release))
+  },
+})
 
-Lists the releases in the stack's bucket, newest first, and which of them serves.
-
-  --stack NAME   (default dev)
-  --json         as JSON
-  --help         this text`
-
-await runCommand(main)
-
-async function main() {
-  const { values } = parseArguments('releases', help, {
-    options: {
-      stack: { type: 'string', default: 'dev' },
-      json: { type: 'boolean', default: false },
-    },
-  })
-  const stack = await selectStack(values.stack)
-  const releases = await findReleases(stack, await requireOutputs(stack))
-  if (values.json) return console.log(JSON.stringify(releases, null, 2))
-  for (const release of releases) console.log(lineOf(release))
-}
-
-function lineOf({ id, uploadedAt, bytes, ...marks }: KnownRelease): string {
+function rowText({ id, uploadedAt, bytes, ...marks }: KnownRelease): string {
   const megabytes = `${(bytes / 1e6).toFixed(1)} MB`.padStart(8)
-  const told = [
+  const states = [
     marks.isLive ? 'live' : '',
     marks.isWanted && !marks.isLive ? 'wanted' : '',
-    marks.isPinned ? 'held by a rollback' : '',
+    marks.isPinned ? 'pinned by a rollback' : '',
   ]
-  return `${shortId(id)}  ${minute(uploadedAt)}  ${megabytes}  ${told.filter(Boolean).join(', ')}`.trimEnd()
+  return `${shortId(id)}  ${minute(uploadedAt)}  ${megabytes}  ${states.filter(Boolean).join(', ')}`.trimEnd()
 }

@@ -1,110 +1,90 @@
-// Goes back to an earlier release: `npm run rollback`.
 import type { Stack } from '@pulumi/pulumi/automation/index.js'
-import { Rejected, readHealth, releasesOf, shortId, untilLive } from '../site/until-live.ts'
+import { Rejected, readHealth, releasesOf, shortId, waitUntilLive } from '../site/health.ts'
 import { apply, preview } from '../stack/apply.ts'
-import { type Outputs, requireOutputs } from '../stack/outputs.ts'
+import { type Outputs, requireOutputs, requireStack } from '../stack/outputs.ts'
 import { warnOfPipeline } from '../stack/privacy.ts'
-import { selectStack } from '../stack/pulumi.ts'
 import { findReleases, type KnownRelease } from '../stack/releases.ts'
 import { checkSettings, readSettings, setSetting, settingOf } from '../stack/settings.ts'
-import { integerOption, parseArguments } from '../terminal/arguments.ts'
+import { defineCommand } from '../terminal/command.ts'
 import { assertConfirmed } from '../terminal/confirm.ts'
-import { runCommand } from '../terminal/fail.ts'
 import { duration } from '../terminal/format.ts'
+import { stack, waitOption, yes } from '../terminal/options.ts'
 import { step } from '../terminal/step.ts'
-
-const help = `npm run rollback -- [RELEASE] [options]
-
-Has the instance run an earlier release, by the beginning of its id, or the latest before that which
-serves and which the instance does not refuse. It stays there until "npm run up -- --latest". The
-data stays as it is.
-
-  --stack NAME     (default dev)
-  --wait SECONDS   how long it may take until the release serves (default 600)
-  --yes            asks nothing
-  --help           this text`
 
 type Targets = [KnownRelease, ...KnownRelease[]]
 
 const candidates = 5
 
-await runCommand(main)
+export default defineCommand({
+  usage: '[RELEASE]',
+  about: `Deploys an earlier release: the one whose id starts with RELEASE, or else the newest before the
+current one that passes its canary. It stays until "npx onebox up --latest". Data is not touched.`,
+  options: { stack, wait: waitOption(600), yes },
+  async run(options, [prefix]) {
+    const { stack, outputs } = await requireStack(options.stack)
+    const targets = choose(await findReleases(stack, outputs), prefix)
+    const from = await servingText(outputs)
+    await assertConfirmed(`Roll back from ${from} to release ${shortId(targets[0].id)}?`, options)
+    const startedAt = performance.now()
+    const id = await goBack(stack, targets, options.wait)
+    const took = duration((performance.now() - startedAt) / 1000)
+    step(`${outputs.url} went from ${from} to release ${shortId(id)} in ${took}`)
+    console.log(`  npx onebox up --stack ${stack.name} --latest goes forward again`)
+    warnOfPipeline(stack, checkSettings(stack, await readSettings(stack)))
+  },
+})
 
-async function main() {
-  const { values, positionals } = parseArguments('rollback', help, {
-    allowPositionals: true,
-    options: {
-      stack: { type: 'string', default: 'dev' },
-      wait: { type: 'string', default: '600' },
-      yes: { type: 'boolean', default: false },
-    },
-  })
-  const waitSeconds = integerOption('--wait', values.wait, [1, 86_400])
-  const stack = await selectStack(values.stack)
-  const outputs = await requireOutputs(stack)
-  const targets = choose(await findReleases(stack, outputs), positionals)
-  const from = await describeServing(outputs)
-  await assertConfirmed(`Go back from ${from} to release ${shortId(targets[0].id)}?`, values)
-  const startedAt = performance.now()
-  const id = await goBack(stack, targets, waitSeconds)
-  const took = duration((performance.now() - startedAt) / 1000)
-  step(`${outputs.url} went from ${from} to release ${shortId(id)} in ${took}`)
-  console.log(`  npm run up -- --stack ${stack.name} --latest goes forward again`)
-  warnOfPipeline(stack, checkSettings(stack, await readSettings(stack)))
-}
-
-/** To the first that the instance takes: one that never served is refused as it was then. */
+/** Tries one release after another until one passes its canary. */
 async function goBack(stack: Stack, [target, next, ...rest]: Targets, waitSeconds: number) {
-  await holdAt(stack, target)
+  await pin(stack, target)
   const applied = await requireOutputs(stack)
   step(`Waiting for ${applied.url} to run release ${shortId(target.id)}`)
   try {
-    await untilLive({ ...applied, release: target.id }, { waitSeconds })
+    await waitUntilLive({ ...applied, release: target.id }, { waitSeconds })
     return target.id
   } catch (error) {
     if (!(error instanceof Rejected) || next === undefined) throw error
-    step(`It is refused, as it does not work: going on to release ${shortId(next.id)}`)
+    step(`Rejected by its canary; trying release ${shortId(next.id)}`)
     return goBack(stack, [next, ...rest], waitSeconds)
   }
 }
 
-/** @throws {Error} where there is none to go back to, or it is not clear which one is meant */
-function choose(releases: KnownRelease[], [prefix, ...rest]: string[]): Targets {
-  if (rest.length > 0) throw new Error(`Name one release, got ${rest.length + 1}`)
+/** @throws {Error} if there is none to go back to, or several match */
+function choose(releases: KnownRelease[], prefix: string | undefined): Targets {
   const found =
     prefix === undefined ? beforeLive(releases) : releases.filter(({ id }) => id.startsWith(prefix))
   const [target, other] = found
-  const list = 'npm run releases lists what there is'
+  const list = 'npx onebox releases lists them'
   if (target === undefined) {
-    const what = prefix === undefined ? 'release before the one that serves' : `release ${prefix}`
+    const what = prefix === undefined ? 'release before the live one' : `release ${prefix}`
     throw new Error(`There is no ${what}: ${list}`)
   }
   if (prefix !== undefined && other)
-    throw new Error(`${found.length} releases begin with ${prefix}: add a few digits`)
+    throw new Error(`${found.length} releases start with ${prefix}: add digits`)
   if (target.isLive && target.isWanted)
-    throw new Error(`Release ${shortId(target.id)} serves already: ${list}`)
+    throw new Error(`Release ${shortId(target.id)} is already live: ${list}`)
   return prefix === undefined ? [target, ...found.slice(1, candidates)] : [target]
 }
 
-/** Where nothing serves, those before the one that should. */
+/** If nothing serves, those before the one that should. */
 function beforeLive(releases: KnownRelease[]): KnownRelease[] {
   const live = releases.findIndex(({ isLive }) => isLive)
   const from = live >= 0 ? live : releases.findIndex(({ isWanted }) => isWanted)
   return releases.slice(from + 1)
 }
 
-async function describeServing({ url }: Outputs): Promise<string> {
+async function servingText({ url }: Outputs): Promise<string> {
   const health = await readHealth(url).catch(() => undefined)
   const running = releasesOf(health?.workers ?? [])
   return running === '' ? 'a site that does not answer' : `release ${running}`
 }
 
-/** Changes what the stack shall run, and nothing else. */
-async function holdAt(stack: Stack, { id }: KnownRelease) {
+/** Changes the release of the stack and nothing else. */
+async function pin(stack: Stack, { id }: KnownRelease) {
   const before = settingOf(await readSettings(stack), 'release')
   await setSetting(stack, 'release', id)
   try {
-    step('Making sure that nothing else would change')
+    step('Checking that nothing else would change')
     await assertNothingElse(stack)
   } catch (error) {
     await setSetting(stack, 'release', before)
@@ -114,12 +94,12 @@ async function holdAt(stack: Stack, { id }: KnownRelease) {
   await apply(stack, 'up')
 }
 
-/** @throws {Error} where more than the release would change, as by settings or another checkout */
+/** @throws {Error} if more than the release would change, such as a setting */
 async function assertNothingElse(stack: Stack) {
   const changes = await preview(stack)
   const others = changes.filter(({ what }) => !what.startsWith('s3.BucketObjectv2 '))
   if (others.length === 0) return
   const names = others.map(({ operation, what }) => `${operation} ${what}`).join(', ')
-  const cure = 'take that back, or bring it about first with npm run up'
+  const cure = 'undo that, or apply it first with npx onebox up'
   throw new Error(`More would change than the release (${names}): ${cure}`)
 }

@@ -1,48 +1,34 @@
-// What runs where, and whether all is well: `npm run status`.
 import { styleText } from 'node:util'
 import { largest, parseMetrics, problemsOf, type Series, span } from '../../server/status/series.ts'
-import { request } from '../site/request.ts'
+import { request } from '../site/client.ts'
+import { type Health, isLive, readHealth, shortId, stateText } from '../site/health.ts'
 import { authorization } from '../site/target.ts'
-import { type Health, isLive, readHealth, shortId, standingOf } from '../site/until-live.ts'
 import { problemsOfAlarms } from '../stack/alarms.ts'
 import type { Place } from '../stack/aws/ask.ts'
 import { findInstances } from '../stack/aws/instance.ts'
 import { standingLines } from '../stack/instance.ts'
-import { type Outputs, requireOutputs } from '../stack/outputs.ts'
-import { selectStack } from '../stack/pulumi.ts'
+import { type Outputs, requireStack } from '../stack/outputs.ts'
 import { placeOf, readSettings, settingOf } from '../stack/settings.ts'
-import { parseArguments } from '../terminal/arguments.ts'
-import { runCommand } from '../terminal/fail.ts'
+import { defineCommand } from '../terminal/command.ts'
+import { json, stack } from '../terminal/options.ts'
 
-const help = `npm run status -- [options]
-
-Shows what the site itself says of its release, workers, deploy, disk and backups. Ends with exit
-code 1 where it does not run what it should.
-
-  --stack NAME   (default dev)
-  --json         as JSON
-  --help         this text`
-
-await runCommand(main)
-
-async function main() {
-  const { values } = parseArguments('status', help, {
-    options: {
-      stack: { type: 'string', default: 'dev' },
-      json: { type: 'boolean', default: false },
-    },
-  })
-  const stack = await selectStack(values.stack)
-  const outputs = await requireOutputs(stack)
-  const settings = await readSettings(stack)
-  const place = placeOf(settings)
-  const pinned = settingOf(settings, 'release')
-  const known = await look(stack.name, outputs, { pinned, place })
-  const status = { ...known, alarms: await problemsOfAlarms(stack.name, place, outputs) }
-  if (values.json) console.log(JSON.stringify(status, null, 2))
-  else print(status)
-  if (!status.ok) throw new Error(`${outputs.url} is not well: ${status.problem}`)
-}
+export default defineCommand({
+  usage: '',
+  about: `Prints what the site itself reports about its release, workers, deploy, disk and backups. Exits with
+code 1 if it does not run what it should.`,
+  options: { stack, json },
+  async run(options) {
+    const { stack, outputs } = await requireStack(options.stack)
+    const settings = await readSettings(stack)
+    const place = placeOf(settings)
+    const pinned = settingOf(settings, 'release')
+    const site = await readStatus(stack.name, outputs, { pinned, place })
+    const status = { ...site, alarms: await problemsOfAlarms(stack.name, place, outputs) }
+    if (options.json) console.log(JSON.stringify(status, null, 2))
+    else printStatus(status)
+    if (!status.ok) throw new Error(`${outputs.url} has a problem: ${status.problem}`)
+  },
+})
 
 interface Status {
   stack: string
@@ -51,7 +37,7 @@ interface Status {
   ok: boolean
   problem?: string
   wanted: string
-  /** The release that a rollback holds it at; empty is none. */
+  /** The release that a rollback pinned; empty is none. */
   pinned: string
   health?: Health
   warnings?: string[]
@@ -62,7 +48,7 @@ interface Status {
   alarms?: string[]
 }
 
-async function look(
+async function readStatus(
   stack: string,
   outputs: Outputs,
   { pinned, place }: { pinned: string; place: Place },
@@ -72,19 +58,19 @@ async function look(
   try {
     const health = await readHealth(url)
     const ok = isLive(health, outputs)
-    const problem = ok ? undefined : `it is ${standingOf(health, outputs)}; see npm run logs`
-    return { ...known, ok, problem, health, ...describe(health, await readMetrics(outputs)) }
+    const problem = ok ? undefined : `it is ${stateText(health, outputs)}; see npx onebox logs`
+    return { ...known, ok, problem, health, ...summaryOf(health, await readMetrics(outputs)) }
   } catch (error) {
     const reason = `no answer (${(error as Error).message})`
     return { ...known, ok: false, problem: `${reason}; ${await whySilent(place, instance)}` }
   }
 }
 
-/** What AWS knows of it, and the cure. */
+/** What AWS says about the instance, and the cure. */
 async function whySilent(place: Place, id: string): Promise<string> {
   const found = await findInstances(place, [id]).catch(() => undefined)
-  if (found?.length === 0) return `${id} is gone: npm run up makes another`
-  return standingLines(found?.[0])[0] ?? 'try npm run ssh, or npm run up'
+  if (found?.length === 0) return `${id} no longer exists: npx onebox up makes another`
+  return standingLines(found?.[0])[0] ?? 'try npx onebox ssh, or npx onebox up'
 }
 
 async function readMetrics({ url, writeToken }: Outputs): Promise<Series[]> {
@@ -93,7 +79,7 @@ async function readMetrics({ url, writeToken }: Outputs): Promise<Series[]> {
   return status === 200 ? parseMetrics(text) : []
 }
 
-function describe(health: Health, series: Series[]) {
+function summaryOf(health: Health, series: Series[]) {
   const backupSeconds = largest(series, 'onebox_backup_last_success_timestamp_seconds')
   return {
     warnings: problemsOf(health, series, [], Date.now()),
@@ -105,17 +91,17 @@ function describe(health: Health, series: Series[]) {
   }
 }
 
-function print(status: Status) {
-  tell(status)
+function printStatus(status: Status) {
+  printSite(status)
   for (const warning of [...(status.warnings ?? []), ...(status.alarms ?? [])])
     console.log(styleText('yellow', `! ${warning}`))
 }
 
-function tell({ stack, url, instance, wanted, pinned, health, ...status }: Status) {
+function printSite({ stack, url, instance, wanted, pinned, health, ...status }: Status) {
   const sign = status.ok ? styleText('green', '✓') : styleText('red', '✗')
   console.log(`${sign} ${styleText('bold', url)}`)
   line('stack', `${stack}, ${instance}`)
-  const held = pinned === '' ? '' : `, held there by a rollback: npm run up -- --latest ends that`
+  const held = pinned === '' ? '' : `, pinned by a rollback: npx onebox up --latest ends that`
   line('wanted', `release ${shortId(wanted)}${held}`)
   if (!health) return
   for (const { worker, release, startedAt, draining } of health.workers) {

@@ -9,7 +9,7 @@ import { type Counts, inWords, quote, tablesOf } from '../../server/database/tab
  * Opens a backup, checks it from end to end, and tells what is in it, such as "3 movies".
  * @throws {Error} where it is no whole and sound backup of this service
  */
-export function describeBackup(path: string): string {
+export function backupText(path: string): string {
   checkBackup(path)
   return inspect(path, (database) => {
     const counts: Counts = [...tablesOf(database, 'main').keys()].map((table) => {

@@ -7,16 +7,15 @@ import type { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Config, readConfig } from '../../server/config.ts'
 import { prepareDatabase } from '../../server/database/open.ts'
-import { parseArguments } from '../terminal/arguments.ts'
+import { UsageError } from '../terminal/command.ts'
 
 /**
- * The settings of a site on this machine, with its port free and its data in order. Requests are
- * not logged by default, for the address to stay in sight.
+ * The settings of a site on this machine, once its port is free and its data is ready. Requests are
+ * not logged by default, so that the address stays in sight. `typed` is for messages.
  * @throws {Error} one line that names the setting and the cure
  */
-export async function readLocalSite(name: 'start' | 'dev', help: string) {
-  const typed = name === 'start' ? 'npm start' : `npm run ${name}`
-  refuseArguments(name, help, typed)
+export async function readLocalSite(typed: string) {
+  refusePort(typed)
   const logged = { ...process.env, LOG_LEVEL: process.env.LOG_LEVEL || 'error' }
   const config = readConfig(logged, resolve(import.meta.dirname, '../..'))
   await assertFree(config.listen, typed)
@@ -24,10 +23,11 @@ export async function readLocalSite(name: 'start' | 'dev', help: string) {
   return { config, env: { ...logged, DATA_DIR: config.dataDir } }
 }
 
-function refuseArguments(name: string, help: string, typed: string) {
-  const { values } = parseArguments(name, help, { options: { port: { type: 'string' } } })
-  if (values.port === undefined) return
-  throw new Error(`The port comes from the environment: PORT=${values.port} ${typed}`)
+/** npm keeps `--port 9000` for itself, without a word. */
+function refusePort(typed: string) {
+  const { npm_config_port: port } = process.env
+  if (port === undefined) return
+  throw new UsageError(`The port comes from the environment: PORT=${port} ${typed}`)
 }
 
 async function assertFree(listen: Config['listen'], typed: string) {
@@ -47,8 +47,8 @@ async function assertFree(listen: Config['listen'], typed: string) {
 }
 
 /**
- * Shows what a server prints and says once all its workers are up, until it ends. The child leads
- * a process group of its own, so that it gets each signal once: from here.
+ * Prints what a server prints, and its address once all workers are up, until it ends. The child
+ * leads a process group of its own, so that it gets each signal only once: from here.
  */
 export async function serveUntilSignal(
   child: ChildProcess,

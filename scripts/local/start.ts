@@ -3,36 +3,46 @@ import { join } from 'node:path'
 import { buildRelease, type Release } from '../../provisioning/packaging/release.ts'
 import type { Config } from '../../server/config.ts'
 import { makeSocketDir } from '../../server/operations/sockets.ts'
-import { runCommand } from '../terminal/fail.ts'
+import { defineCommand } from '../terminal/command.ts'
+import { dispatch, runCommand } from '../terminal/run.ts'
 import { startPm2 } from './pm2.ts'
 import { readLocalSite, serveUntilSignal } from './site.ts'
 
-const help = `npm start: builds the release and runs it under pm2 as on the instance, until Ctrl-C
-
-Settings come from the environment; the README lists them all.
-  PORT=8081 npm start        listen on another port
-  DATA_DIR=/tmp/try npm start  keep the data elsewhere
-  LOG_LEVEL=info npm start   log every request`
-
-runCommand(async () => {
-  const site = await readLocalSite('start', help)
-  const { dataDir, workers } = site.config
-  console.log('Building the release')
-  const release = await buildRelease()
-  console.log(`Starting ${workers} workers under pm2, data in ${dataDir}`)
-  const home = makeHome(site.config, release)
-  const env = { ...site.env, WEB_CONCURRENCY: String(workers), RELEASE_DIR: join(home, 'release') }
-  const pm2 = startPm2(join(home, 'release/ecosystem.config.cjs'), {
-    env,
-    home,
-    stdio: ['ignore', 'pipe', 'inherit'],
-    detached: true,
-  })
-  await serveUntilSignal(pm2, site.config, { isNoise: (line) => routine.test(line) })
-})
-
 /** pm2's own lines, but for those that say how a worker ended. */
 const routine = / PM2 log: (?!App \[.*exited)/
+
+const command = defineCommand({
+  usage: '',
+  about: `Builds the release and runs it under pm2, as on the instance, until Ctrl-C.
+Settings come from the environment; the README lists them all:
+
+  PORT=8081 npm start          listen on another port
+  DATA_DIR=/tmp/try npm start  keep the data elsewhere
+  LOG_LEVEL=info npm start     log every request`,
+  options: {},
+  async run() {
+    const site = await readLocalSite('npm start')
+    const { dataDir, workers } = site.config
+    console.log('Building the release')
+    const release = await buildRelease()
+    console.log(`Starting ${workers} workers under pm2, data in ${dataDir}`)
+    const home = makeHome(site.config, release)
+    const env = {
+      ...site.env,
+      WEB_CONCURRENCY: String(workers),
+      RELEASE_DIR: join(home, 'release'),
+    }
+    const pm2 = startPm2(join(home, 'release/ecosystem.config.cjs'), {
+      env,
+      home,
+      stdio: ['ignore', 'pipe', 'inherit'],
+      detached: true,
+    })
+    await serveUntilSignal(pm2, site.config, { isNoise: (line) => routine.test(line) })
+  },
+})
+
+await runCommand(() => dispatch('npm start', command))
 
 /**
  * A folder of this pm2's own, as two of them with one home take each other's workers. Its sockets

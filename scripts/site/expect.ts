@@ -1,6 +1,5 @@
 import { STATUS_CODES } from 'node:http'
-import { fieldsOf } from './request.ts'
-import type { Answer } from './site.ts'
+import { type Answer, fieldsOf } from './client.ts'
 
 /** @throws {Error} with `message` unless it is so */
 export function expect(isSo: boolean, message: string): asserts isSo {

@@ -1,6 +1,5 @@
 import { open } from 'node:fs/promises'
 import { parseJson } from '../../server/http/json.ts'
-import { reasonOf } from './patient-fetch.ts'
 
 /** One movie as a line of NDJSON. */
 export interface MovieLine {
@@ -66,6 +65,17 @@ async function openUrl(name: string): Promise<Input> {
 function lengthOf(headers: Headers): number | undefined {
   if (headers.has('content-encoding')) return undefined
   return Number(headers.get('content-length')) || undefined
+}
+
+/** The reason below "fetch failed", such as ECONNREFUSED. */
+function reasonOf(error: unknown): string {
+  const { cause = error } = error as { cause?: unknown }
+  const { code, errors, message } = cause as {
+    code?: string
+    errors?: { code?: string }[]
+    message?: string
+  }
+  return code || errors?.[0]?.code || message || String(error)
 }
 
 async function* decode({ name, chunks }: Input): AsyncGenerator<string> {

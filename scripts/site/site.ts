@@ -1,12 +1,13 @@
 import type { Agent } from 'node:http'
 import { setTimeout } from 'node:timers/promises'
 import {
+  type Answer,
   createConnection,
   fieldsOf,
   type RequestOptions,
-  type Response,
   request,
-} from './request.ts'
+  retryAfterMs,
+} from './client.ts'
 import { authorization, type Target } from './target.ts'
 
 /** A site under test: what is asked of it, and what has to be undone there afterwards. */
@@ -24,15 +25,10 @@ export type SendOptions = Pick<RequestOptions, 'headers' | 'body' | 'agent'> & {
   token?: string
 }
 
-export interface Answer extends Response {
-  /** Such as `GET /`. */
-  what: string
-}
-
 type Undo = () => Promise<void>
 
 const totalMs = 120_000
-const longestWaitSeconds = 15
+const longestWaitMs = 15_000
 
 /** Once `isInterrupted`, only what undoes something is sent. */
 export function createSite({ base, token }: Target, isInterrupted: () => boolean): Site {
@@ -50,10 +46,9 @@ export function createSite({ base, token }: Target, isInterrupted: () => boolean
   async function send(method: string, path: string, options: SendOptions = {}): Promise<Answer> {
     for (let attempt = 1; ; attempt += 1) {
       if (!isUndoing) assertTimeLeft()
-      const response = await sendOnce(method, path, options)
-      if (response.status !== 429 || attempt === 3)
-        return { ...response, what: `${method} ${path}` }
-      await setTimeout(1000 * Math.min(longestWaitSeconds, retryAfterSeconds(response)))
+      const answer = await sendOnce(method, path, options)
+      if (answer.status !== 429 || attempt === 3) return answer
+      await setTimeout(Math.min(longestWaitMs, retryAfterMs(answer) ?? 1000))
     }
   }
 
@@ -77,10 +72,6 @@ export function createSite({ base, token }: Target, isInterrupted: () => boolean
     isUndoing = false
     if (failures.length > 0) throw failures[0]
   }
-}
-
-function retryAfterSeconds({ headers }: Response): number {
-  return Number(headers['retry-after']) || 1
 }
 
 const waves = [1, 8, 32, 64]

@@ -1,6 +1,6 @@
+import { fieldsOf } from './client.ts'
 import { expect, expectHeader, expectProblem, expectStatus, quote } from './expect.ts'
 import { randomLetters } from './letters.ts'
-import { fieldsOf } from './request.ts'
 import type { Site } from './site.ts'
 import { exchange, expectNoChange, heading, never, readOnWorkers } from './string-swap.ts'
 

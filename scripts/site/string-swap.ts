@@ -1,7 +1,8 @@
 // Sets the string of a site that others use as well, so that none of them loses theirs.
+import type { Answer } from './client.ts'
 import { expect, expectHeader, expectStatus, quote } from './expect.ts'
 import { randomLetters } from './letters.ts'
-import { type Answer, connectWorkers, type Site } from './site.ts'
+import { connectWorkers, type Site } from './site.ts'
 
 export const heading = /<h1>The saved string is (.*?)<\/h1>/s
 const text = { 'Content-Type': 'text/plain' }

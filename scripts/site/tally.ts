@@ -1,5 +1,5 @@
 import { createHistogram } from 'node:perf_hooks'
-import type { Response } from './request.ts'
+import type { Answer } from './client.ts'
 
 export interface Report {
   seconds: number
@@ -30,7 +30,7 @@ export function createTally() {
       limited += 1
     },
 
-    async time(send: () => Promise<Response>): Promise<Response | undefined> {
+    async time(send: () => Promise<Answer>): Promise<Answer | undefined> {
       const sentAt = performance.now()
       requests += 1
       try {

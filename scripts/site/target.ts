@@ -1,7 +1,8 @@
 import { BlockList } from 'node:net'
-import { request } from './request.ts'
+import { UsageError } from '../terminal/command.ts'
+import { request } from './client.ts'
 
-/** Which onebox a command speaks to. */
+/** A site, and the token to write to it. */
 export interface Target {
   /** Without a slash at its end. */
   base: string
@@ -9,43 +10,27 @@ export interface Target {
 }
 
 /** @throws {Error} one line that names what is missing or wrong, and the cure */
-export function readTarget({ url, token }: { url: string | undefined; token?: string }): Target {
-  if (url === undefined) throw new Error('Which onebox is meant? Add --url http://127.0.0.1:8080')
-  return { base: baseOf(url), token: tokenOf(token) }
-}
-
-/**
- * The same, or the onebox of a stack, whose own token then is the usual one.
- * @throws {Error} one line that names what is missing or wrong, and the cure
- */
-export async function findTarget({
-  stack,
+export function readTarget({
   url,
   token,
 }: {
-  stack: string | undefined
   url: string | undefined
-  token?: string
-}): Promise<Target> {
-  if (stack === undefined) return readTarget({ url, token })
-  if (url !== undefined)
-    throw new Error('--stack and --url are two ways to say it: take one of them')
-  // Pulumi takes a second to load, for which nobody waits who does not need it.
-  const { selectStack } = await import('../stack/pulumi.ts')
-  const { requireOutputs } = await import('../stack/outputs.ts')
-  const outputs = await requireOutputs(await selectStack(stack))
-  return readTarget({ url: outputs.url, token: token ?? (outputs.writeToken || undefined) })
+  token?: string | undefined
+}): Target {
+  if (url === undefined)
+    throw new UsageError('Which site? Add --url http://127.0.0.1:8080, or --stack NAME')
+  return { base: baseOf(url), token: tokenOf(token) }
 }
 
 function baseOf(text: string): string {
   const url = URL.parse(text)
   if (!url || !/^https?:$/.test(url.protocol) || url.username || url.password) {
-    throw new Error(`--url must be like http://127.0.0.1:8080, got "${text}"`)
+    throw new UsageError(`--url must be like http://127.0.0.1:8080, got "${text}"`)
   }
   return url.origin + url.pathname.replace(/\/*$/, '')
 }
 
-/** The server's own WRITE_TOKEN may be a list, of which any will do. */
+/** The server's WRITE_TOKEN may be a list; any of its tokens will do. */
 function tokenOf(given = process.env.WRITE_TOKEN): string | undefined {
   const token = given?.split(',')[0]?.trim()
   if (!token) return undefined
@@ -58,15 +43,15 @@ loopback.addSubnet('127.0.0.0', 8, 'ipv4')
 loopback.addAddress('::1', 'ipv6')
 
 /**
- * Keeps a load from strangers: whoever means another machine says so twice, for a slip in one of
- * the two to stop everything.
- * @throws {Error} unless `mine` is the host of the address, or the address is this machine
+ * Keeps a load away from other people's servers: a remote host must be named twice.
+ * @throws {Error} unless the site is on this machine, or `mine` is its host
  */
 export function assertOwn({ base }: Target, mine: string | undefined) {
   const { hostname } = new URL(base)
   if (mine === hostname || (mine === undefined && isLoopback(hostname))) return
-  if (mine !== undefined) throw new Error(`--mine must be ${hostname} as in --url, got "${mine}"`)
-  throw new Error(`${hostname} is not this machine: add --mine ${hostname} if it is yours`)
+  if (mine !== undefined)
+    throw new UsageError(`--mine must be ${hostname} as in --url, got "${mine}"`)
+  throw new UsageError(`${hostname} is not this machine: add --mine ${hostname} if it is yours`)
 }
 
 function isLoopback(hostname: string): boolean {
@@ -75,7 +60,7 @@ function isLoopback(hostname: string): boolean {
   return loopback.check(address, address.includes(':') ? 'ipv6' : 'ipv4')
 }
 
-/** @throws {Error} where nothing answers there */
+/** @throws {Error} if nothing answers there */
 export async function assertAnswers({ base }: Target) {
   try {
     await request(`${base}/healthz`)

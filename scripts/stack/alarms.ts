@@ -31,6 +31,6 @@ function tellPending(count: number): string[] {
 function tellGone(count: number, stack: string): string[] {
   if (count === 0) return []
   const topics = count === 1 ? '1 topic' : `${count} topics`
-  const cure = `npm run pulumi -- refresh --yes --stack ${stack}, then npm run up -- --stack ${stack}`
+  const cure = `npx onebox pulumi refresh --yes --stack ${stack}, then npx onebox up --stack ${stack}`
   return [`Alarms of ${topics} reach nobody, as the mail was not confirmed in time: ${cure}`]
 }

@@ -68,11 +68,11 @@ async function operateOnce({ name }: Stack, command: Command, operation: Operati
     await operation({ onEvent: progress.hear, signal: interruption.signal })
   } catch (error) {
     if (error instanceof ConcurrentUpdateError) throw error
-    const again = `npm run ${command} -- --stack ${name}`
-    if (interruption.isSeen()) throw new Error(`Interrupted: ${again} goes on from here`)
+    const again = `npx onebox ${command} --stack ${name}`
+    if (interruption.isSeen()) throw new Error(`Interrupted: ${again} continues from here`)
     const reason = progress.errors[0] ?? explainPulumi(error).message
-    const cure = cureFor(reason, name) ?? 'Mend it'
-    throw new Error(`${reason.replace(/\.$/, '')}. ${cure}, then ${again} goes on`)
+    const cure = cureFor(reason, name) ?? 'Fix it'
+    throw new Error(`${reason.replace(/\.$/, '')}. ${cure}, then run ${again} again`)
   } finally {
     interruption.end()
     progress.end()
@@ -113,11 +113,11 @@ async function releaseLock(stack: Stack, message: string) {
   })
   const holder = locks.find(({ isGone }) => !isGone)
   if (locks.length > 0 && holder === undefined) {
-    step(`The run of ${locks[0]?.time} was cut off: going on from there`)
+    step(`The run of ${locks[0]?.time} was cut off: continuing from there`)
     return stack.cancel()
   }
   const who = holder ? `${holder.who} since ${holder.time}` : 'another run'
-  const cure = `wait for it, or npm run pulumi -- cancel --stack ${stack.name} if it is gone`
+  const cure = `wait for it, or npx onebox pulumi cancel --stack ${stack.name} if it is gone`
   throw new Error(`Stack ${stack.name} is locked by ${who}: ${cure}`)
 }
 
@@ -151,8 +151,8 @@ export async function preview(stack: Stack, scope: Scope = {}): Promise<Change[]
 
 type Metadata = NonNullable<EngineEvent['resourcePreEvent']>['metadata']
 
-/** A line for each, up to `most` of them. */
-export function tellChanges(changes: Change[], most = changes.length) {
+/** Prints a line for each, up to `most` of them. */
+export function printChanges(changes: Change[], most = changes.length) {
   for (const { operation, what } of changes.slice(0, most)) console.log(`  ${operation} ${what}`)
   const more = changes.length - most
   if (more > 0) console.log(`  and ${more} more`)
@@ -238,7 +238,7 @@ function followResources() {
 
   function describe(metadata: Metadata, tense: 0 | 1): string {
     const { operation, what } = changeOf(metadata)
-    if (operation.startsWith('delete') && metadata.old?.retainOnDelete) return `left there ${what}`
+    if (operation.startsWith('delete') && metadata.old?.retainOnDelete) return `kept ${what}`
     return `${verbs[operation]?.[tense] ?? operation} ${what}`
   }
 

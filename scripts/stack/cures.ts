@@ -37,7 +37,7 @@ const cures: [problem: RegExp, cure: string][] = [
   ],
   [
     /InsufficientInstanceCapacity/,
-    `Try again later, run pulumi config set ${project}:instanceType TYPE with another type, or move to a zone that has it: npm run destroy, and npm run up with --zone ZONE, and --restore SNAPSHOT if there is data`,
+    `Try again later, run pulumi config set ${project}:instanceType TYPE with another type, or move to a zone that has it: npx onebox destroy, and npx onebox up with --zone ZONE, and --restore SNAPSHOT if there is data`,
   ],
   [
     /not eligible for Free Tier/,

@@ -27,7 +27,7 @@ export function readableReason(text: string, stack?: string): string {
 /** The Pulumi CLI's own commands as one types them here; without a stack they are for the selected one. */
 export function asCommands(text: string, stack?: string): string {
   const flag = stack === undefined ? '' : ` --stack ${stack}`
-  return text.replace(/\bpulumi (config|stack|cancel|refresh)\b/g, `npm run pulumi -- $1${flag}`)
+  return text.replace(/\bpulumi (config|stack|cancel|refresh)\b/g, `npx onebox pulumi $1${flag}`)
 }
 
 function isSummary(reason: string): boolean {

@@ -17,7 +17,7 @@ export async function settleType(stack: Stack, place: Place, instance: Instance 
   const types = await findFreeTypes(place, architecture === 'x64' ? 'x86_64' : architecture)
   if (types === undefined || types.includes(instanceType)) return
   const refused = `This account has AWS's Free plan, which refuses ${instanceType}`
-  const set = 'npm run pulumi -- config set'
+  const set = 'npx onebox pulumi config set'
   const [smallest] = types
   if (smallest === undefined) {
     const other = architecture === 'x64' ? 'arm64' : 'x64'

@@ -8,7 +8,7 @@ import type { Instance } from './aws/instance.ts'
  * a new instance comes the Debian image of today.
  * @throws {Error} where AWS does not give the new image to this account
  */
-export async function tellImage(place: Place, changes: Change[], instance: Instance | undefined) {
+export async function printImage(place: Place, changes: Change[], instance: Instance | undefined) {
   for (const line of await imageLines(place, changes, instance)) console.log(`  ${line}`)
 }
 

@@ -7,11 +7,11 @@ import { cureFor } from './cures.ts'
 
 /** What AWS has of a stack's instance and of what hangs on it. */
 export interface Standing {
-  /** None before the first `npm run up`, and where it is gone. */
+  /** None before the first `npx onebox up`, and where it is gone. */
   instance: KnownInstance | undefined
   /** URNs of what Pulumi believes in and AWS no longer has. */
   missing: string[]
-  /** The data volume, also before the first `npm run up` has come to its end. */
+  /** The data volume, also before the first `npx onebox up` has come to its end. */
   volume: { id: string; zone: string } | undefined
 }
 
@@ -92,7 +92,7 @@ function isLost(resource: Resource, found: Instance[], resources: Resource[]): b
 
 export function standingLines(instance: Instance | undefined): string[] {
   if (instance === undefined || isUp(instance)) return []
-  return [`${instance.id} is ${instance.state}: npm run up starts it`]
+  return [`${instance.id} is ${instance.state}: npx onebox up starts it`]
 }
 
 /** Starts an instance that somebody has stopped. Gives whether it did. */

@@ -1,4 +1,5 @@
 import type { Stack } from '@pulumi/pulumi/automation/index.js'
+import { selectStack } from './pulumi.ts'
 
 /** What a stack tells of itself once it is up. */
 export interface Outputs {
@@ -20,17 +21,23 @@ export interface Outputs {
   alarmTopics: string[]
 }
 
-/** What is there of it; nothing before the first `npm run up` has succeeded. */
+/** The stack and its outputs. @throws {Error} if the stack does not exist or is not up */
+export async function requireStack(name: string): Promise<{ stack: Stack; outputs: Outputs }> {
+  const stack = await selectStack(name)
+  return { stack, outputs: await requireOutputs(stack) }
+}
+
+/** All of them, or none before the first `up` has succeeded. */
 export async function readOutputs(stack: Stack): Promise<Partial<Outputs>> {
   const outputs = Object.entries(await stack.outputs())
   return Object.fromEntries(outputs.map(([name, { value }]) => [name, value]))
 }
 
-/** @throws {Error} where the stack is not up */
+/** @throws {Error} if the stack is not up */
 export async function requireOutputs(stack: Stack): Promise<Outputs> {
   const outputs = await readOutputs(stack)
   if (isWhole(outputs)) return outputs
-  throw new Error(`Stack ${stack.name} is not up: npm run up -- --stack ${stack.name}`)
+  throw new Error(`Stack ${stack.name} is not up: npx onebox up --stack ${stack.name}`)
 }
 
 function isWhole(outputs: Partial<Outputs>): outputs is Outputs {

@@ -24,7 +24,7 @@ const pinnedCli = manifest.devDependencies['@pulumi/pulumi']
 export async function selectStack(name: string): Promise<Stack> {
   const stack = await findStack(name)
   if (stack) return stack
-  throw new Error(`There is no stack ${name} yet: npm run up -- --stack ${name} makes it`)
+  throw new Error(`There is no stack ${name} yet: npx onebox up --stack ${name} makes it`)
 }
 
 /** Undefined if there is no such stack. @throws {Error} where there is no Pulumi CLI */
@@ -61,7 +61,7 @@ export async function requireCli(): Promise<PulumiCommand> {
   const cli = await findCli()
   if (cli) return cli
   const cure =
-    'npm run up -- --install-cli installs it, as does https://www.pulumi.com/docs/install'
+    'npx onebox up --install-cli installs it, as does https://www.pulumi.com/docs/install'
   throw new Error(`The Pulumi CLI (${oldestCli} or later) is not on this machine: ${cure}`)
 }
 

@@ -1,5 +1,5 @@
 import type { Stack } from '@pulumi/pulumi/automation/index.js'
-import { readHealth } from '../site/until-live.ts'
+import { readHealth } from '../site/health.ts'
 import { listReleases, type StoredRelease } from './aws/stored-releases.ts'
 import type { Outputs } from './outputs.ts'
 import { placeOf, readSettings, settingOf } from './settings.ts'

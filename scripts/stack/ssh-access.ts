@@ -4,7 +4,7 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import type { Stack } from '@pulumi/pulumi/automation/index.js'
 import { settings as known } from '../../provisioning/config.ts'
-import { request } from '../site/request.ts'
+import { request } from '../site/client.ts'
 import { confirm, isSomebodyThere } from '../terminal/confirm.ts'
 import { step } from '../terminal/step.ts'
 import { type Settings, setPersonalSetting, setSetting, settingOf } from './settings.ts'
@@ -30,7 +30,7 @@ export async function arrangeAccess(stack: Stack, settings: Settings, options: A
   if (!hasKey && (isWanted || !options.hasInstance)) await addKey(stack, isWanted)
   if (!isWanted) return
   if (address === undefined) {
-    const cure = `npm run pulumi -- config --stack ${stack.name} set --secret sshFrom ADDRESS`
+    const cure = `npx onebox pulumi config --stack ${stack.name} set --secret sshFrom ADDRESS`
     throw new Error(`The address of this machine is not known: ${cure}`)
   }
   const networks = [open, `${address}/32`].filter((text) => text !== '').join(',')

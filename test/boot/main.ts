@@ -5,8 +5,8 @@
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { parseArgs, styleText } from 'node:util'
-import { runCommand } from '../../scripts/terminal/fail.ts'
 import { duration } from '../../scripts/terminal/format.ts'
+import { runCommand } from '../../scripts/terminal/run.ts'
 import { step } from '../../scripts/terminal/step.ts'
 import { buildArchives } from './archives.ts'
 import { startAws, volumeId } from './aws.ts'

@@ -3,12 +3,11 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import test from 'node:test'
 import benchmark from '../../docs/benchmark.json' with { type: 'json' }
-import { readPrices, usd } from '../../scripts/commands/cost.ts'
-import { monthlyCost } from '../../scripts/stack/cost/monthly.ts'
+import { monthlyCost, readPrices, usd } from '../../scripts/stack/cost/monthly.ts'
 
 const solution = readFileSync(resolve(import.meta.dirname, '../../docs/solution.md'), 'utf8')
 
-test('the solution costs what npm run cost says', () => {
+test('the solution costs what npx onebox cost says', () => {
   const config = { region: 'us-east-1', instanceType: 't4g.nano', volumeGb: 8, alarms: false }
   const { perMonth, date } = monthlyCost(config, readPrices())
   assert.ok(solution.includes(`costs ${usd(perMonth)} a month`), usd(perMonth))

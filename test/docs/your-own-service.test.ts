@@ -48,7 +48,9 @@ test('a release of it answers as the page shows', {
 }, async (t) => {
   const port = String(await freePort())
   const url = `http://127.0.0.1:${port}`
-  spawnFor(t, [join(fork, 'scripts/start.ts')], { env: { PORT: port, DATA_DIR: makeDataDir() } })
+  spawnFor(t, [join(fork, 'scripts/local/start.ts')], {
+    env: { PORT: port, DATA_DIR: makeDataDir() },
+  })
   await untilHealth(url, ({ release }) => /^[0-9a-f]{64}$/.test(release))
   const [session] = sessionsOf('In a release', page)
   assert.ok(session)

@@ -41,7 +41,7 @@ test('subscriptions that AWS has dropped, or somebody has ended, are told with t
   assert.deepEqual(others, [])
   assert.match(
     problem ?? '',
-    /^Alarms of 2 topics reach nobody, .*: npm run pulumi -- refresh --yes --stack dev, then npm run up -- --stack dev$/,
+    /^Alarms of 2 topics reach nobody, .*: npx onebox pulumi refresh --yes --stack dev, then npx onebox up --stack dev$/,
   )
 })
 

@@ -9,8 +9,8 @@ import { drawHistory, entryOf } from '../../scripts/bench/report/history.ts'
 import { drawPlot } from '../../scripts/bench/report/plot.ts'
 import { type Report, rateOf } from '../../scripts/bench/report/results.ts'
 import { median, percentile } from '../../scripts/bench/report/statistics.ts'
-import { table } from '../../scripts/bench/report/table.ts'
 import { alternate } from '../../scripts/bench/rounds.ts'
+import { table } from '../../scripts/terminal/table.ts'
 
 test('the median is the middle value, or half-way between the middle two', () => {
   assert.equal(median([9, 1, 5]), 5)

@@ -9,6 +9,8 @@ import type { TestContext } from 'node:test'
 import { inherited } from '../support/inherited.ts'
 import type { Lifetime } from '../support/lifetime.ts'
 
+export const main = resolve(import.meta.dirname, '../../scripts/main.ts')
+
 export interface Ended {
   code: number | null
   out: string
@@ -17,18 +19,21 @@ export interface Ended {
 
 export interface RunOptions {
   env?: Record<string, string> | undefined
-  /** Sent to the script once it comes. */
+  /** Sent to the command once it comes. */
   signal?: Promise<NodeJS.Signals>
   onOutput?: ((text: string) => void) | undefined
 }
 
-/** Runs a script as a person does, in an environment of its own. */
-export async function run(
-  script: string,
+/** Runs a command of `npx onebox` as a person does, in an environment of its own. */
+export function run(command: string, args: string[], options?: RunOptions): Promise<Ended> {
+  return runFile(main, [command, ...args], options)
+}
+
+export async function runFile(
+  file: string,
   args: string[],
   { env = {}, signal, onOutput = () => {} }: RunOptions = {},
 ): Promise<Ended> {
-  const file = resolve(import.meta.dirname, '../../scripts', script)
   const child = spawn(process.execPath, [file, ...args], {
     env: { ...inherited, ...env },
     timeout: 120_000,
@@ -46,11 +51,16 @@ export async function run(
   return ended
 }
 
-/** One line that says what is wrong, exit code 1, and no stack. */
-export function assertFailure({ code, error }: Ended, expected: RegExp) {
+/** One line that says what is wrong, and no stack. */
+export function assertFailure({ code, error }: Ended, expected: RegExp, wanted = 1) {
   assert.match(error, expected)
   assert.equal(error.trimEnd().split('\n').length, 1, error)
-  assert.equal(code, 1)
+  assert.equal(code, wanted, error)
+}
+
+/** The same for mistakes in what was typed. */
+export function assertUsageError(ended: Ended, expected: RegExp) {
+  assertFailure(ended, expected, 2)
 }
 
 type Listener = (request: IncomingMessage, response: ServerResponse) => void

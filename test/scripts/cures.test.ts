@@ -5,7 +5,7 @@ import { cureFor } from '../../scripts/stack/cures.ts'
 const refusals: [reason: string, cure: RegExp][] = [
   [
     'iam.OpenIdConnectProvider github: creating IAM OIDC Provider: EntityAlreadyExists: Provider with url https://token.actions.githubusercontent.com already exists.',
-    /npm run pulumi -- config --stack prod set onebox:githubProviderArn ARN /,
+    /npx onebox pulumi config --stack prod set onebox:githubProviderArn ARN /,
   ],
   [
     'cloudwatch.MetricAlarm recover: creating CloudWatch Metric Alarm: AccessDenied: User: arn:aws:sts::123456789012:assumed-role/x/y is not authorized to perform: iam:CreateServiceLinkedRole on resource: arn:aws:iam::123456789012:role/aws-service-role/events.amazonaws.com/AWSServiceRoleForCloudWatchEvents',
@@ -13,7 +13,7 @@ const refusals: [reason: string, cure: RegExp][] = [
   ],
   [
     'budgets.Budget monthly: creating Budget: AccessDeniedException: User: arn:aws:iam::123456789012:user/anna is not authorized to perform: budgets:ModifyBudget',
-    /IAM access to billing, or run npm run pulumi -- config --stack prod rm onebox:monthlyBudgetUsd$/,
+    /IAM access to billing, or run npx onebox pulumi config --stack prod rm onebox:monthlyBudgetUsd$/,
   ],
   [
     "ec2.Instance server-arm64: waiting for EC2 Instance (i-0123) create: unexpected state 'shutting-down', wanted target 'running'. last error: Client.InternalError: Client error on launch",

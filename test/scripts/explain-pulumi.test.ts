@@ -16,7 +16,7 @@ const told: [what: string, text: string, expected: string][] = [
   [
     'a cure in the CLI’s words',
     'onebox:timeZone must be an IANA time zone: pulumi config set onebox:timeZone UTC',
-    'onebox:timeZone must be an IANA time zone: npm run pulumi -- config set onebox:timeZone UTC',
+    'onebox:timeZone must be an IANA time zone: npx onebox pulumi config set onebox:timeZone UTC',
   ],
 ]
 
@@ -27,7 +27,7 @@ for (const [what, text, expected] of told) {
 test('a cure in the CLI’s words is for the stack that is meant', () => {
   assert.equal(
     readableReason('pulumi config set onebox:timeZone UTC', 'prod'),
-    'npm run pulumi -- config --stack prod set onebox:timeZone UTC',
+    'npx onebox pulumi config --stack prod set onebox:timeZone UTC',
   )
 })
 

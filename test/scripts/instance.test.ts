@@ -20,8 +20,9 @@ test('whatever somebody does to the instance, up and destroy go on', async (t) =
   cloud.onChange = (operation, { name, type }) => {
     changes.push(`${operation} ${type.split(':').at(-1)} ${name}`)
   }
-  const out = succeed(await laptop.run('up.ts', '--region', 'eu-central-1', '--ssh', '--yes'))
-  const token = /^→ The token that writes need, .*:\n\n {2}(\w{40})$/m.exec(out)?.[1] ?? ''
+  const out = succeed(await laptop.run('up', '--region', 'eu-central-1', '--ssh', '--yes'))
+  const token =
+    /^→ Writes need this token, shown only once .*:\n\n {2}(\w{40})$/m.exec(out)?.[1] ?? ''
   const headers = { authorization: `Bearer ${token}` }
   await fetch(instance.url, { method: 'PUT', headers, body: 'kept' })
   const volumeIds = theInstance(aws).volumeIds
@@ -35,16 +36,19 @@ test('whatever somebody does to the instance, up and destroy go on', async (t) =
   await t.test('terminated: status and preview say so, and up makes another', async () => {
     const { id } = theInstance(aws)
     await terminate(aws, id)
-    const silent = await laptop.run('status.ts')
-    assert.match(silent.error, new RegExp(`; ${id} is gone: npm run up makes another\\n$`))
+    const silent = await laptop.run('status')
+    assert.match(
+      silent.error,
+      new RegExp(`; ${id} no longer exists: npx onebox up makes another\\n$`),
+    )
     const before = stateOf(laptop)
     const lost = `ec2.Instance server-arm64 (${id}), ec2.VolumeAttachment data (`
-    const foreseen = succeed(await laptop.run('preview.ts'))
+    const foreseen = succeed(await laptop.run('preview'))
     assert.ok(foreseen.includes(`→ AWS no longer has ${lost}`), foreseen)
     assert.match(foreseen, /^ {2}create-replacement ec2\.Instance server-arm64$/m)
     assert.deepEqual(stateOf(laptop), before)
 
-    const ended = succeed(await laptop.run('up.ts', '--yes'))
+    const ended = succeed(await laptop.run('up', '--yes'))
     assert.ok(ended.includes(`→ AWS no longer has ${lost}`), ended)
     assert.doesNotMatch(ended, /deleted/)
     assert.deepEqual(changes.splice(0), [
@@ -59,16 +63,16 @@ test('whatever somebody does to the instance, up and destroy go on', async (t) =
   await t.test('terminated: without looking first, the provider is stuck', async () => {
     await terminate(aws, theInstance(aws).id)
     const urn = urnOf(laptop, 'instance:Instance')
-    const stuck = await laptop.run('pulumi.ts', 'up', '--yes', '--replace', urn)
+    const stuck = await laptop.run('pulumi', 'up', '--yes', '--replace', urn)
     assert.notEqual(stuck.code, 0)
-    const refused = await laptop.run('pulumi.ts', 'destroy', '--yes')
+    const refused = await laptop.run('pulumi', 'destroy', '--yes')
     assert.notEqual(refused.code, 0)
     assert.equal(stateOf(laptop).resources.some(isInstance), true)
     changes.length = 0
   })
 
   await t.test('up --new-instance goes on from there', async () => {
-    succeed(await laptop.run('up.ts', '--new-instance', '--yes'))
+    succeed(await laptop.run('up', '--new-instance', '--yes'))
     assert.deepEqual(theInstance(aws).volumeIds, volumeIds)
     assert.match(await page(instance.url), /is kept</)
   })
@@ -76,12 +80,15 @@ test('whatever somebody does to the instance, up and destroy go on', async (t) =
   await t.test('stopped: status and preview say so, and up starts it', async () => {
     const { id } = theInstance(aws)
     await setState(aws, id, 'stopped')
-    const silent = await laptop.run('status.ts')
-    assert.match(silent.error, new RegExp(`; ${id} is stopped: npm run up starts it\\n$`))
-    const foreseen = succeed(await laptop.run('preview.ts'))
-    assert.ok(foreseen.endsWith(`  nothing\n  ${id} is stopped: npm run up starts it\n`), foreseen)
+    const silent = await laptop.run('status')
+    assert.match(silent.error, new RegExp(`; ${id} is stopped: npx onebox up starts it\\n$`))
+    const foreseen = succeed(await laptop.run('preview'))
+    assert.ok(
+      foreseen.endsWith(`  nothing\n  ${id} is stopped: npx onebox up starts it\n`),
+      foreseen,
+    )
     changes.length = 0
-    const ended = succeed(await laptop.run('up.ts', '--yes'))
+    const ended = succeed(await laptop.run('up', '--yes'))
     assert.match(ended, new RegExp(`^→ Starting ${id}, which is stopped$`, 'm'))
     assert.deepEqual(changes, [])
     assert.match(await page(instance.url), /is kept</)
@@ -89,7 +96,7 @@ test('whatever somebody does to the instance, up and destroy go on', async (t) =
 
   await t.test('volume detached and address taken away: up gives both back', async () => {
     Object.assign(theInstance(aws), { volumeIds: [], ip: '' })
-    succeed(await laptop.run('up.ts', '--yes'))
+    succeed(await laptop.run('up', '--yes'))
     assert.deepEqual(changes.splice(0), [
       'create VolumeAttachment data',
       'create EipAssociation server',
@@ -103,21 +110,21 @@ test('whatever somebody does to the instance, up and destroy go on', async (t) =
       cloud.answers['aws:ssm/getParameter:getParameter'] = { insecureValue: newer.id }
       const { id } = theInstance(aws)
       assertFailure(
-        await laptop.run('up.ts', '--new-instance', '--yes'),
+        await laptop.run('up', '--new-instance', '--yes'),
         line(
           `Nothing is made: AWS has no image ${newer.id} for this account in eu-central-1: let Debian's account 136693071363 through Allowed AMIs, if EC2's settings have that`,
         ),
       )
       assert.deepEqual([changes, theInstance(aws).id], [[], id])
-      succeed(await laptop.run('up.ts', '--yes'))
+      succeed(await laptop.run('up', '--yes'))
     },
   )
 
   await t.test('up --new-instance takes the image of today, and says so', async () => {
     aws.images.push(newer)
-    const kept = succeed(await laptop.run('up.ts', '--yes'))
+    const kept = succeed(await laptop.run('up', '--yes'))
     assert.doesNotMatch(kept, /Image:/)
-    const ended = succeed(await laptop.run('up.ts', '--new-instance', '--yes'))
+    const ended = succeed(await laptop.run('up', '--new-instance', '--yes'))
     const { name, id } = newer
     const images = `debian-13-arm64-20261101-2280 of 2026-11-01 (ami-0123456789abcdef0) → ${name} of 2026-11-20 (${id})`
     assert.ok(ended.includes(`\n  Image: ${images}\n`), ended)
@@ -127,9 +134,9 @@ test('whatever somebody does to the instance, up and destroy go on', async (t) =
   await t.test('an image that is gone is no trouble to an instance that runs', async () => {
     aws.images = aws.images.filter(({ id }) => id === 'ami-0123456789abcdef0')
     cloud.answers = {}
-    const ended = succeed(await laptop.run('preview.ts'))
+    const ended = succeed(await laptop.run('preview'))
     assert.match(ended, /^ {2}nothing$/m)
-    const moved = succeed(await laptop.run('up.ts', '--new-instance', '--yes'))
+    const moved = succeed(await laptop.run('up', '--new-instance', '--yes'))
     assert.match(moved, /^ {2}Image: ami-0fedcba9876543210, which AWS no longer has → debian-13/m)
   })
 
@@ -137,7 +144,7 @@ test('whatever somebody does to the instance, up and destroy go on', async (t) =
     const { id } = theInstance(aws)
     await setState(aws, id, 'stopped')
     cloud.refusals['aws:ec2/eipAssociation:EipAssociation'] = 'operation error EC2: not today'
-    const ended = await laptop.run('destroy.ts', '--yes')
+    const ended = await laptop.run('destroy', '--yes')
     cloud.refusals = {}
     assert.match(ended.out, new RegExp(`^→ Starting ${id}, which is stopped\n.*→ Saved `, 'ms'))
   })
@@ -145,8 +152,8 @@ test('whatever somebody does to the instance, up and destroy go on', async (t) =
   await t.test('terminated, and forgotten by AWS: destroy leaves nothing', async () => {
     await terminate(aws, theInstance(aws).id)
     aws.instances = []
-    const ended = succeed(await laptop.run('destroy.ts', '--yes'))
-    assert.match(ended, /^→ There is no last backup\. i-0\w+ is gone$/m)
+    const ended = succeed(await laptop.run('destroy', '--yes'))
+    assert.match(ended, /^→ No last backup: i-0\w+ is gone$/m)
     assert.deepEqual(stateOf(laptop).resources, [])
     assert.deepEqual(aws.snapshots.length, 1)
   })

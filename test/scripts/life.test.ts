@@ -16,7 +16,7 @@ before(() => buildRuntime({ platform: 'linux-arm64' }))
 
 const earlier = 'b'.repeat(64)
 const broken = 'd'.repeat(64)
-const up = ['up.ts', '--region', 'eu-central-1', '--ssh', '--yes'] as const
+const up = ['up', '--region', 'eu-central-1', '--ssh', '--yes'] as const
 
 // One stack from its first minute to its last, as each start takes several seconds.
 test('the life of a stack', async (t) => {
@@ -30,7 +30,7 @@ test('the life of a stack', async (t) => {
 
   await t.test('up refuses China and GovCloud before it asks AWS anything', async () => {
     assertFailure(
-      await laptop.run('up.ts', '--region', 'us-gov-west-1', '--yes'),
+      await laptop.run('up', '--region', 'us-gov-west-1', '--yes'),
       line(
         'onebox does not run in AWS GovCloud (us-gov-west-1): choose a region such as eu-west-1',
       ),
@@ -46,7 +46,7 @@ test('the life of a stack', async (t) => {
     }
     assertFailure(
       await laptop.run(...up),
-      /Delete a VPC .* Service Quotas, then npm run up -- --stack dev goes on$/m,
+      /Delete a VPC .* Service Quotas, then run npx onebox up --stack dev again$/m,
     )
     cloud.refusals = {
       'aws:s3/bucket:Bucket':
@@ -56,13 +56,13 @@ test('the life of a stack', async (t) => {
     tell('up, refused', ended)
     assert.match(
       ended.out,
-      /^→ New disks here are encrypted with .*: it must allow you kms:Create/m,
+      /^→ The account encrypts new disks with its own key, .*: it must allow you kms:Create/m,
     )
     aws.diskKey = 'alias/aws/ebs'
     assertFailure(
       ended,
       line(
-        's3.Bucket releases: creating S3 Bucket (onebox-dev-releases-1a2b3c4): BucketAlreadyExists: The requested bucket name is not available. Mend it, then npm run up -- --stack dev goes on',
+        's3.Bucket releases: creating S3 Bucket (onebox-dev-releases-1a2b3c4): BucketAlreadyExists: The requested bucket name is not available. Fix it, then run npx onebox up --stack dev again',
       ),
     )
     cloud.refusals = {}
@@ -89,9 +89,12 @@ test('the life of a stack', async (t) => {
     const ended = await laptop.run(...up)
     tell('up, again', ended)
     assert.equal(ended.error, '')
-    assert.match(ended.out, /^→ The run of \S+ was cut off: going on from there$/m)
+    assert.match(ended.out, /^→ The run of \S+ was cut off: continuing from there$/m)
     assert.match(ended.out, /^onebox is up at http:\/\/127\.0\.0\.1:\d+ after /m)
-    token = /^→ The token that writes need, .*:\n\n {2}([\da-f]{40})$/m.exec(ended.out)?.[1] ?? ''
+    token =
+      /^→ Writes need this token, shown only once .*:\n\n {2}([\da-f]{40})$/m.exec(
+        ended.out,
+      )?.[1] ?? ''
     assert.equal(token, outputsOf(laptop).writeToken)
     assert.ok(made.includes('create Bucket releases'))
     assert.equal(stateOf(laptop).config['onebox:sshFrom']?.secret, true)
@@ -104,9 +107,9 @@ test('the life of a stack', async (t) => {
   await t.test(
     'up shows what would change to whoever it asks, and takes no for an answer',
     async () => {
-      const ended = await inTerminal(laptop, 'n\n', 'up.ts')
+      const ended = await inTerminal(laptop, 'n\n', 'up')
       tell('up, in a terminal', ended)
-      assert.match(ended.out, /costs about .*Looking at what would change\n {2}nothing\nGo on\?/s)
+      assert.match(ended.out, /costs about .*Previewing the changes\n {2}nothing\nContinue\?/s)
       assert.match(ended.out, /Nothing was changed/)
     },
   )
@@ -119,64 +122,64 @@ test('the life of a stack', async (t) => {
         GITHUB_STEP_SUMMARY: join(home, 'summary'),
       }
       Object.assign(laptop.env, files)
-      const quiet = await laptop.run('preview.ts', '--github')
+      const quiet = await laptop.run('preview', '--github')
       tell('preview', quiet)
-      assert.match(quiet.out, /^→ Looking at what would change in stack dev\n {2}nothing\n$/)
-      await laptop.run('pulumi.ts', 'config', 'set', 'instanceType', 't4g.small')
+      assert.match(quiet.out, /^→ Previewing the changes of stack dev\n {2}nothing\n$/)
+      await laptop.run('pulumi', 'config', 'set', 'instanceType', 't4g.small')
       const before = stateOf(laptop)
-      const ended = await laptop.run('preview.ts', '--github')
+      const ended = await laptop.run('preview', '--github')
       assert.equal(ended.error, '')
       assert.match(ended.out, /^ {2}update ec2\.Instance server-arm64$/m)
       assert.deepEqual(stateOf(laptop), before)
-      await laptop.run('pulumi.ts', 'config', 'rm', 'onebox:instanceType')
+      await laptop.run('pulumi', 'config', 'rm', 'onebox:instanceType')
       const output = readFileSync(files.GITHUB_OUTPUT, 'utf8')
       assert.deepEqual(output.match(/^role=.*$/gm), ['role=release', 'role=infrastructure'])
       const summary = readFileSync(files.GITHUB_STEP_SUMMARY, 'utf8')
       assert.match(summary, /^Nothing would change.*\| update \| ec2\.Instance server-arm64 \|$/ms)
       assertFailure(
-        await laptop.run('preview.ts', '--stack', 'prod'),
-        line('There is no stack prod yet: npm run up -- --stack prod makes it'),
+        await laptop.run('preview', '--stack', 'prod'),
+        line('There is no stack prod yet: npx onebox up --stack prod makes it'),
       )
     },
   )
 
   await t.test('status tells what runs, to people and to programs', async () => {
-    const ended = await laptop.run('status.ts')
+    const ended = await laptop.run('status')
     tell('status', ended)
     assert.equal(ended.code, 0)
     assert.match(ended.out, /^✓ http:.*\n {2}stack {5}dev, i-0\w+\n {2}wanted {4}release \w{12}\n/)
     assert.match(ended.out, /^ {2}deploy {4}live for \d.*$/m)
-    const status = JSON.parse((await laptop.run('status.ts', '--json')).out)
+    const status = JSON.parse((await laptop.run('status', '--json')).out)
     assert.deepEqual([status.ok, status.url, status.pinned], [true, url, ''])
     assert.equal(status.health.workers[0].release, status.wanted)
   })
 
   await t.test('a rejected release is told with its reason, and the old one goes on', async () => {
     instance.mood = 'rejecting'
-    await laptop.run('pulumi.ts', 'config', 'set', 'timeZone', 'Europe/Berlin')
-    const ended = await laptop.run('up.ts', '--yes')
+    await laptop.run('pulumi', 'config', 'set', 'timeZone', 'Europe/Berlin')
+    const ended = await laptop.run('up', '--yes')
     tell('up, rejected', ended)
     const release = outputsOf(laptop).release?.slice(0, 12)
     assertFailure(
       ended,
       line(
-        `The deploy of release ${release} was rejected: The canary does not answer: mend it and npm run up again; release ${release}, which served before, serves on`,
+        `The deploy of release ${release} was rejected: The canary does not answer: fix it and run npx onebox up again; release ${release} is still live`,
       ),
     )
-    assertFailure(await laptop.run('status.ts'), /is not well: it is rejected, runs release/)
+    assertFailure(await laptop.run('status'), /has a problem: it is rejected, runs release/)
     instance.mood = 'good'
     await instance.retry()
   })
 
   await t.test('a site with another token than the stack fails the checks', async () => {
     await instance.restart({ WRITE_TOKEN_SHA256: '0'.repeat(64) })
-    const ended = await laptop.run('up.ts', '--yes')
+    const ended = await laptop.run('up', '--yes')
     assert.doesNotMatch(ended.out, /^✓ (created|updated|deleted)/m)
     assert.equal(ended.out.includes(token), false, 'the token is shown once')
     assert.match(ended.out, /^✗ a new string shows on every worker, then the old one\n.*401/m)
     assertFailure(
       ended,
-      /^\d of 13 checks of http:\S+ failed: npm run logs shows more, npm run rollback goes back\n$/,
+      /^\d of 13 checks of http:\S+ failed: see npx onebox logs; npx onebox rollback goes back\n$/,
     )
     await instance.restart()
   })
@@ -184,23 +187,23 @@ test('the life of a stack', async (t) => {
   await t.test('an instance that never comes up ends with what its console says', async () => {
     await instance.stop()
     aws.console = `${'cloud-init: starting\r\n'.repeat(50)}\u001b[31mdata-volume.sh: no such disk\u001b[0m\n`
-    const ended = await laptop.run('up.ts', '--yes', '--wait', '3')
+    const ended = await laptop.run('up', '--yes', '--wait', '3')
     tell('up, never', ended)
     assert.match(
       ended.out,
-      /→ The last lines on the console of i-0\w+\n( {2}cloud.*\n){19} {2}data-volume\.sh: no such disk\n$/,
+      /→ Last lines on the console of i-0\w+\n( {2}cloud.*\n){19} {2}data-volume\.sh: no such disk\n$/,
     )
     assertFailure(
       ended,
-      /^http:\S+ does not run release \w{12} after 3\.0 s; the last thing seen: no answer yet \(ECONNREFUSED\)\n$/,
+      /^http:\S+ does not run release \w{12} after 3\.0 s; last seen: no answer yet \(ECONNREFUSED\)\n$/,
     )
-    assertFailure(await laptop.run('status.ts'), /is not well: no answer \(ECONNREFUSED\); try/)
+    assertFailure(await laptop.run('status'), /has a problem: no answer \(ECONNREFUSED\); try/)
     await instance.restart()
   })
 
   await t.test('up --new-instance replaces the instance and nothing else', async () => {
-    await laptop.run('pulumi.ts', 'config', 'set', 'alarmEmail', 'anna@example.com')
-    const ended = await laptop.run('up.ts', '--new-instance', '--yes')
+    await laptop.run('pulumi', 'config', 'set', 'alarmEmail', 'anna@example.com')
+    const ended = await laptop.run('up', '--new-instance', '--yes')
     tell('up, new instance', ended)
     assert.equal(ended.error, '')
     assert.match(ended.out, /^✓ created the next ec2\.Instance server-arm64 /m)
@@ -208,13 +211,13 @@ test('the life of a stack', async (t) => {
     assert.match(ended.out, /^→ alarmEmail is now a secret of the stack/m)
     const unheard = /^! 2 mails from AWS wait to be confirmed/m
     assert.match(ended.out, unheard)
-    assert.match((await laptop.run('status.ts')).out, unheard)
+    assert.match((await laptop.run('status')).out, unheard)
     assert.doesNotMatch(ended.out, /ebs\.Volume|ec2\.Eip /)
   })
 
   await t.test('releases lists what can be gone back to', async () => {
     addRelease(laptop, earlier, '2026-01-02T03:04:05Z')
-    const ended = await laptop.run('releases.ts')
+    const ended = await laptop.run('releases')
     tell('releases', ended)
     assert.match(
       ended.out,
@@ -223,18 +226,18 @@ test('the life of a stack', async (t) => {
   })
 
   await t.test('rollback does not do more than it says', async () => {
-    await laptop.run('pulumi.ts', 'config', 'set', 'instanceType', 't4g.small')
+    await laptop.run('pulumi', 'config', 'set', 'instanceType', 't4g.small')
     assertFailure(
-      await laptop.run('rollback.ts', '--yes'),
+      await laptop.run('rollback', '--yes'),
       line(
-        'More would change than the release (update ec2.Instance server-arm64): take that back, or bring it about first with npm run up',
+        'More would change than the release (update ec2.Instance server-arm64): undo that, or apply it first with npx onebox up',
       ),
     )
-    await laptop.run('pulumi.ts', 'config', 'rm', 'onebox:instanceType')
+    await laptop.run('pulumi', 'config', 'rm', 'onebox:instanceType')
     assert.equal(stateOf(laptop).config['onebox:release']?.value, '')
     assertFailure(
-      await laptop.run('rollback.ts', 'cccc', '--yes'),
-      line('There is no release cccc: npm run releases lists what there is'),
+      await laptop.run('rollback', 'cccc', '--yes'),
+      line('There is no release cccc: npx onebox releases lists them'),
     )
   })
 
@@ -244,39 +247,39 @@ test('the life of a stack', async (t) => {
       const { release } = outputsOf(laptop)
       instance.broken.add(broken)
       addRelease(laptop, broken, '2026-01-03T03:04:05Z')
-      const ended = await laptop.run('rollback.ts', '--yes')
+      const ended = await laptop.run('rollback', '--yes')
       tell('rollback', ended)
       assert.equal(ended.error, '')
       assert.equal(await servingRelease(url), earlier)
-      assert.match(ended.out, /^✓ left there s3\.BucketObjectv2 release /m)
-      assert.match(ended.out, /^→ It is refused, as it does not work: going on to release b{12}$/m)
+      assert.match(ended.out, /^✓ kept s3\.BucketObjectv2 release /m)
+      assert.match(ended.out, /^→ Rejected by its canary; trying release b{12}$/m)
       assert.match(ended.out, /went from release \w{12} to release bbbbbbbbbbbb in \d/)
       assert.match(ended.out, /--latest goes forward again$/m)
-      assert.match((await laptop.run('releases.ts')).out, /^b{12} .* live, held by a rollback$/m)
-      assert.match((await laptop.run('status.ts')).out, /^ {2}wanted .* held there by a rollback/m)
-      const held = await laptop.run('up.ts')
+      assert.match((await laptop.run('releases')).out, /^b{12} .* live, pinned by a rollback$/m)
+      assert.match((await laptop.run('status')).out, /^ {2}wanted .* pinned by a rollback/m)
+      const held = await laptop.run('up')
       assert.match(
         held.out,
-        /^→ HELD AT RELEASE bbbbbbbbbbbb by a rollback, .*: --latest ends that$/m,
+        /^→ PINNED TO RELEASE bbbbbbbbbbbb by a rollback, .*: --latest ends that$/m,
       )
-      assert.equal((await laptop.run('up.ts', '--latest', '--yes')).code, 0)
+      assert.equal((await laptop.run('up', '--latest', '--yes')).code, 0)
       assert.equal(await servingRelease(url), release)
     },
   )
 
   await t.test('logs and ssh run on the instance', async () => {
-    const logs = await laptop.run('logs.ts', '--since', "1 hour ago; it's", '--follow')
+    const logs = await laptop.run('logs', '--since', "1 hour ago; it's", '--follow')
     assert.match(
       logs.out,
       /^onebox logs --no-pager --lines=all --follow --since=1 hour ago; it's$/m,
     )
-    assert.equal((await laptop.run('ssh.ts', '--stack', 'dev', 'sh', '-c', 'exit 7')).code, 7)
+    assert.equal((await laptop.run('ssh', '--stack', 'dev', 'sh', '-c', 'exit 7')).code, 7)
     assert.match(laptop.ssh.at(-1) as string, /^admin@127\.0\.0\.1:\d+ sh -c 'exit 7'$/)
   })
 
   await t.test('backup brings a checked copy of everything', async () => {
     await put(url, token, 'kept')
-    const ended = await laptop.run('backup.ts', 'kept.db')
+    const ended = await laptop.run('backup', 'kept.db')
     tell('backup', ended)
     assert.equal(ended.error, '')
     assert.match(
@@ -287,7 +290,7 @@ test('the life of a stack', async (t) => {
     assert.equal(copy.prepare('SELECT value FROM saved_string').pluck().get(), 'kept')
     copy.close()
     assertFailure(
-      await laptop.run('backup.ts', 'kept.db'),
+      await laptop.run('backup', 'kept.db'),
       line('kept.db exists already: name another file'),
     )
   })
@@ -297,16 +300,16 @@ test('the life of a stack', async (t) => {
     async () => {
       laptop.env.FAKE_SSH_CUT = '5000'
       assertFailure(
-        await laptop.run('backup.ts', 'cut.db'),
+        await laptop.run('backup', 'cut.db'),
         line('The backup did not arrive whole: try again'),
       )
       delete laptop.env.FAKE_SSH_CUT
       laptop.env.FAKE_SSH_CLOSED = 'yes'
-      const closed = await laptop.run('backup.ts', 'cut.db')
+      const closed = await laptop.run('backup', 'cut.db')
       tell('backup, closed', closed)
       assertFailure(
         closed,
-        /^SSH to \S+ failed \(ssh: connect to host \S+ port 22: Connection timed out\): npm run up -- --ssh opens it for the address that this machine has now\n$/,
+        /^SSH to \S+ failed \(ssh: connect to host \S+ port 22: Connection timed out\): npx onebox up --ssh opens it for the present address of this machine\n$/,
       )
       delete laptop.env.FAKE_SSH_CLOSED
       assert.deepEqual(
@@ -326,10 +329,10 @@ test('the life of a stack', async (t) => {
         'no database at all, but long enough to look like one'.repeat(9),
       )
       new SQLite(join(home, 'foreign.db')).exec('CREATE TABLE recipes (name TEXT)').close()
-      assertFailure(await laptop.run('restore.ts', 'short.db', '--yes'), /^short\.db is damaged: /)
-      assertFailure(await laptop.run('restore.ts', 'text.db', '--yes'), /^text\.db is damaged: /)
+      assertFailure(await laptop.run('restore', 'short.db', '--yes'), /^short\.db is damaged: /)
+      assertFailure(await laptop.run('restore', 'text.db', '--yes'), /^text\.db is damaged: /)
       assertFailure(
-        await laptop.run('restore.ts', 'foreign.db', '--yes'),
+        await laptop.run('restore', 'foreign.db', '--yes'),
         /^foreign\.db is no.* onebox/,
       )
       assert.equal(laptop.ssh.length, count)
@@ -338,7 +341,7 @@ test('the life of a stack', async (t) => {
 
   await t.test('restore puts a backup back, over newer data only when told', async () => {
     await put(url, token, 'newer')
-    const refused = await laptop.run('restore.ts', 'kept.db', '--yes')
+    const refused = await laptop.run('restore', 'kept.db', '--yes')
     tell('restore, refused', refused)
     assertFailure(
       refused,
@@ -347,11 +350,11 @@ test('the life of a stack', async (t) => {
     assert.match(await page(url), /is newer</)
     laptop.env.FAKE_SSH_CUT = '5000'
     assertFailure(
-      await laptop.run('restore.ts', 'kept.db', '--overwrite', '--yes'),
+      await laptop.run('restore', 'kept.db', '--overwrite', '--yes'),
       line('The file did not arrive whole: try again'),
     )
     delete laptop.env.FAKE_SSH_CUT
-    const ended = await laptop.run('restore.ts', 'kept.db', '--overwrite', '--yes')
+    const ended = await laptop.run('restore', 'kept.db', '--overwrite', '--yes')
     tell('restore', ended)
     assert.equal(ended.error, '')
     assert.match(
@@ -365,11 +368,11 @@ test('the life of a stack', async (t) => {
 
   await t.test('destroy asks for the name of the stack', async () => {
     assertFailure(
-      await laptop.run('destroy.ts'),
-      line('Nobody is there to answer "Type dev to go on:": add --yes to do it unasked'),
+      await laptop.run('destroy'),
+      line('Nobody is there to answer "Type dev to continue:": add --yes to do it unasked'),
     )
-    const typed = await inTerminal(laptop, 'production\n', 'destroy.ts')
-    assert.match(typed.out, /Type dev to go on: .*Nothing was changed/s)
+    const typed = await inTerminal(laptop, 'production\n', 'destroy')
+    assert.match(typed.out, /Type dev to continue: .*Nothing was changed/s)
     assert.equal(typed.code, 1)
     assert.match(await page(url), /is kept</)
   })
@@ -377,45 +380,48 @@ test('the life of a stack', async (t) => {
   await t.test('up --restore is for a stack that has no data', async () => {
     const id = 'snap-0fedcba9876543210'
     assertFailure(
-      await laptop.run('up.ts', '--restore', id, '--yes'),
-      /^Stack dev has its data volume, vol-\w+: npm run up -- --stack another --restore snap-0fed\w+,/,
+      await laptop.run('up', '--restore', id, '--yes'),
+      /^Stack dev already has data volume vol-\w+: npx onebox up --stack another --restore snap-0fed\w+,/,
     )
-    await laptop.run('pulumi.ts', 'config', 'set', 'restoreSnapshotId', id)
+    await laptop.run('pulumi', 'config', 'set', 'restoreSnapshotId', id)
   })
 
   await t.test('destroy fetches a last backup and tells what stays and what it costs', async () => {
-    const ended = await laptop.run('destroy.ts', '--yes')
+    const ended = await laptop.run('destroy', '--yes')
     tell('destroy', ended)
     assert.equal(ended.error, '')
-    assert.match(ended.out, /^→ The address goes back to AWS for good: the next npm run up gets/m)
+    assert.match(
+      ended.out,
+      /^→ The IP address goes back to AWS: the next npx onebox up gets another/m,
+    )
     assert.match(ended.out, /^→ Saved .*\/backups\/dev-onebox-\d{8}T\d{6}Z\.db$/m)
     assert.match(ended.out, /^✓ deleted ebs\.Volume data /m)
     assert.match(
       ended.out,
-      /^snap-0123456789abcdef0 .* final {5}8 GiB {2}at most \$0\.\d\d a month$/m,
+      /^snap-0123456789abcdef0 .* final {5}8 GiB {2}at most \$0\.\d\d per month$/m,
     )
-    assert.match(ended.out, /up -- --stack dev --restore snap-0123456789abcdef0$/m)
+    assert.match(ended.out, /up --stack dev --restore snap-0123456789abcdef0$/m)
     assert.deepEqual(stateOf(laptop).resources, [])
     assert.equal('onebox:restoreSnapshotId' in stateOf(laptop).config, false)
   })
 
   await t.test('up --restore says where the data will come from', async () => {
-    const { out } = await laptop.run('up.ts', '--restore', 'snap-0123456789abcdef0')
+    const { out } = await laptop.run('up', '--restore', 'snap-0123456789abcdef0')
     assert.match(out, /^→ The data volume will be made from snap-0123456789abcdef0$/m)
   })
 
   await t.test('snapshots lists what stays, and deletes it when told', async () => {
-    const listed = JSON.parse((await laptop.run('snapshots.ts', '--json')).out)
+    const listed = JSON.parse((await laptop.run('snapshots', '--json')).out)
     assert.deepEqual([listed.length, listed[0].kind, listed[0].volumeGiB], [1, 'final', 8])
     assertFailure(
-      await laptop.run('snapshots.ts', '--delete', 'snap-0', '--yes'),
-      line('Stack dev has no snap-0: npm run snapshots'),
+      await laptop.run('snapshots', '--delete', 'snap-0', '--yes'),
+      line('Stack dev has no snap-0: npx onebox snapshots lists them'),
     )
     const id = 'snap-0123456789abcdef0'
-    assert.equal((await laptop.run('snapshots.ts', '--delete', id, '--yes')).code, 0)
+    assert.equal((await laptop.run('snapshots', '--delete', id, '--yes')).code, 0)
     assert.deepEqual(aws.snapshots, [])
     assert.match(
-      (await laptop.run('snapshots.ts')).out,
+      (await laptop.run('snapshots')).out,
       /^Stack dev has no snapshots in eu-central-1$/m,
     )
   })

@@ -2,16 +2,21 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import test from 'node:test'
 import { stripVTControlCharacters } from 'node:util'
 import { barText, standingText } from '../../scripts/terminal/progress.ts'
 import { freePort } from '../support/release.ts'
 import { makeDataDir, startServer } from '../support/server.ts'
-import { assertFailure, type Ended, run as runScript, serve } from './command.ts'
-
-const script = resolve(import.meta.dirname, '../../scripts/commands/load-movies.ts')
+import {
+  assertFailure,
+  assertUsageError,
+  type Ended,
+  main,
+  run as runCommand,
+  serve,
+} from './command.ts'
 
 interface Movie {
   year: number
@@ -77,12 +82,15 @@ test('load-movies takes the token from WRITE_TOKEN or --token', async (t) => {
   assert.deepEqual([byList.code, byOption.code], [0, 0])
   const none = await run([file, '--url', url])
   const wrong = await run([file, '--url', url], { WRITE_TOKEN: 'secret-typo' })
-  assertFailure(none, /answers 401 .*: set WRITE_TOKEN, or -- --token TOKEN. Nothing is stored yet/)
+  assertFailure(
+    none,
+    /answers 401 .*: set WRITE_TOKEN, or add --token TOKEN. Nothing is stored yet/,
+  )
   assertFailure(wrong, /answers 401 .*: check the token/)
   assert.doesNotMatch(wrong.out + wrong.error, /secret-typo/)
 })
 
-test('load-movies names the bad movie of an array, and completes once it is mended', async (t) => {
+test('load-movies names the bad movie of an array, and completes once it is fixed', async (t) => {
   const url = await startServer(t)
   const movies = makeMovies(1200)
   const bad: unknown[] = movies.with(1002, { ...movies[1002], year: '1999' } as unknown as Movie)
@@ -90,8 +98,8 @@ test('load-movies names the bad movie of an array, and completes once it is mend
   assertFailure(failed, /, movie 1003 \(".+"\): year must be an integer, got a string\. /)
   assertFailure(failed, /Stored so far: 1,000; running the same again completes the load/)
   assert.deepEqual(await storedMovies(url), inOrder(movies.slice(0, 1000)))
-  const mended = await run([fileOf(JSON.stringify(movies)), '--url', url])
-  assert.match(mended.out, /: 200 added, 1,000 replaced$/m)
+  const fixed = await run([fileOf(JSON.stringify(movies)), '--url', url])
+  assert.match(fixed.out, /: 200 added, 1,000 replaced$/m)
 })
 
 test('load-movies names the bad line of NDJSON, blank lines counted', async (t) => {
@@ -131,31 +139,23 @@ for (const [what, content, error] of badFiles) {
 }
 
 const badArguments: [args: string[], error: RegExp][] = [
-  [[], /^Give one FILE or URL, got 0: .*--help/],
-  [['a.json', 'b.json'], /^Give one FILE or URL, got 2/],
-  [['a.json', '--speed'], /^Unknown option '--speed': .*--help/],
+  [[], /^npx onebox load-movies takes FILE\|URL, got none: .*--help/],
+  [['a.json', 'b.json'], /takes FILE\|URL, got "a\.json" "b\.json"/],
+  [['a.json', '--speed'], /^Unknown option --speed: npx onebox load-movies --help lists them/],
   [['a.json', '--url'], /'--url <value>' argument missing/],
   [['a.json', '--url', 'localhost:8080'], /^--url must be like http:.*"localhost:8080"/],
-  [['a.json', '--token', 'ü'], /^The token must hold/],
-  [['no-such-file.json'], /^There is no file no-such-file\.json/],
-  [['/'], /^\/ is a folder/],
 ]
 
 for (const [args, error] of badArguments) {
-  test(`load-movies ${args.join(' ') || 'without a file'} fails in one line`, async () => {
-    assertFailure(await run(args), error)
+  test(`load-movies ${args.join(' ') || 'without a file'} is a usage error`, async () => {
+    assertUsageError(await run(args), error)
   })
 }
 
-test('load-movies says when npm has swallowed --url', async () => {
-  assertFailure(await run(['a.json'], { npm_config_url: 'http://127.0.0.1:1' }), /put -- before/)
-})
-
-test('load-movies --help shows how, and that the environment is the place for a token', async () => {
-  const { code, out } = await run(['--help'])
-  assert.equal(code, 0)
-  assert.match(out, /^npm run load-movies -- FILE\|URL/)
-  assert.match(out, /Better set WRITE_TOKEN in the environment/)
+test('load-movies names a bad token, a missing file and a folder', async () => {
+  assertFailure(await run(['a.json', '--token', 'ü']), /^The token must hold/)
+  assertFailure(await run(['no-such-file.json']), /^There is no file no-such-file\.json/)
+  assertFailure(await run(['/']), /^\/ is a folder/)
 })
 
 test('load-movies names an address that has no movies', async (t) => {
@@ -181,7 +181,7 @@ test('load-movies names a server that does not answer, and how to start one', as
   const url = `http://127.0.0.1:${await freePort()}`
   const failed = await run([fileOf(linesOf(makeMovies(1))), '--url', url])
   assertFailure(failed, /^http:\/\/127\.0\.0\.1:\d+ does not answer \(ECONNREFUSED\): .*npm start/)
-  assert.match(failed.out, /: attempt 2 of 3 in 0\.5 s\n.*: attempt 3 of 3 in 1\.0 s\n/)
+  assert.match(failed.out, /; attempt 2 of 3 in 0\.5 s\n.*; attempt 3 of 3 in 1\.0 s\n/)
 })
 
 test('load-movies goes on where the server comes back', async (t) => {
@@ -204,7 +204,7 @@ test('load-movies waits as long as a 429 asks for', async (t) => {
   })
   const { code, out } = await run([fileOf(linesOf(makeMovies(5))), '--url', url])
   assert.equal(code, 0)
-  assert.match(out, /answers 429 \(Too Many Requests\): attempt 2 of 3 in 1\.0 s/)
+  assert.match(out, /answers 429 \(Too Many Requests\); attempt 2 of 3 in 1\.0 s/)
   assert.match(out, /: 5 added, 0 replaced$/m)
 })
 
@@ -229,7 +229,7 @@ test('load-movies halves what a slow line does not carry in time, and stays with
 test('load-movies stops where not even one movie arrives in time', async (t) => {
   const url = await serve(t, (_, response) => response.writeHead(408).end())
   const ended = await run([fileOf(linesOf(makeMovies(3))), '--url', url])
-  assertFailure(ended, /answers 408 \(Request Timeout\)\. Nothing is stored yet$/m)
+  assertFailure(ended, /^http:\S+: answers 408 \(Request Timeout\)\. Nothing is stored yet$/m)
 })
 
 test('load-movies stops where another server answers', async (t) => {
@@ -247,7 +247,13 @@ test('load-movies stops where another server answers', async (t) => {
 
 test('load-movies ends by itself where nobody reads its output', async (t) => {
   const url = await startServer(t)
-  const child = spawn(process.execPath, [script, fileOf(linesOf(makeMovies(3))), '--url', url])
+  const child = spawn(process.execPath, [
+    main,
+    'load-movies',
+    fileOf(linesOf(makeMovies(3))),
+    '--url',
+    url,
+  ])
   child.stdout.destroy()
   let error = ''
   child.stderr.on('data', (chunk) => {
@@ -318,5 +324,5 @@ function run(
   env?: Record<string, string>,
   onOutput?: (text: string) => void,
 ): Promise<Ended> {
-  return runScript('load-movies.ts', args, { env, onOutput })
+  return runCommand('load-movies', args, { env, onOutput })
 }

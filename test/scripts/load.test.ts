@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import { freePort } from '../support/release.ts'
 import { type StartedApp, startApp } from '../support/server.ts'
-import { assertFailure, run, serve, startProxy } from './command.ts'
+import { assertFailure, assertUsageError, run, serve, startProxy } from './command.ts'
 
 const token = 'a-token-for-tests'
 const env = { WRITE_TOKEN: token }
@@ -14,7 +14,7 @@ function birthdays({ database }: StartedApp): unknown {
 
 test('load says how fast the answers come, and reads only without a token', async (t) => {
   const app = await startApp(t)
-  const { code, out, error } = await run('load.ts', ['--url', app.url, ...brief])
+  const { code, out, error } = await run('load', ['--url', app.url, ...brief])
   assert.deepEqual({ code, error }, { code: 0, error: '' })
   assert.match(out, /^→ Loading http:.*: 4 connections, 1\.0 s, reading only$/m)
   assert.match(
@@ -25,7 +25,7 @@ test('load says how fast the answers come, and reads only without a token', asyn
 
 test('load saves birthdays of its own where it may, and deletes each of them', async (t) => {
   const app = await startApp(t, env)
-  const { code, out } = await run('load.ts', ['--url', app.url, ...brief, '--json'], { env })
+  const { code, out } = await run('load', ['--url', app.url, ...brief, '--json'], { env })
   const report = JSON.parse(out)
   const { p50, p90, p99, max } = report.milliseconds
   assert.equal(code, 0)
@@ -50,7 +50,7 @@ test('load counts writes that the rate limit turns down apart, and fails for not
     response.end()
   })
   const args = ['--url', url, '--seconds', '2', '--connections', '4', '--writes', '--json']
-  const { code, out } = await run('load.ts', args)
+  const { code, out } = await run('load', args)
   const report = JSON.parse(out)
   assert.equal(code, 0)
   assert.deepEqual(report.failures, {})
@@ -67,7 +67,7 @@ test('load ends in good order at Ctrl-C', async (t) => {
     },
   })
   const args = ['--url', base, '--seconds', '100', '--connections', '4']
-  const { code, out } = await run('load.ts', args, { env, signal })
+  const { code, out } = await run('load', args, { env, signal })
   assert.equal(code, 130)
   assert.match(out, /→ Deleting \d+ birthdays\n→ /)
   assert.equal(birthdays(app), 0)
@@ -81,7 +81,7 @@ test('load fails where requests do, tells how, and backs off from a server that 
     if (requests % 2 === 0) return response.destroy()
     response.writeHead(503, { 'retry-after': '1' }).end()
   })
-  const failed = await run('load.ts', ['--url', url, ...brief])
+  const failed = await run('load', ['--url', url, ...brief])
   assertFailure(failed, /^\d+ of \d+ requests failed: try fewer --connections/)
   assert.match(failed.out, /^ {2}\d+ × GET \/ answered 503$/m)
   assert.match(failed.out, /^ {2}\d+ × ECONNRESET$/m)
@@ -90,9 +90,9 @@ test('load fails where requests do, tells how, and backs off from a server that 
 
 test('load fails where the slowest hundredth is over --p99-ms', async (t) => {
   const url = await serve(t, (_, response) => setTimeout(() => response.end(), 20))
-  const slow = await run('load.ts', ['--url', url, ...brief, '--p99-ms', '10'])
+  const slow = await run('load', ['--url', url, ...brief, '--p99-ms', '10'])
   assertFailure(slow, /^p99 is [\d.]+ ms, over --p99-ms 10: try fewer --connections/)
-  const { code } = await run('load.ts', ['--url', url, ...brief, '--p99-ms', '10000'])
+  const { code } = await run('load', ['--url', url, ...brief, '--p99-ms', '10000'])
   assert.equal(code, 0)
 })
 
@@ -100,12 +100,12 @@ test('load names the birthdays that it could not delete', async (t) => {
   const url = await serve(t, ({ method }, response) => {
     response.writeHead(method === 'GET' ? 200 : method === 'PUT' ? 204 : 500).end()
   })
-  const failed = await run('load.ts', ['--url', url, ...brief, '--writes'])
-  assertFailure(failed, /^These birthdays are still there: DELETE \/hello\/\{[a-z,]{24,}\} by hand/)
+  const failed = await run('load', ['--url', url, ...brief, '--writes'])
+  assertFailure(failed, /^These birthdays are left over: DELETE \/hello\/\{[a-z,]{24,}\} by hand/)
 })
 
 const refusals: [args: string[], error: RegExp][] = [
-  [[], /^Which onebox is meant\? Add --url/],
+  [[], /^Which site\? Add --url/],
   [
     ['--url', 'http://192.0.2.1'],
     /^192\.0\.2\.1 is not this machine: add --mine 192\.0\.2\.1 if it/,
@@ -125,17 +125,17 @@ const refusals: [args: string[], error: RegExp][] = [
   [['--url', 'http://127.0.0.1', '--connections', '201'], /--connections must be .* 1 to 200/],
   [['--url', 'http://127.0.0.1', '--seconds', '301'], /--seconds must be an integer from 1 to 300/],
   [['--url', 'http://127.0.0.1', '--p99-ms', 'x'], /--p99-ms must be an integer/],
-  [['--user', 'x'], /^Unknown option '--user': npm run load -- --help shows how/],
+  [['--user', 'x'], /^Unknown option --user: npx onebox load --help lists them/],
 ]
 
 test('load refuses what is not named as the own, and more than its bounds', async () => {
-  for (const [args, error] of refusals) assertFailure(await run('load.ts', args), error)
+  for (const [args, error] of refusals) assertUsageError(await run('load', args), error)
   const url = `http://127.0.0.1:${await freePort()}`
   for (const own of [
     ['--url', url],
     ['--url', url, '--mine', '127.0.0.1'],
   ]) {
     const unreachable = /^http:.* does not answer \(ECONNREFUSED\): start onebox, or check/
-    assertFailure(await run('load.ts', own), unreachable)
+    assertFailure(await run('load', own), unreachable)
   }
 })

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'node:test'
-import { assertFailure } from './command.ts'
+import { assertFailure, assertUsageError } from './command.ts'
 import { makeLaptop } from './stack/laptop.ts'
 import { line } from './stack/line.ts'
 
@@ -12,9 +12,9 @@ test('up without the Pulumi CLI says how to get it', async (t) => {
   const laptop = await makeLaptop(t)
   rmSync(join(laptop.home, 'bin/pulumi'))
   const cure =
-    'npm run up -- --install-cli installs it, as does https://www.pulumi.com/docs/install'
+    'npx onebox up --install-cli installs it, as does https://www.pulumi.com/docs/install'
   assertFailure(
-    await laptop.run('up.ts', ...region, '--yes'),
+    await laptop.run('up', ...region, '--yes'),
     line(`The Pulumi CLI (3.146.0 or later) is not on this machine: ${cure}`),
   )
 })
@@ -23,7 +23,7 @@ test('up without AWS credentials says where they may come from', async (t) => {
   const laptop = await makeLaptop(t)
   delete laptop.env.AWS_ACCESS_KEY_ID
   assertFailure(
-    await laptop.run('up.ts', ...region, '--yes'),
+    await laptop.run('up', ...region, '--yes'),
     line(
       'There are no AWS credentials here: aws configure, or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY',
     ),
@@ -34,7 +34,7 @@ test('up with credentials that AWS does not accept says which to check', async (
   const laptop = await makeLaptop(t)
   laptop.aws.refusal = 'InvalidClientTokenId'
   assertFailure(
-    await laptop.run('up.ts', ...region, '--yes'),
+    await laptop.run('up', ...region, '--yes'),
     line(
       'AWS does not accept the credentials here: check AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY',
     ),
@@ -45,7 +45,7 @@ test('up with expired credentials says so', async (t) => {
   const laptop = await makeLaptop(t)
   laptop.aws.refusal = 'ExpiredToken'
   assertFailure(
-    await laptop.run('up.ts', ...region, '--yes'),
+    await laptop.run('up', ...region, '--yes'),
     line('The AWS credentials have expired: aws sso login, or renew them as you got them'),
   )
 })
@@ -53,36 +53,36 @@ test('up with expired credentials says so', async (t) => {
 test('up needs a region that there is and that is enabled, and writes no other down', async (t) => {
   const laptop = await makeLaptop(t)
   laptop.aws.regions['ap-east-1'] = 'not-opted-in'
-  assertFailure(
-    await laptop.run('up.ts', '--yes'),
-    line('Where shall it run? Add --region eu-central-1, or another one near you'),
+  assertUsageError(
+    await laptop.run('up', '--yes'),
+    line('Which region? Add --region eu-central-1, or another one near you'),
   )
   assertFailure(
-    await laptop.run('up.ts', '--region', 'eu-centrl-1', '--yes'),
+    await laptop.run('up', '--region', 'eu-centrl-1', '--yes'),
     line(
       'AWS has no region eu-centrl-1: choose with --region among ap-east-1, eu-central-1, us-east-1',
     ),
   )
   assertFailure(
-    await laptop.run('up.ts', '--region', 'ap-east-1', '--yes'),
+    await laptop.run('up', '--region', 'ap-east-1', '--yes'),
     line(
       'The region ap-east-1 is not enabled for this account: enable it in the AWS console under Account, or choose another with --region',
     ),
   )
-  assert.doesNotMatch((await laptop.run('pulumi.ts', 'config')).out, /aws:region/)
+  assert.doesNotMatch((await laptop.run('pulumi', 'config')).out, /aws:region/)
 })
 
 test('up takes the region of the environment; then the stack stays there', async (t) => {
   const laptop = await makeLaptop(t)
   laptop.env.AWS_REGION = 'us-east-1'
-  const { out } = await laptop.run('up.ts')
+  const { out } = await laptop.run('up')
   assert.match(
     out,
     /^→ AWS account 123456789012 in us-east-1, as arn:aws:iam::123456789012:user\/anna$/m,
   )
   assertFailure(
-    await laptop.run('up.ts', ...region),
-    line('Stack dev is in us-east-1: for eu-central-1, make another one with --stack'),
+    await laptop.run('up', ...region),
+    line('Stack dev is in us-east-1: for eu-central-1, make another one with --stack NAME'),
   )
 })
 
@@ -90,7 +90,7 @@ test('up --ssh without a key says how to make one', async (t) => {
   const laptop = await makeLaptop(t)
   rmSync(join(laptop.home, '.ssh'), { recursive: true })
   assertFailure(
-    await laptop.run('up.ts', ...region, '--ssh', '--yes'),
+    await laptop.run('up', ...region, '--ssh', '--yes'),
     line('There is no SSH key in ~/.ssh: ssh-keygen -t ed25519 makes one, then try again'),
   )
 })
@@ -98,12 +98,12 @@ test('up --ssh without a key says how to make one', async (t) => {
 test('up names a setting that makes no sense, and a cure that works as it stands', async (t) => {
   const laptop = await makeLaptop(t)
   laptop.env.AWS_REGION = 'eu-central-1'
-  await laptop.run('up.ts')
-  await laptop.run('pulumi.ts', 'config', 'set', 'timeZone', 'Berlin')
+  await laptop.run('up')
+  await laptop.run('pulumi', 'config', 'set', 'timeZone', 'Berlin')
   assertFailure(
-    await laptop.run('up.ts', '--yes'),
+    await laptop.run('up', '--yes'),
     line(
-      'onebox:timeZone must be an IANA time zone, got "Berlin": npm run pulumi -- config --stack dev set onebox:timeZone Europe/Berlin',
+      'onebox:timeZone must be an IANA time zone, got "Berlin": npx onebox pulumi config --stack dev set onebox:timeZone Europe/Berlin',
     ),
   )
 })
@@ -111,18 +111,18 @@ test('up names a setting that makes no sense, and a cure that works as it stands
 test('up on AWS’s Free plan takes the smallest type that it allows, and tells that one’s price', async (t) => {
   const laptop = await makeLaptop(t)
   laptop.aws.plan = 'FREE'
-  const { out } = await laptop.run('up.ts', ...region)
+  const { out } = await laptop.run('up', ...region)
   assert.match(
     out,
     /^→ This account has AWS's Free plan, which refuses t4g\.nano: t4g\.micro instead\n(→ .*\n)+→ t4g\.micro in eu-central-1 costs about \$/m,
   )
-  assert.doesNotMatch((await laptop.run('up.ts')).out, /Free plan/)
-  await laptop.run('pulumi.ts', 'config', 'set', 'architecture', 'x64')
-  await laptop.run('pulumi.ts', 'config', 'set', 'instanceType', 't3.nano')
+  assert.doesNotMatch((await laptop.run('up')).out, /Free plan/)
+  await laptop.run('pulumi', 'config', 'set', 'architecture', 'x64')
+  await laptop.run('pulumi', 'config', 'set', 'instanceType', 't3.nano')
   assertFailure(
-    await laptop.run('up.ts'),
+    await laptop.run('up'),
     line(
-      "This account has AWS's Free plan, which refuses t3.nano: npm run pulumi -- config set instanceType t3.micro --stack dev",
+      "This account has AWS's Free plan, which refuses t3.nano: npx onebox pulumi config set instanceType t3.micro --stack dev",
     ),
   )
 })
@@ -130,11 +130,11 @@ test('up on AWS’s Free plan takes the smallest type that it allows, and tells 
 test('up goes on where it may not ask for the plan, and tells what AWS then says', async (t) => {
   const laptop = await makeLaptop(t)
   laptop.aws.plan = undefined
-  assert.match((await laptop.run('up.ts', ...region)).out, /^→ t4g\.nano in eu-central-1 costs/m)
+  assert.match((await laptop.run('up', ...region)).out, /^→ t4g\.nano in eu-central-1 costs/m)
   laptop.cloud.onChange = () => void Object.assign(laptop.aws, { plan: 'FREE' })
   assertFailure(
-    await laptop.run('up.ts', '--yes'),
-    /not eligible for Free Tier\. .*\. The account has AWS's Free plan: run npm run pulumi -- config --stack dev set onebox:instanceType t4g\.micro, or t3\.micro for x64, then npm run up -- --stack dev goes on\n$/,
+    await laptop.run('up', '--yes'),
+    /not eligible for Free Tier\. .*\. The account has AWS's Free plan: run npx onebox pulumi config --stack dev set onebox:instanceType t4g\.micro, or t3\.micro for x64, then run npx onebox up --stack dev again\n$/,
   )
 })
 
@@ -142,28 +142,31 @@ test('up does nothing where nobody can be asked, and says first what it would co
   const laptop = await makeLaptop(t)
   const changes: string[] = []
   laptop.cloud.onChange = (operation, { name }) => void changes.push(`${operation} ${name}`)
-  const ended = await laptop.run('up.ts', ...region)
-  assert.match(ended.out, /^→ t4g\.nano in eu-central-1 costs about \$\d+\.\d\d a month/m)
-  assertFailure(ended, line('Nobody is there to answer "Go on? [y/N]": add --yes to do it unasked'))
+  const ended = await laptop.run('up', ...region)
+  assert.match(ended.out, /^→ t4g\.nano in eu-central-1 costs about \$\d+\.\d\d per month/m)
+  assertFailure(
+    ended,
+    line('Nobody is there to answer "Continue? [y/N]": add --yes to do it unasked'),
+  )
   assert.deepEqual(changes, [])
 })
 
 test('nobody has to log in: the passphrase is made once, and only its owner can read it', async (t) => {
   const laptop = await makeLaptop(t)
-  const { out } = await laptop.run('up.ts', ...region)
+  const { out } = await laptop.run('up', ...region)
   assert.match(out, /^→ Pulumi keeps its state on this machine, in ~\/\.pulumi, its secrets under/)
   const file = join(laptop.home, '.pulumi/onebox-passphrase')
   const passphrase = readFileSync(file, 'utf8')
   assert.match(passphrase, /^[\w-]{32}\n$/)
   assert.equal(statSync(file).mode & 0o777, 0o600)
-  await laptop.run('up.ts')
+  await laptop.run('up')
   assert.equal(readFileSync(file, 'utf8'), passphrase)
 })
 
 test('commands for a stack that is not there say how to make it', async (t) => {
   const laptop = await makeLaptop(t)
   for (const name of ['status', 'backup', 'destroy']) {
-    const ended = await laptop.run(`${name}.ts`, '--stack', 'prod')
-    assertFailure(ended, line('There is no stack prod yet: npm run up -- --stack prod makes it'))
+    const ended = await laptop.run(name, '--stack', 'prod')
+    assertFailure(ended, line('There is no stack prod yet: npx onebox up --stack prod makes it'))
   }
 })

@@ -8,7 +8,7 @@ import { inherited } from '../support/inherited.ts'
 import { makeDataDir } from '../support/server.ts'
 import { needs } from '../support/tools.ts'
 
-const script = resolve(import.meta.dirname, '../../scripts/commands/pdf.ts')
+const script = resolve(import.meta.dirname, '../../scripts/main.ts')
 
 test('links lead within the document or to the web; to another file, there is only the text', () => {
   const page = renderDocument(
@@ -21,22 +21,22 @@ test('links lead within the document or to the web; to another file, there is on
   assert.match(page, /<img src="file:\/\/\/docs\/d\.svg" alt="c">/)
 })
 
-test('npm run pdf prints the solution on a handful of pages', {
+test('npx onebox pdf prints the solution on a handful of pages', {
   skip: needs('chromium'),
 }, () => {
   const file = join(makeDataDir(), 'solution.pdf')
-  execFileSync(process.execPath, [script, '--out', file])
+  execFileSync(process.execPath, [script, 'pdf', '--out', file])
   const pdf = readFileSync(file, 'latin1')
   assert.match(pdf, /^%PDF-/)
   const pages = Number(/\/Type \/Pages\s+\/Count (\d+)/.exec(pdf)?.[1])
   assert.ok(pages >= 4 && pages <= 7, `${pages} pages`)
 })
 
-test('npm run pdf without a browser names the cure in one line', () => {
-  const { status, stderr } = spawnSync(process.execPath, [script], {
+test('npx onebox pdf without a browser names the cure in one line', () => {
+  const { status, stderr } = spawnSync(process.execPath, [script, 'pdf'], {
     env: { ...inherited, PATH: makeDataDir() },
     encoding: 'utf8',
   })
   assert.equal(status, 1)
-  assert.match(stderr, /^No Chromium or Chrome is here to print with: apt install chromium.*\n$/)
+  assert.match(stderr, /^There is no Chromium or Chrome to print with: apt install chromium\n$/)
 })

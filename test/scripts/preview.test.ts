@@ -56,6 +56,6 @@ test('a preview reads as a table, below who would bring it about', () => {
   assert.match(noted, /\| update \| ec2\.Instance server-arm64 \|\n\nImage: a → b\n$/)
   assert.match(
     markdown('dev', { changes: [role] }),
-    /\*\*It needs IAM, .* for a person here\.\*\*$/m,
+    /\*\*This needs IAM, .* a person must run `npx onebox up`\.\*\*$/m,
   )
 })

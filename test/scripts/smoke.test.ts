@@ -1,10 +1,17 @@
 import assert from 'node:assert/strict'
 import test, { type TestContext } from 'node:test'
-import { smoke } from '../../scripts/commands/smoke.ts'
+import { smoke } from '../../scripts/site/smoke.ts'
 import { readHeading, send } from '../support/http.ts'
 import { freePort } from '../support/release.ts'
 import { type StartedApp, startApp } from '../support/server.ts'
-import { assertFailure, type Passing, type ProxyOptions, run, startProxy } from './command.ts'
+import {
+  assertFailure,
+  assertUsageError,
+  type Passing,
+  type ProxyOptions,
+  run,
+  startProxy,
+} from './command.ts'
 
 const token = 'a-token-for-tests'
 const authorization = { authorization: `Bearer ${token}` }
@@ -34,7 +41,7 @@ function escaped(text: string): string {
 
 test('a good site passes every check and is afterwards as before', async (t) => {
   const app = await startUsed(t, { WRITES_PER_MINUTE: '60' })
-  const { code, out, error } = await run('smoke.ts', ['--url', app.url], {
+  const { code, out, error } = await run('smoke', ['--url', app.url], {
     env: { WRITE_TOKEN: token },
   })
   assert.deepEqual({ code, error }, { code: 0, error: '' })
@@ -58,7 +65,7 @@ test('a good site of two workers passes, the new string read from each', async (
 
 test('--json gives the outcome to programs, --read-only needs no token', async (t) => {
   const app = await startUsed(t)
-  const { code, out } = await run('smoke.ts', ['--url', app.url, '--json', '--read-only'])
+  const { code, out } = await run('smoke', ['--url', app.url, '--json', '--read-only'])
   const outcome = JSON.parse(out)
   assert.equal(code, 0)
   assert.equal(outcome.url, app.url)
@@ -75,7 +82,7 @@ test('a site without a token is checked without one', async (t) => {
 
 test('without the token the checks fail, say how to go on and change nothing', async (t) => {
   const app = await startUsed(t)
-  const ended = await run('smoke.ts', ['--url', app.url])
+  const ended = await run('smoke', ['--url', app.url])
   assertFailure(ended, /^5 of 12 checks of http.* failed: set WRITE_TOKEN, or add --read-only$/m)
   assert.match(ended.out, /^✗ a movie is added.*\n {2}POST \/movies answers 401 \(.*\), not 201$/m)
   await assertUntouched(app)
@@ -301,7 +308,7 @@ test('Ctrl-C in the middle of a check still takes everything back', async (t) =>
       },
     })
     const options = { env: { WRITE_TOKEN: token }, signal }
-    const { code, out } = await run('smoke.ts', ['--url', base], options)
+    const { code, out } = await run('smoke', ['--url', base], options)
     assert.equal(code, 130)
     assert.match(out, /^✗ .*\n {2}interrupted$/m)
     await assertUntouched(app)
@@ -331,16 +338,10 @@ test('a string that cannot be put back is shown, for someone to do it', async (t
 test('a site that does not answer, and arguments that make no sense, fail in one line', async () => {
   const url = `http://127.0.0.1:${await freePort()}`
   const unreachable = /^http:.* does not answer \(ECONNREFUSED\): start onebox, or check/
-  assertFailure(await run('smoke.ts', ['--url', url]), unreachable)
-  assertFailure(await run('smoke.ts', []), /^Which onebox is meant\? Add --url http/)
-  assertFailure(await run('smoke.ts', ['--url', 'x']), /^--url must be like http:.*"x"/)
-  assertFailure(await run('smoke.ts', ['--quick']), /'--quick'.*--help shows how/)
-  const swallowed = { env: { npm_config_url: url } }
-  assertFailure(await run('smoke.ts', [], swallowed), /put -- before the arguments of smoke/)
-  assert.match(
-    (await run('smoke.ts', ['--help'])).out,
-    /^npm run smoke -- --url URL\|--stack NAME \[options\]/,
-  )
+  assertFailure(await run('smoke', ['--url', url]), unreachable)
+  assertUsageError(await run('smoke', []), /^Which site\? Add --url http/)
+  assertUsageError(await run('smoke', ['--url', 'x']), /^--url must be like http:.*"x"/)
+  assertUsageError(await run('smoke', ['--quick']), /^Unknown option --quick: .*--help lists them/)
 })
 
 async function problems(base: string, given: { token?: string } = { token }): Promise<string[]> {

@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict'
-import { resolve } from 'node:path'
 import test, { after } from 'node:test'
 import { readConfig } from '../../provisioning/config.ts'
 import { listSnapshots } from '../../scripts/stack/aws/snapshots.ts'
 import { assertRestorable, leftoversOf } from '../../scripts/stack/snapshots.ts'
 import { type FakeSnapshot, startAws } from '../support/aws-api.ts'
-import { assertFailure } from './command.ts'
+import { assertUsageError, main } from './command.ts'
 import { execute, makeHome } from './stack/laptop.ts'
 
 const aws = await startAws({ after })
@@ -62,7 +61,7 @@ const unusable: [what: string, snapshot: FakeSnapshot | undefined, message: RegE
   [
     'that the region does not have',
     undefined,
-    /^There is no snapshot snap-\w+ in eu-central-1: .* aws ec2 copy-snapshot brings one here$/,
+    /^There is no snapshot snap-\w+ in eu-central-1: .* aws ec2 copy-snapshot copies one here$/,
   ],
   [
     'that is still being made',
@@ -72,7 +71,7 @@ const unusable: [what: string, snapshot: FakeSnapshot | undefined, message: RegE
   [
     'that has failed',
     snapshot(restored, 1, { state: 'error' }),
-    /^snap-\w+ cannot be restored \(error\): npm run snapshots lists others$/,
+    /^snap-\w+ cannot be restored \(error\): npx onebox snapshots lists others$/,
   ],
   [
     'that is archived',
@@ -101,10 +100,9 @@ test('a snapshot that is not larger than the volume can be restored', async () =
 test('snapshots needs no stack, but a region', async (t) => {
   const { home, env } = await makeHome(t, aws, '')
   const run = (...args: string[]) => {
-    const file = new URL('../../scripts/commands/snapshots.ts', import.meta.url).pathname
-    return execute(process.execPath, [file, ...args], { cwd: home, env })
+    return execute(process.execPath, [main, 'snapshots', ...args], { cwd: home, env })
   }
-  assertFailure(await run(), /^In which region are the snapshots of stack dev\? Add --region/)
+  assertUsageError(await run(), /^Which region has the snapshots of stack dev\? Add --region/)
   aws.volumes = []
   aws.snapshots = [1, 2, 3].map((day) => snapshot(`snap-${day}`, day, { tags: daily }))
   const { out } = await run('--region', 'eu-central-1')

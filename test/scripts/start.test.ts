@@ -8,7 +8,7 @@ import { eventually } from '../support/eventually.ts'
 import { getJson } from '../support/http.ts'
 import { freePort, spawnFor } from '../support/release.ts'
 import { makeDataDir } from '../support/server.ts'
-import { assertFailure, run } from './command.ts'
+import { assertFailure, runFile } from './command.ts'
 
 const root = resolve(import.meta.dirname, '../..')
 const commands = { start: ['start'], 'run dev': ['run', 'dev'] }
@@ -40,36 +40,45 @@ test('two of npm start in one checkout both serve, each with its own end', async
   assert.equal((await fetch(second.url)).status, 200)
 })
 
-for (const script of ['start.ts', 'dev.ts']) {
+for (const script of ['local/start.ts', 'local/dev.ts']) {
   test(`${script} says in one line why it cannot start, before anything else`, async (t) => {
-    const name = script === 'start.ts' ? 'start' : 'run dev'
-    const file = join(makeDataDir(), 'file')
-    writeFileSync(file, '')
+    const name = script === 'local/start.ts' ? 'start' : 'run dev'
+    const notFolder = join(makeDataDir(), 'file')
+    writeFileSync(notFolder, '')
     const env = { PORT: String(await freePort()), DATA_DIR: makeDataDir() }
-    const fails = async (args: string[], settings: Record<string, string>, line: RegExp) => {
-      const ended = await run(script, args, { env: { ...env, ...settings } })
-      assertFailure(ended, line)
+    const fails = async (
+      args: string[],
+      settings: Record<string, string>,
+      line: RegExp,
+      code = 1,
+    ) => {
+      const file = join(root, 'scripts', script)
+      const ended = await runFile(file, args, { env: { ...env, ...settings } })
+      assertFailure(ended, line, code)
       assert.equal(ended.out, '')
     }
     await fails(
       [],
-      { DATA_DIR: file },
+      { DATA_DIR: notFolder },
       /^DATA_DIR .*\/file cannot be used: EEXIST.* writable folder/,
     )
     writeFileSync(join(env.DATA_DIR, 'onebox.db'), 'precious, and no database '.repeat(100))
     await fails([], {}, /onebox\.db is damaged: restore a backup$/m)
     await fails([], { WEB_CONCURRENCY: '0' }, /^WEB_CONCURRENCY must be an integer/)
-    await fails(['--port', '9000'], {}, new RegExp(`environment: PORT=9000 npm ${name}$`, 'm'))
-    await fails([], { npm_config_port: '9000' }, /^npm took --port for its own/)
-    await fails(['now'], {}, /'now'.*: npm run \w+ -- --help shows how$/m)
+    const help = `npm ${name} -- --help`
+    const unknown = new RegExp(`^Unknown option --port: ${help} lists them$`, 'm')
+    await fails(['--port', '9000'], {}, unknown, 2)
+    const cure = new RegExp(`environment: PORT=9000 npm ${name}$`, 'm')
+    await fails([], { npm_config_port: '9000' }, cure, 2)
+    await fails(['now'], {}, new RegExp(`^npm ${name} takes no arguments, got "now": ${help}`), 2)
     const port = await occupyPort(t)
     const another = new RegExp(`^PORT ${port} cannot be used .*PORT=${port + 1} npm ${name}$`, 'm')
     await fails([], { PORT: String(port) }, another)
   })
 
   test(`${script} --help says where its settings come from`, async () => {
-    const { code, out, error } = await run(script, ['--help'])
-    assert.match(out, /^npm (start|run dev): .*\n(.*\n)+ {2}PORT=8081 npm/)
+    const { code, out, error } = await runFile(join(root, 'scripts', script), ['--help'])
+    assert.match(out, /^Usage: npm (start|run dev) .*\n(.*\n)+ {2}PORT=8081 npm/)
     assert.deepEqual([code, error], [0, ''])
   })
 }

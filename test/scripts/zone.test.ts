@@ -16,7 +16,7 @@ const full =
 
 test('a stack moves to another zone when its own is full', async (t) => {
   const laptop = await makeLaptop(t)
-  const up = ['up.ts', '--region', 'eu-central-1', '--yes'] as const
+  const up = ['up', '--region', 'eu-central-1', '--yes'] as const
 
   await t.test(
     'a zone that does not have the type is refused before anything is made',
@@ -24,7 +24,7 @@ test('a stack moves to another zone when its own is full', async (t) => {
       assertFailure(
         await laptop.run(...up, '--zone', 'eu-central-1c'),
         line(
-          'onebox:instanceType t4g.nano is not available in eu-central-1c, only in eu-central-1a, eu-central-1b: choose another type or, for a new volume, npm run pulumi -- config --stack dev set onebox:availabilityZone eu-central-1a',
+          'onebox:instanceType t4g.nano is not available in eu-central-1c, only in eu-central-1a, eu-central-1b: choose another type or, for a new volume, npx onebox pulumi config --stack dev set onebox:availabilityZone eu-central-1a',
         ),
       )
       assert.deepEqual(stateOf(laptop).resources, [])
@@ -39,7 +39,7 @@ test('a stack moves to another zone when its own is full', async (t) => {
     laptop.cloud.refusals[instance] = full
     assertFailure(
       await laptop.run(...up, '--zone', 'eu-central-1a'),
-      /requested \(eu-central-1a\)\. .* choosing eu-central-1b\. Try again later, .* --zone ZONE, and --restore SNAPSHOT if there is data, then npm run up -- --stack dev goes on\n$/,
+      /requested \(eu-central-1a\)\. .* choosing eu-central-1b\. Try again later, .* --zone ZONE, and --restore SNAPSHOT if there is data, then run npx onebox up --stack dev again\n$/,
     )
     laptop.cloud.refusals = {}
   })
@@ -51,21 +51,21 @@ test('a stack moves to another zone when its own is full', async (t) => {
       assertFailure(
         await laptop.run(...up, '--zone', 'eu-central-1b'),
         line(
-          `Stack dev has its data volume, ${id}, in eu-central-1a: npm run destroy, then npm run up -- --zone eu-central-1b, with --restore SNAPSHOT if there is data`,
+          `Stack dev already has data volume ${id} in eu-central-1a: npx onebox destroy, then npx onebox up --zone eu-central-1b, with --restore SNAPSHOT to keep the data`,
         ),
       )
       assert.match(
         (await laptop.run(...up, '--restore', 'snap-0fedcba9876543210')).error,
-        new RegExp(`^Stack dev has its data volume, ${id}: `),
+        new RegExp(`^Stack dev already has data volume ${id}: `),
       )
-      await laptop.run('pulumi.ts', 'config', 'set', 'availabilityZone', 'eu-central-1b')
+      await laptop.run('pulumi', 'config', 'set', 'availabilityZone', 'eu-central-1b')
       assert.equal((await laptop.run(...up)).error, '')
       assert.equal(find(laptop, 'subnet:Subnet').inputs.availabilityZone, 'eu-central-1a')
     },
   )
 
   await t.test('destroyed and restored, it is in the other', async () => {
-    assert.equal((await laptop.run('destroy.ts', '--no-backup', '--yes')).error, '')
+    assert.equal((await laptop.run('destroy', '--no-backup', '--yes')).error, '')
     const restore = ['--zone', 'eu-central-1b', '--restore', 'snap-0123456789abcdef0']
     assert.equal((await laptop.run(...up, ...restore)).error, '')
     for (const type of ['volume:Volume', 'subnet:Subnet']) {

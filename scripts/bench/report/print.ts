@@ -1,7 +1,7 @@
 import { styleText } from 'node:util'
+import { table } from '../../terminal/table.ts'
 import type { Bench } from '../servers.ts'
 import { type Goal, type Latency, type Memory, type Rate, type Rows, rateNamed } from './results.ts'
-import { table } from './table.ts'
 
 export function step(text: string) {
   console.log(`${styleText('bold', '→')} ${text}`)

@@ -1,3 +1,6 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+
 export interface CostConfig {
   region: string
   instanceType: string
@@ -39,7 +42,7 @@ export interface Line {
   what: string
   count: number
   unit: string
-  /** Undefined where no price is known. */
+  /** Undefined if no price is known. */
   unitPrice: number | undefined
   perMonth: number
   /** Whether it is paid while the instance is stopped as well. */
@@ -48,7 +51,7 @@ export interface Line {
 
 export interface Cost {
   lines: Line[]
-  /** At least this, where a line has no price. */
+  /** A lower bound if a line has no price. */
   perMonth: number
   whileStopped: number
   /** For the snapshots that stay. */
@@ -116,9 +119,15 @@ function sum(lines: Line[]): number {
 
 function refuse(config: CostConfig, name: 'region' | 'instanceType', known: object): never {
   const list = Object.keys(known).join(', ')
-  const { region, instanceType } = config
-  const cure = `npm run cost -- --refresh --region ${region} --instance-type ${instanceType}`
-  throw new Error(`No price is known of ${config[name]}: take one of ${list}, or get it by ${cure}`)
+  throw new Error(`No price is known for ${config[name]}: choose one of ${list}`)
+}
+
+export function readPrices(): PriceList {
+  return JSON.parse(readFileSync(join(import.meta.dirname, 'prices.json'), 'utf8'))
+}
+
+export function usd(value: number): string {
+  return `$${value.toFixed(2)}`
 }
 
 /** The age of a price list in whole days. */

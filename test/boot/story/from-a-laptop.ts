@@ -15,7 +15,7 @@ import { put, underLoad } from '../steps.ts'
 import { bootLimitMs, deployLimitMs, type Story } from '../story.ts'
 import { expectShown, followRunbook } from './runbook.ts'
 
-/** A checkout in somebody's home, from which they type `npm run`. */
+/** A checkout in somebody's home, from which they type `npx onebox`. */
 interface Laptop {
   checkout: string
   /** Runs a command, shows what it prints, and gives that. */
@@ -70,7 +70,7 @@ async function comeUp(laptop: Laptop): Promise<string> {
   await laptop.type('pulumi', 'config', 'set', 'architecture', 'x64')
   const up = ['--region', region, '--ssh', '--yes']
   const out = await succeed(laptop, 'up', /^onebox is up at/m, ...up)
-  return /^→ The token that writes need, .*:\n\n {2}(\w{40})$/m.exec(out)?.[1] ?? ''
+  return /^→ Writes need this token, shown only once .*:\n\n {2}(\w{40})$/m.exec(out)?.[1] ?? ''
 }
 
 async function changeAndDeploy(laptop: Laptop) {
@@ -81,8 +81,8 @@ async function changeAndDeploy(laptop: Laptop) {
 async function breakAndDeploy(laptop: Laptop) {
   const file = 'server/main.ts'
   const good = edit(laptop, file, (code) => `${code}\nthrow new Error('Broken at start')\n`)
-  await fail(laptop, 'up', /was rejected: .*Broken at start.* serves on$/m, '--yes')
-  await fail(laptop, 'status', /is not well: it is rejected/)
+  await fail(laptop, 'up', /was rejected: .*Broken at start.* is still live$/m, '--yes')
+  await fail(laptop, 'status', /has a problem: it is rejected/)
   edit(laptop, file, () => good)
 }
 
@@ -95,7 +95,7 @@ async function goBack(laptop: Laptop) {
 async function keepAndRestore(laptop: Laptop, url: string, token: string) {
   await succeed(laptop, 'backup', /Saved .*kept\.db/, 'kept.db')
   await write(url, token, 'newer')
-  await fail(laptop, 'restore', /holds the saved string that kept\.db lacks/, 'kept.db', '--yes')
+  await fail(laptop, 'restore', /has data that kept\.db lacks/, 'kept.db', '--yes')
   const overwrite = ['kept.db', '--overwrite', '--yes']
   await succeed(laptop, 'restore', /^Restored .* from kept\.db/m, ...overwrite)
   await expectString(url, 'kept')
@@ -166,10 +166,9 @@ async function openLaptop(story: Story, t: Lifetime): Promise<Laptop> {
   return { checkout, type, shell, printed: () => printed }
 
   async function type(command: string, ...args: string[]): Promise<Ended> {
-    const dashes = args.length > 0 && command !== 'pulumi' ? ['--'] : []
-    console.log(['$ npm run', command, ...dashes, ...args].join(' '))
-    const file = join(checkout, 'scripts', `${command}.ts`)
-    return show(await execute(process.execPath, [file, ...args], { cwd: home, env, timeout }))
+    console.log(['$ npx onebox', command, ...args].join(' '))
+    const file = join(checkout, 'scripts/onebox')
+    return show(await execute(file, [command, ...args], { cwd: home, env, timeout }))
   }
 
   async function shell(line: string): Promise<Ended> {

@@ -23,7 +23,7 @@ import { installPulumi } from '../../support/pulumi-cli/install.ts'
 import { isThere, provide } from '../../support/pulumi-cli/provider.ts'
 import type { StoredResource } from '../../support/pulumi-cli/state.ts'
 import { mainFile } from '../../support/server.ts'
-import { type Ended, serve } from '../command.ts'
+import { type Ended, main, serve } from '../command.ts'
 import { createInstance, type FakeInstance } from './instance.ts'
 
 /** The machine of somebody who has cloned the repository, and the AWS account that is theirs. */
@@ -33,8 +33,8 @@ export interface Laptop {
   aws: FakeAws
   instance: FakeInstance
   cloud: Cloud
-  /** Runs a script in the home folder. */
-  run: (script: string, ...args: string[]) => Promise<Ended>
+  /** Runs a command of `npx onebox` in the home folder. */
+  run: (command: string, ...args: string[]) => Promise<Ended>
   /** The commands that were run over SSH. */
   readonly ssh: string[]
 }
@@ -66,9 +66,8 @@ export async function makeLaptop(t: TestContext): Promise<Laptop> {
     aws,
     instance,
     cloud,
-    run(script, ...args) {
-      const file = join(repository, 'scripts', script)
-      return execute(process.execPath, [file, ...args], { cwd: home, env })
+    run(command, ...args) {
+      return execute(process.execPath, [main, command, ...args], { cwd: home, env })
     },
     get ssh() {
       return existsSync(sshLog) ? readFileSync(sshLog, 'utf8').trim().split('\n') : []
@@ -116,12 +115,12 @@ export function execute(
 export async function inTerminal(
   { home, env }: Laptop,
   typed: string,
-  script: string,
+  command: string,
   ...args: string[]
 ): Promise<Ended> {
-  const words = [process.execPath, join(repository, 'scripts', script), ...args]
-  const command = words.map((word) => `'${word}'`).join(' ')
-  const child = spawn('script', ['--quiet', '--return', '--command', command, '/dev/null'], {
+  const words = [process.execPath, main, command, ...args]
+  const line = words.map((word) => `'${word}'`).join(' ')
+  const child = spawn('script', ['--quiet', '--return', '--command', line, '/dev/null'], {
     cwd: home,
     env: { ...env, TERM: 'xterm' },
     stdio: ['pipe', 'pipe', 'inherit'],
@@ -131,16 +130,15 @@ export async function inTerminal(
   child.stdout.setEncoding('utf8').on('data', (text) => {
     out += text
     // Whatever is typed before a question is asked might be lost.
-    if (/( \[y\/N\]|go on:) $/.test(stripVTControlCharacters(out))) child.stdin.write(typed)
+    if (/( \[y\/N\]|continue:) $/.test(stripVTControlCharacters(out))) child.stdin.write(typed)
   })
   const [code] = await once(child, 'close')
   return { code, out: stripVTControlCharacters(out).replaceAll('\r', ''), error: '' }
 }
 
 /** As `run`, but gives the process itself, to be killed half-way. */
-export function start({ env }: Laptop, script: string, ...args: string[]): ChildProcess {
-  const file = join(repository, 'scripts', script)
-  return spawn(process.execPath, [file, ...args], { env, stdio: 'ignore', detached: true })
+export function start({ env }: Laptop, command: string, ...args: string[]): ChildProcess {
+  return spawn(process.execPath, [main, command, ...args], { env, stdio: 'ignore', detached: true })
 }
 
 /** What the program needs to build a release: Node and npm, as `npm run` has them in PATH. */

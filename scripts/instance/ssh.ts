@@ -5,10 +5,14 @@ import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import type { Outputs } from '../stack/outputs.ts'
 
-/** The instance as SSH reaches it. */
-export type Server = Pick<Outputs, 'ip' | 'ssh' | 'instanceId'>
+/** What SSH needs to know. */
+export interface Instance {
+  instanceId: string
+  ip: string
+  /** How to get in, or `closed`. */
+  ssh: string
+}
 
 export interface RemoteOptions {
   /** What the command reads. */
@@ -24,9 +28,9 @@ const failedToConnect = 255
  * known hosts are kept by instance.
  * @throws {Error} where SSH is closed
  */
-export function sshArguments({ ip, ssh, instanceId }: Server): string[] {
+export function sshArguments({ ip, ssh, instanceId }: Instance): string[] {
   if (ssh === 'closed') {
-    throw new Error('SSH is closed: npm run up -- --ssh opens it for the address of this machine')
+    throw new Error('SSH is closed: npx onebox up --ssh opens it for the address of this machine')
   }
   mkdirSync(dirname(knownHosts(instanceId)), { recursive: true, mode: 0o700 })
   const options = {
@@ -46,12 +50,12 @@ export function knownHosts(instanceId: string): string {
 }
 
 /** Hands this terminal to ssh; gives the exit code. */
-export async function openSession(server: Server, command: string[]): Promise<number> {
-  const child = spawn('ssh', [...sshArguments(server), ...command], { stdio: 'inherit' })
+export async function openSession(instance: Instance, command: string[]): Promise<number> {
+  const child = spawn('ssh', [...sshArguments(instance), ...command], { stdio: 'inherit' })
   // Ctrl-C is for whatever runs over there.
   process.on('SIGINT', () => {})
   const code = await exitCodeOf(child)
-  if (code === failedToConnect) throw new Error(`SSH to ${server.ip} failed: ${accessCure}`)
+  if (code === failedToConnect) throw new Error(`SSH to ${instance.ip} failed: ${accessCure}`)
   return code
 }
 
@@ -60,11 +64,11 @@ export async function openSession(server: Server, command: string[]): Promise<nu
  * @throws {Error} with the last line of its complaint
  */
 export async function runRemote(
-  server: Server,
+  instance: Instance,
   command: string,
   { input, output }: RemoteOptions = {},
 ): Promise<string> {
-  const child = spawn('ssh', [...sshArguments(server), command])
+  const child = spawn('ssh', [...sshArguments(instance), command])
   let printed = ''
   let complaint = ''
   child.stderr.setEncoding('utf8').on('data', (text) => {
@@ -84,11 +88,11 @@ export async function runRemote(
   const reason = complaint.trim().split('\n').at(-1) ?? ''
   if (code === 0) return printed
   if (code === failedToConnect)
-    throw new Error(`SSH to ${server.ip} failed (${reason}): ${accessCure}`)
-  throw new Error(reason.replace(/^onebox: /, '') || `ssh ended with ${code}: see npm run logs`)
+    throw new Error(`SSH to ${instance.ip} failed (${reason}): ${accessCure}`)
+  throw new Error(reason.replace(/^onebox: /, '') || `ssh ended with ${code}: see npx onebox logs`)
 }
 
-const accessCure = 'npm run up -- --ssh opens it for the address that this machine has now'
+const accessCure = 'npx onebox up --ssh opens it for the present address of this machine'
 
 async function exitCodeOf(child: ReturnType<typeof spawn>): Promise<number> {
   try {
@@ -96,8 +100,8 @@ async function exitCodeOf(child: ReturnType<typeof spawn>): Promise<number> {
     return signal ? 1 : code
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
-    const cure = 'install OpenSSH, such as the package openssh-client'
-    throw new Error(code === 'ENOENT' ? `There is no ssh on this machine: ${cure}` : message)
+    const cure = 'apt install openssh-client'
+    throw new Error(code === 'ENOENT' ? `ssh is not installed: ${cure}` : message)
   }
 }
 

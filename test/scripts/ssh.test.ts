@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import test from 'node:test'
-import { quoteShell, sshArguments } from '../../scripts/instance/remote.ts'
-import { findTarget } from '../../scripts/site/target.ts'
+import { quoteShell, sshArguments } from '../../scripts/instance/ssh.ts'
+import { findTarget } from '../../scripts/stack/target.ts'
 import { makeDataDir } from '../support/server.ts'
 
 test('where SSH is closed, the cure is named before anything is tried', () => {
-  const server = { ip: '203.0.113.10', ssh: 'closed', instanceId: 'i-1' }
-  assert.throws(() => sshArguments(server), {
-    message: 'SSH is closed: npm run up -- --ssh opens it for the address of this machine',
+  const instance = { ip: '203.0.113.10', ssh: 'closed', instanceId: 'i-1' }
+  assert.throws(() => sshArguments(instance), {
+    message: 'SSH is closed: npx onebox up --ssh opens it for the address of this machine',
   })
 })
 
@@ -34,6 +34,6 @@ test('arguments reach the shell over there as they are', () => {
 
 test('--stack and --url together are refused', async () => {
   await assert.rejects(findTarget({ stack: 'dev', url: 'http://127.0.0.1:8080' }), {
-    message: '--stack and --url are two ways to say it: take one of them',
+    message: '--stack and --url exclude each other: drop one',
   })
 })

@@ -1,16 +1,16 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { runCommand } from '../../scripts/terminal/fail.ts'
-import { step } from '../../scripts/terminal/step.ts'
-import type { Archive } from './archive.ts'
-import { desired } from './desired.ts'
-import { root } from './project.ts'
-import { buildRelease } from './release.ts'
-import { buildRuntime, type InstancePlatform } from './runtime.ts'
+import type { Archive } from '../provisioning/packaging/archive.ts'
+import { desired } from '../provisioning/packaging/desired.ts'
+import { root } from '../provisioning/packaging/project.ts'
+import { buildRelease } from '../provisioning/packaging/release.ts'
+import { buildRuntime, type InstancePlatform } from '../provisioning/packaging/runtime.ts'
+import { runCommand } from './terminal/run.ts'
+import { step } from './terminal/step.ts'
 
 const platforms: InstancePlatform[] = ['linux-x64', 'linux-arm64']
 
-runCommand(async () => {
+await runCommand(async () => {
   const rows: string[] = []
   for (const platform of platforms) {
     const runtime = await buildRuntime({ platform, say: step })

@@ -1,9 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { DeployState } from '../../server/operations/deploy-state.ts'
-import type { Outputs } from '../stack/outputs.ts'
 import { duration } from '../terminal/format.ts'
 import { createLive, type Live } from '../terminal/live.ts'
-import { request } from './request.ts'
+import { request } from './client.ts'
 
 export interface Health {
   status: string
@@ -16,18 +15,23 @@ export interface Health {
   deploy?: DeployState
 }
 
-/** Which release shall be live, by which desired.json. */
-export type Wanted = Pick<Outputs, 'url' | 'release' | 'desired'>
+/** What must be live where. */
+export interface Wanted {
+  url: string
+  release: string
+  /** The SHA-256 of desired.json. */
+  desired: string
+}
 
-/** The instance has tried what it was to run, and went back to what it ran before. */
+/** The instance tried the release and went back to the one before. */
 export class Rejected extends Error {}
 
-/** What was wanted is not live in time. */
+/** The release was not live in time. */
 export class NotLive extends Error {}
 
 const pollMs = 2000
 
-/** @throws {Error} where the site does not answer */
+/** @throws {Error} if the site does not answer */
 export async function readHealth(url: string): Promise<Health> {
   const { status, text } = await request(`${url}/healthz`, { timeoutMs: 5000 })
   try {
@@ -51,10 +55,11 @@ export async function untilAnswers(url: string, waitSeconds = 600): Promise<Heal
 }
 
 /**
- * Waits, as long as it is told, until the site itself says from the outside that every worker runs
- * what is wanted. What it says meanwhile becomes a line whenever it changes.
+ * Waits until the site itself says that every worker runs the release. Prints each change on the way.
+ * @throws {Rejected} if the instance refused the release
+ * @throws {NotLive} after `waitSeconds`
  */
-export async function untilLive(
+export async function waitUntilLive(
   wanted: Wanted,
   { waitSeconds, live = createLive() }: { waitSeconds: number; live?: Live },
 ) {
@@ -63,10 +68,10 @@ export async function untilLive(
   let last = ''
   try {
     while (elapsedSeconds() < waitSeconds) {
-      const { standing, isLive } = await look(wanted)
-      if (standing !== last) live.say(`  ${duration(elapsedSeconds()).padStart(10)}  ${standing}`)
-      live.show(standing)
-      last = standing
+      const { state, isLive } = await look(wanted)
+      if (state !== last) live.say(`  ${duration(elapsedSeconds()).padStart(10)}  ${state}`)
+      live.show(state)
+      last = state
       if (isLive) return
       await sleep(pollMs)
     }
@@ -74,23 +79,23 @@ export async function untilLive(
     live.end()
   }
   const what = `${wanted.url} does not run release ${shortId(wanted.release)}`
-  throw new NotLive(`${what} after ${duration(waitSeconds)}; the last thing seen: ${last}`)
+  throw new NotLive(`${what} after ${duration(waitSeconds)}; last seen: ${last}`)
 }
 
-async function look(wanted: Wanted): Promise<{ standing: string; isLive: boolean }> {
+async function look(wanted: Wanted): Promise<{ state: string; isLive: boolean }> {
   try {
     const health = await readHealth(wanted.url)
     assertNotRejected(health, wanted)
-    return { standing: standingOf(health, wanted), isLive: isLive(health, wanted) }
+    return { state: stateText(health, wanted), isLive: isLive(health, wanted) }
   } catch (error) {
     if (error instanceof Rejected) throw error
-    return { standing: `no answer yet (${(error as Error).message})`, isLive: false }
+    return { state: `no answer yet (${(error as Error).message})`, isLive: false }
   }
 }
 
 function assertNotRejected({ deploy, workers }: Health, wanted: Wanted) {
   if (deploy?.status !== 'rejected' || deploy.desired !== wanted.desired) return
-  const cure = `mend it and npm run up again; release ${releasesOf(workers)}, which served before, serves on`
+  const cure = `fix it and run npx onebox up again; release ${releasesOf(workers)} is still live`
   throw new Rejected(
     `The deploy of release ${shortId(wanted.release)} was rejected: ${deploy.reason}: ${cure}`,
   )
@@ -105,16 +110,16 @@ export function isLive(
   return status === 'ok' && isSettled && isEverywhere && silent === undefined
 }
 
-/** What a site does, in a few words. */
-export function standingOf(health: Health, { desired }: Wanted): string {
+/** What a site is doing, in a few words. */
+export function stateText(health: Health, { desired }: Wanted): string {
   const { problem, deploy, workers, silent } = health
   const running = releasesOf(workers)
-  // A worker that drains in a reload says so to whoever is still connected to it.
+  // During a reload, a worker that drains says so to clients still connected to it.
   if (problem && problem !== 'draining') return `failing: ${problem}`
   if (deploy === undefined) return `runs release ${running}, but nothing deploys to it`
   const reason = deploy.reason ? `: ${deploy.reason}` : ''
   if (deploy.desired !== desired) {
-    // What an earlier one was refused for is no news.
+    // An earlier rejection is no news.
     const delay = deploy.status === 'waiting' ? reason : ''
     return `runs release ${running}, has not seen the new one${delay}`
   }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import test, { type TestContext } from 'node:test'
-import { NotLive, Rejected, untilLive } from '../../scripts/site/until-live.ts'
+import { NotLive, Rejected, waitUntilLive } from '../../scripts/site/health.ts'
 import { serve } from './command.ts'
 
 const release = 'a'.repeat(64)
@@ -49,7 +49,7 @@ test('every change on the way to live is a line, and all workers have to get the
     healthOf({ status: 'live', desired }, release, release),
   )
   const { lines, live } = collect()
-  await untilLive(wanted, { waitSeconds: 60, live })
+  await waitUntilLive(wanted, { waitSeconds: 60, live })
   assert.deepEqual(
     lines.map((line) => line.replace(/^.*? s {2}/, '')),
     [
@@ -70,7 +70,7 @@ test('what was rejected before does not count', async (t) => {
     healthOf({ status: 'rejected', desired, reason: 'The canary does not answer' }, before),
   )
   const { lines, live } = collect()
-  await assert.rejects(untilLive(wanted, { waitSeconds: 60, live }), Rejected)
+  await assert.rejects(waitUntilLive(wanted, { waitSeconds: 60, live }), Rejected)
   assert.match(lines.join(), /bbbbbbbbbbbb, has not seen the new one$/)
 })
 
@@ -83,6 +83,6 @@ test('a draining worker, a failing one and another site are not live', async (t)
   ]) {
     const { live } = collect()
     const wanted = await startSite(t, health)
-    await assert.rejects(untilLive(wanted, { waitSeconds: 1, live }), NotLive)
+    await assert.rejects(waitUntilLive(wanted, { waitSeconds: 1, live }), NotLive)
   }
 })

@@ -1,0 +1,43 @@
+import type { Command } from './terminal/command.ts'
+
+type Entry = readonly [help: string, load: () => Promise<{ default: Command }>]
+
+/** Every command of `npx onebox`, with its line of help. */
+export const commands: Record<string, Record<string, Entry>> = {
+  'On AWS': {
+    up: ['deploy this folder: make the stack or update it', () => import('./commands/up.ts')],
+    preview: ['show what up would change', () => import('./commands/preview.ts')],
+    destroy: ['delete everything but snapshots of the data', () => import('./commands/destroy.ts')],
+    cost: ['price per month', () => import('./commands/cost.ts')],
+    pulumi: ['run the Pulumi CLI on the stack', () => import('./commands/pulumi.ts')],
+  },
+  'Look after it': {
+    status: ['what runs, and is it healthy', () => import('./commands/status.ts')],
+    logs: ['the log of the instance', () => import('./commands/logs.ts')],
+    ssh: ['a shell on the instance', () => import('./commands/ssh.ts')],
+    releases: ['releases to go back to', () => import('./commands/releases.ts')],
+    rollback: ['go back to an earlier release', () => import('./commands/rollback.ts')],
+  },
+  Data: {
+    backup: ['fetch a checked copy of the data', () => import('./commands/backup.ts')],
+    restore: ['put a backup back in place', () => import('./commands/restore.ts')],
+    snapshots: [
+      'list and delete snapshots of the data volume',
+      () => import('./commands/snapshots.ts'),
+    ],
+    db: ['query the database on the instance, read-only', () => import('./commands/db.ts')],
+    'load-movies': [
+      'add movies from a file or an address',
+      () => import('./commands/load-movies.ts'),
+    ],
+  },
+  'Check and measure': {
+    smoke: ['check that a site keeps its contract', () => import('./commands/smoke.ts')],
+    load: ['put a site of yours under load', () => import('./commands/load.ts')],
+    'bench-history': ['plot benchmarks over time', () => import('./commands/bench-history.ts')],
+    pdf: ['print docs/solution.md as a PDF', () => import('./commands/pdf.ts')],
+  },
+}
+
+/** The same without the groups. */
+export const allCommands: Record<string, Entry> = Object.assign({}, ...Object.values(commands))
