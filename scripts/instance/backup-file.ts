@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
 import { checkBackup } from '../../server/database/backup.ts'
-import { inspect } from '../../server/database/open.ts'
+import { inspect } from '../../server/database/connect.ts'
 import { type Counts, inWords, quote, tablesOf } from '../../server/database/tables.ts'
 
 /**

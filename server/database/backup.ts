@@ -8,8 +8,8 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { dirname } from 'node:path'
+import { inspect } from './connect.ts'
 import { assertOurs } from './migrations.ts'
-import { inspect } from './open.ts'
 
 /**
  * Copies the database to a new file while it is in use, and checks the copy before it counts.

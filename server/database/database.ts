@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs'
 import type SQLite from 'better-sqlite3'
-import { connectReader, databasePath, prepareDatabase } from './open.ts'
+import { connectReader, databasePath } from './connect.ts'
+import { prepareDatabase } from './prepare.ts'
 import { Writer } from './writer.ts'
 
 /** The database for the features: reads are synchronous, writes return promises. */

@@ -1,10 +1,11 @@
 import { join } from 'node:path'
 import SQLite from 'better-sqlite3'
 import { backup, checkBackup } from './backup.ts'
-import { addBackup, assertRoom, databaseBytes, withBackups } from './backups.ts'
+import { addBackup, assertRoom, databaseBytes, withBackups } from './backup-folder.ts'
+import { connect, databasePath } from './connect.ts'
 import { patiently } from './lock.ts'
 import { migrate } from './migrations.ts'
-import { connect, databasePath, prepareDatabase } from './open.ts'
+import { prepareDatabase } from './prepare.ts'
 import {
   type Counts,
   inWords,

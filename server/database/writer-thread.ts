@@ -1,7 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import SQLite from 'better-sqlite3'
+import { connect } from './connect.ts'
 import { isBusy, patiently } from './lock.ts'
-import { connect } from './open.ts'
 
 export interface WriterData {
   path: string

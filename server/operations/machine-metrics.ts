@@ -1,6 +1,6 @@
 import { statfsSync } from 'node:fs'
 import { freemem, totalmem } from 'node:os'
-import { lastBackup } from '../database/backups.ts'
+import { lastBackup } from '../database/backup-folder.ts'
 import { type Family, single } from './metrics.ts'
 
 const validMs = 2000

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import net from 'node:net'
 import test from 'node:test'
-import { keepBackup } from '../../../server/database/backups.ts'
+import { keepBackup } from '../../../server/database/backup-folder.ts'
 import { render, single } from '../../../server/operations/metrics.ts'
 import { eventually } from '../../support/eventually.ts'
 import { expectProblem, send, sendJson } from '../../support/http.ts'

@@ -4,8 +4,8 @@ import { basename, join } from 'node:path'
 import test from 'node:test'
 import SQLite from 'better-sqlite3'
 import { checkBackup } from '../../../server/database/backup.ts'
-import { assertRoom, keepBackup, lastBackup } from '../../../server/database/backups.ts'
-import { prepareDatabase } from '../../../server/database/open.ts'
+import { assertRoom, keepBackup, lastBackup } from '../../../server/database/backup-folder.ts'
+import { prepareDatabase } from '../../../server/database/prepare.ts'
 import { makeDataDir } from '../../support/server.ts'
 
 const hour = 3_600_000

@@ -13,10 +13,10 @@ import {
 import { join } from 'node:path'
 import test from 'node:test'
 import SQLite from 'better-sqlite3'
-import { keepBackup } from '../../../server/database/backups.ts'
+import { keepBackup } from '../../../server/database/backup-folder.ts'
 import { openDatabase } from '../../../server/database/database.ts'
 import { migrations } from '../../../server/database/migrations.ts'
-import { prepareDatabase } from '../../../server/database/open.ts'
+import { prepareDatabase } from '../../../server/database/prepare.ts'
 import { mainFile, makeDataDir } from '../../support/server.ts'
 
 /** A database of ours with some content, at rest in one file. */

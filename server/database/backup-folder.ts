@@ -2,8 +2,8 @@ import { existsSync, mkdirSync, readdirSync, rmSync, statfsSync, statSync } from
 import { join } from 'node:path'
 import SQLite from 'better-sqlite3'
 import { backup } from './backup.ts'
+import { databasePath, inspect } from './connect.ts'
 import { isBusy } from './lock.ts'
-import { databasePath, inspect } from './open.ts'
 
 const pattern = /^onebox-(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z\.db$/
 const lockWaitMs = 60_000
