@@ -27,6 +27,7 @@ import { createRoutes } from './routes.ts'
 import { createFollow } from './saved-string/follow.ts'
 import { createSavedStringHandlers } from './saved-string/handlers.ts'
 import { createSavedStringStore } from './saved-string/store.ts'
+import { createStatusHandlers } from './status/handlers.ts'
 
 export interface App {
   /** Not listening yet. */
@@ -62,6 +63,7 @@ export function createApp(config: Config, database: Database, log: Log): App {
         deployStateFile: config.deployStateFile,
         log,
       }),
+      status: createStatusHandlers(),
       contract: createContractHandlers(),
     },
     createAuthorize(config.tokenHashes, new WriteRate(config.writesPerMinute)),

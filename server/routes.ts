@@ -5,18 +5,20 @@ import type { Routes } from './http/router.ts'
 import type { createMovieHandlers } from './movies/handlers.ts'
 import type { createOperationsHandlers } from './operations/handlers.ts'
 import type { createSavedStringHandlers } from './saved-string/handlers.ts'
+import type { createStatusHandlers } from './status/handlers.ts'
 
 export interface Handlers {
   savedString: ReturnType<typeof createSavedStringHandlers>
   birthdays: ReturnType<typeof createBirthdayHandlers>
   movies: ReturnType<typeof createMovieHandlers>
   operations: ReturnType<typeof createOperationsHandlers>
+  status: ReturnType<typeof createStatusHandlers>
   contract: ReturnType<typeof createContractHandlers>
 }
 
 /** Every URL of the server. HEAD and OPTIONS are added automatically. */
 export function createRoutes(handlers: Handlers, { read, write }: Authorize): Routes {
-  const { savedString, birthdays, movies, operations, contract } = handlers
+  const { savedString, birthdays, movies, operations, status, contract } = handlers
   const { echo } = operations
 
   return {
@@ -36,8 +38,8 @@ export function createRoutes(handlers: Handlers, { read, write }: Authorize): Ro
 
     '/healthz': { GET: operations.health },
     '/metrics': { GET: read(operations.metrics) },
-    '/status': { GET: operations.status },
-    '/status.js': { GET: operations.statusScript },
+    '/status': { GET: status.page },
+    '/status.js': { GET: status.script },
     '/openapi.json': { GET: contract.openapi },
     '/docs': { GET: contract.docs },
   }

@@ -14,11 +14,11 @@ scripts/terminal
 provisioning
 userdata
 server/main.ts
-server/canary.ts server/operations/canary.ts
+server/canary.ts
 server/app.ts
 server/routes.ts
-server/birthdays server/contract server/movies server/operations server/saved-string
-server/status
+server/birthdays server/contract server/movies server/saved-string server/status
+server/operations
 server/pages
 server/database
 server/config.ts

@@ -1,7 +1,10 @@
 import { styleText } from 'node:util'
-import { largest, parseMetrics, problemsOf, type Series, span } from '../../server/status/series.ts'
+import type { Health } from '../../server/operations/health.ts'
+import { problemsOf } from '../../server/operations/problems.ts'
+import { largest, parseMetrics, type Series } from '../../server/operations/series.ts'
+import { span } from '../../server/status/format.ts'
 import { request } from '../site/client.ts'
-import { type Health, isLive, readHealth, shortId, stateText } from '../site/health.ts'
+import { isLive, readHealth, shortId, stateText } from '../site/health.ts'
 import { authorization } from '../site/target.ts'
 import { problemsOfAlarms } from '../stack/alarms.ts'
 import type { Place } from '../stack/aws/ask.ts'
@@ -82,7 +85,7 @@ async function readMetrics({ url, writeToken }: Outputs): Promise<Series[]> {
 function summaryOf(health: Health, series: Series[]) {
   const backupSeconds = largest(series, 'onebox_backup_last_success_timestamp_seconds')
   return {
-    warnings: problemsOf(health, series, [], Date.now()),
+    warnings: problemsOf(health, series, 0, Date.now()),
     disk: {
       bytes: largest(series, 'onebox_disk_bytes'),
       freeBytes: largest(series, 'onebox_disk_free_bytes'),

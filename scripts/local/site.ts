@@ -6,8 +6,8 @@ import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Config, readConfig } from '../../server/config.ts'
-import { UsageError } from '../terminal/command.ts'
 import { prepareDatabase } from '../../server/database/prepare.ts'
+import { UsageError } from '../terminal/command.ts'
 
 /**
  * The settings of a site on this machine, once its port is free and its data is ready. Requests are

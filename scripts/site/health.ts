@@ -1,19 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { DeployState } from '../../server/operations/deploy-state.ts'
+import type { Health } from '../../server/operations/health.ts'
 import { duration } from '../terminal/format.ts'
 import { createLive, type Live } from '../terminal/live.ts'
 import { request } from './client.ts'
-
-export interface Health {
-  status: string
-  problem?: string
-  release: string
-  uptimeSeconds: number
-  workers: { worker: string; release: string; startedAt: string; draining: boolean }[]
-  /** Workers that do not answer; absent if all do. */
-  silent?: string[]
-  deploy?: DeployState
-}
 
 /** What must be live where. */
 export interface Wanted {

@@ -2,8 +2,8 @@ import { assertPreconditions } from '../http/conditional.ts'
 import { HttpError } from '../http/http-error.ts'
 import { json, type Reply, text } from '../http/reply.ts'
 import type { HttpRequest } from '../http/request.ts'
-import { renderStatus, statusScript } from '../status/page.ts'
 import { readDeployState } from './deploy-state.ts'
+import type { Health, WorkerHealth } from './health.ts'
 import type { Log } from './log.ts'
 import { type Family, render, single } from './metrics.ts'
 
@@ -40,39 +40,34 @@ export function createOperationsHandlers({
   deployStateFile,
   log,
 }: Operations) {
-  const status = renderStatus()
-
   return {
     async health(): Promise<Reply> {
       const { worker, release, draining } = own()
       const problem = draining ? 'draining' : await checkDatabase()
       const known = await states()
       const silent = silentAmong(known)
-      const workers = known.map(({ families, ...state }) => ({
-        ...state,
-        startedAt: new Date(state.startedAt).toISOString(),
-      }))
-      const status = problem === undefined ? 'ok' : 'failing'
-      const uptimeSeconds = Math.round(process.uptime())
-      const deploy = await readDeployState(deployStateFile)
-      const body = {
-        ...{ status, problem, release, worker, uptimeSeconds, workers },
+      const health: Health = {
+        status: problem === undefined ? 'ok' : 'failing',
+        problem,
+        release,
+        worker,
+        uptimeSeconds: Math.round(process.uptime()),
+        workers: known.map(healthOf),
         silent: silent.length > 0 ? silent : undefined,
-        deploy,
+        deploy: await readDeployState(deployStateFile),
       }
-      return json(problem === undefined ? 200 : 503, body)
+      return json(problem === undefined ? 200 : 503, health)
     },
 
     async metrics(): Promise<Reply> {
       const known = await states()
       const silent = silentAmong(known).map((worker) => ({ worker, families: [up(0)] }))
-      const told = known.map(({ worker, families }) => ({ worker, families: [up(1), ...families] }))
-      return { status: 200, headers: metricsHeaders, body: render([...told, ...silent]) }
+      const answering = known.map(({ worker, families }) => ({
+        worker,
+        families: [up(1), ...families],
+      }))
+      return { status: 200, headers: metricsHeaders, body: render([...answering, ...silent]) }
     },
-
-    /** The page that shows the two above. */
-    status: () => status,
-    statusScript: () => statusScript,
 
     echo(request: HttpRequest): Reply {
       assertPreconditions(request)
@@ -94,6 +89,10 @@ export function createOperationsHandlers({
       return 'The database cannot be read or written'
     }
   }
+}
+
+function healthOf({ worker, release, startedAt, draining }: WorkerState): WorkerHealth {
+  return { worker, release, startedAt: new Date(startedAt).toISOString(), draining }
 }
 
 function up(value: 0 | 1): Family {

@@ -1,4 +1,26 @@
 import type { Database } from '../database/database.ts'
+import type { DeployState } from './deploy-state.ts'
+
+/** The body of /healthz. */
+export interface Health {
+  status: 'ok' | 'failing'
+  problem?: string | undefined
+  release: string
+  /** The worker that answers. */
+  worker: string
+  uptimeSeconds: number
+  workers: WorkerHealth[]
+  /** Workers that do not answer; absent if all do. */
+  silent?: string[] | undefined
+  deploy?: DeployState | undefined
+}
+
+export interface WorkerHealth {
+  worker: string
+  release: string
+  startedAt: string
+  draining: boolean
+}
 
 const heartbeatEveryMs = 1000
 

@@ -1,22 +1,13 @@
-import {
-  format,
-  type Health,
-  largest,
-  linePath,
-  type Point,
-  parseMetrics,
-  pointOf,
-  problemsOf,
-  refusals,
-  type Series,
-  span,
-  topOf,
-  total,
-} from './series.ts'
+import type { Health } from '../operations/health.ts'
+import { problemsOf } from '../operations/problems.ts'
+import { largest, parseMetrics, type Series, total } from '../operations/series.ts'
+import { linePath, topOf } from './chart.ts'
+import { format, span } from './format.ts'
+import { failuresOf, type Point, pointOf, refusals } from './point.ts'
 
 /**
- * Runs in the browser, sent as source after the functions of series.ts: it must not use anything
- * else from outside itself. Polls the server and shows its state.
+ * Runs in the browser, sent as source after the functions that page.ts sends: it must not use
+ * anything else from outside itself. Polls the server and shows its state.
  */
 export function watchServer() {
   const everyMs = 2000
@@ -97,7 +88,7 @@ export function watchServer() {
   }
 
   function showVerdict(health: Health, series: Series[], now: number) {
-    const problems = problemsOf(health, series, points, now)
+    const problems = problemsOf(health, series, failuresOf(points), now)
     const good = series.length > 0 ? 'All is well' : 'The server answers'
     document.body.className = problems.length > 0 ? 'troubled' : 'well'
     say('verdict', problems.length > 0 ? 'Needs attention' : good)

@@ -1,12 +1,17 @@
 import { type Document, documentFrame, documentHeaders } from '../http/html.ts'
 import { fixed, type Reply, script } from '../http/reply.ts'
+import * as problems from '../operations/problems.ts'
+import * as series from '../operations/series.ts'
 import { footer } from '../pages/footer.ts'
+import * as chart from './chart.ts'
+import * as format from './format.ts'
 import { watchServer } from './page-script.ts'
 import { style } from './page-style.ts'
-import * as series from './series.ts'
+import * as point from './point.ts'
 
 // Functions call each other by name, even if the bundle has renamed them.
-export const statusScript = script(`${Object.values(series).join('\n')}\n(${watchServer})()`)
+const parts = [series, problems, point, chart, format].flatMap((file) => Object.values(file))
+export const statusScript = script(`${parts.join('\n')}\n(${watchServer})()`)
 
 /** The page for operators: it contains no data, which its script requests. */
 export function renderStatus(): Reply {
@@ -16,12 +21,12 @@ export function renderStatus(): Reply {
 }
 
 const charts = [
-  chart('Requests per second', '', { requests: 'all', writes: 'writes' }),
-  chart('Response time', 's', { p50: 'p50', p99: 'p99' }),
-  chart('Errors per second', '', { '4xx': '4xx', '5xx': '5xx' }),
-  chart('Connections', '', { connections: 'open', streams: 'event streams' }),
-  chart('CPU', '%', { cpu: 'of one core' }),
-  chart('Memory', 'B', { memory: 'all workers' }),
+  figure('Requests per second', '', { requests: 'all', writes: 'writes' }),
+  figure('Response time', 's', { p50: 'p50', p99: 'p99' }),
+  figure('Errors per second', '', { '4xx': '4xx', '5xx': '5xx' }),
+  figure('Connections', '', { connections: 'open', streams: 'event streams' }),
+  figure('CPU', '%', { cpu: 'of one core' }),
+  figure('Memory', 'B', { memory: 'all workers' }),
 ]
 
 const body = `<header>
@@ -80,7 +85,7 @@ ${table('workers', ['Worker', 'Release', 'Up for', 'Memory'])}
 ${footer('/status')}`
 
 /** `lines` are the names of a point's values, each with its label. */
-function chart(title: string, unit: string, lines: Record<string, string>): string {
+function figure(title: string, unit: string, lines: Record<string, string>): string {
   const keys = Object.values(lines).map((name) => `<span>${name} <b>–</b></span>`)
   const paths = Object.keys(lines).map((name) => `<path data-line="${name}"/>`)
   return `<figure data-unit="${unit}">

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Health } from '../../server/operations/health.ts'
 import { startLoad } from '../support/load.ts'
 import type { Deployment } from './aws.ts'
 import type { Machine } from './machine.ts'
 import { bootLimitMs, deployLimitMs, type Story } from './story.ts'
-import { type Health, watch } from './watch.ts'
+import { watch } from './watch.ts'
 
 /** The load that an emulated machine can take, with something left for what is tried meanwhile. */
 const modest = { keepAlive: 2, oneShot: 1, pauseMs: 50 }

@@ -1,12 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { DeployState } from '../../server/operations/deploy-state.ts'
-
-export interface Health {
-  status: string
-  release: string
-  workers: { worker: string; release: string; startedAt: string; draining: boolean }[]
-  deploy?: DeployState
-}
+import type { Health } from '../../server/operations/health.ts'
 
 /** Looks at /healthz from outside, again and again. */
 export interface Watch {

@@ -10,6 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { zstdDecompressSync } from 'node:zlib'
 import { extract } from 'tar'
 import { buildRelease as build } from '../../provisioning/packaging/release.ts'
+import type { Health } from '../../server/operations/health.ts'
 import { inherited } from './inherited.ts'
 import { makeDataDir } from './server.ts'
 
@@ -91,14 +92,6 @@ async function endChild(child: ChildProcess, signal: NodeJS.Signals = 'SIGKILL')
   const ended = once(child, 'exit')
   child.kill(signal)
   await ended
-}
-
-export interface Health {
-  status: string
-  problem?: string
-  release: string
-  workers: { worker: string; release: string; startedAt: string; draining: boolean }[]
-  silent?: string[]
 }
 
 /** Waits, bounded, until the health of a server is as wanted; its failure tells what it saw last. */

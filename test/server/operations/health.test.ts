@@ -4,22 +4,13 @@ import net from 'node:net'
 import { join } from 'node:path'
 import test, { type TestContext } from 'node:test'
 import SQLite from 'better-sqlite3'
+import type { Health } from '../../../server/operations/health.ts'
 import { socketPrefix } from '../../../server/operations/sockets.ts'
 import { eventually } from '../../support/eventually.ts'
 import { getJson } from '../../support/http.ts'
 import { startProgram } from '../../support/program.ts'
 import { makeDataDir, startApp, startServer } from '../../support/server.ts'
 import { siteOf, socketsOf } from '../../support/sockets.ts'
-
-interface Health {
-  status: string
-  problem?: string
-  release: string
-  worker: string
-  uptimeSeconds: number
-  silent?: string[]
-  workers: { worker: string; release: string; startedAt: string; draining: boolean }[]
-}
 
 const healthOf = (url: string) => getJson<Health>(`${url}/healthz`)
 

@@ -1,0 +1,51 @@
+import type { Health } from './health.ts'
+import { largest, type Series } from './series.ts'
+
+/*
+ * Every function exported here is also sent to the browser as source: it may use those of the other
+ * files that page.ts sends, and nothing else from outside itself.
+ */
+
+/** What needs the operator's attention; `failed` is the number of failed requests of late. */
+export function problemsOf(
+  {
+    problem,
+    workers,
+    silent = [],
+    deploy,
+  }: Pick<Health, 'problem' | 'workers' | 'silent' | 'deploy'>,
+  series: Series[],
+  failed: number,
+  now: number,
+): string[] {
+  const releases = new Set(workers.map(({ release }) => release))
+  // An instance makes a backup every day, a laptop makes none.
+  const needsBackup = deploy !== undefined && series.length > 0
+  const all: [holds: boolean, text: string][] = [
+    [problem !== undefined, `A worker is failing: ${problem}.`],
+    [deploy?.status === 'rejected', `The deploy was rejected: ${deploy?.reason}.`],
+    [deploy?.status === 'waiting', `The deploy is waiting: ${deploy?.reason}.`],
+    [failed > 0, `${failed.toLocaleString('en')} requests failed in the last five minutes.`],
+    [silent.length > 0, `Not answering: ${silent.map((name) => `worker ${name}`).join(', ')}.`],
+    [releases.size > 1, `The workers run ${releases.size} different releases.`],
+    [isScarce(series, 'onebox_disk_free_bytes', 'onebox_disk_bytes'), 'The disk is nearly full.'],
+    [
+      isScarce(series, 'onebox_memory_available_bytes', 'onebox_memory_bytes'),
+      'Memory is nearly used up.',
+    ],
+    [
+      needsBackup && hoursSinceBackup(series, now) > 26,
+      'There is no backup from the last 26 hours.',
+    ],
+  ]
+  return all.filter(([holds]) => holds).map(([, text]) => text.replace('..', '.'))
+}
+
+/** Whether less than a tenth is left. */
+export function isScarce(series: Series[], part: string, whole: string): boolean {
+  return largest(series, part) / largest(series, whole) < 0.1
+}
+
+export function hoursSinceBackup(series: Series[], now: number): number {
+  return (now / 1000 - largest(series, 'onebox_backup_last_success_timestamp_seconds')) / 3600
+}

@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import { problemsOf } from '../../../server/operations/problems.ts'
+import type { Series } from '../../../server/operations/series.ts'
+
+const now = Date.parse('2026-11-21T12:00:00Z')
+const worker = { worker: '0', release: 'a', startedAt: '2026-11-21T08:00:00Z', draining: false }
+const live = { status: 'live' as const, at: '2026-11-21T08:00:00Z' }
+
+function seriesWith(values: Record<string, number> = {}): Series[] {
+  const healthy = {
+    onebox_disk_free_bytes: 50,
+    onebox_disk_bytes: 100,
+    onebox_memory_available_bytes: 50,
+    onebox_memory_bytes: 100,
+    onebox_backup_last_success_timestamp_seconds: now / 1000 - 3600,
+  }
+  return Object.entries({ ...healthy, ...values }).map(([name, value]) => ({
+    key: name,
+    name,
+    labels: {},
+    value,
+  }))
+}
+
+test('a healthy server has no problems, nor has one that reports little', () => {
+  assert.deepEqual(problemsOf({ workers: [worker], deploy: live }, seriesWith(), 0, now), [])
+  assert.deepEqual(problemsOf({ workers: [worker] }, [], 0, now), [])
+  const noBackup = seriesWith({ onebox_backup_last_success_timestamp_seconds: 0 })
+  assert.deepEqual(problemsOf({ workers: [worker] }, noBackup, 0, now), [])
+})
+
+const troubles: [what: string, health: object, values: Record<string, number>, text: RegExp][] = [
+  ['a failing worker', { problem: 'draining' }, {}, /^A worker is failing: draining\.$/],
+  [
+    'a rejected deploy',
+    { deploy: { ...live, status: 'rejected', reason: 'It throws.' } },
+    {},
+    /^The deploy was rejected: It throws\.$/,
+  ],
+  [
+    'a deploy that waits',
+    { deploy: { ...live, status: 'waiting', reason: 'No S3' } },
+    {},
+    /^The deploy is waiting: No S3\.$/,
+  ],
+  [
+    'two releases',
+    { workers: [worker, { ...worker, release: 'b' }] },
+    {},
+    /run 2 different releases/,
+  ],
+  ['a worker that hangs', { silent: ['1'] }, {}, /^Not answering: worker 1\.$/],
+  ['a full disk', {}, { onebox_disk_free_bytes: 9 }, /disk is nearly full/],
+  ['little memory', {}, { onebox_memory_available_bytes: 9 }, /Memory is nearly used up/],
+  [
+    'an old backup',
+    {},
+    { onebox_backup_last_success_timestamp_seconds: now / 1000 - 27 * 3600 },
+    /no backup from the last 26 hours/,
+  ],
+]
+
+for (const [what, health, values, text] of troubles) {
+  test(`${what} needs attention`, () => {
+    const whole = { workers: [worker], deploy: live, ...health }
+    const [problem = '', ...rest] = problemsOf(whole, seriesWith(values), 0, now)
+    assert.match(problem, text)
+    assert.deepEqual(rest, [])
+  })
+}
+
+test('failed requests need attention', () => {
+  assert.deepEqual(problemsOf({ workers: [worker] }, seriesWith(), 1234, now), [
+    '1,234 requests failed in the last five minutes.',
+  ])
+})
