@@ -9,16 +9,16 @@ import { buildRuntime } from '../../provisioning/packaging/runtime.ts'
 import { withMigration } from '../support/release.ts'
 
 const platform = 'linux-x64'
-// Any other than the one that package.json names, and new enough for the server.
+// Different from package.json's, and new enough for the server.
 const otherNode = '26.9.0'
 
-export async function buildArchives(dir: string, say: (text: string) => void) {
-  const runtime = await buildRuntime({ platform, say })
+export async function buildArchives(dir: string, print: (text: string) => void) {
+  const runtime = await buildRuntime({ platform, say: print })
   const release = await buildRelease({ platform, outDir: join(dir, 'releases') })
   return { runtime, release }
 }
 
-/** A release that does the same as this one and has another id. */
+/** A release that behaves like this one but has another id. */
 export function nextRelease(release: Release, name: string): Promise<Release> {
   return changeRelease(release, name, (code) => `${code}\n// ${name}\n`)
 }
@@ -28,12 +28,12 @@ export function spoilRelease(release: Release, name: string, spoiler: string): P
   return changeRelease(release, name, (code) => `${spoiler}\n${code}`)
 }
 
-/** A release whose schema has one step more. */
+/** A release with one more migration. */
 export function addMigration(release: Release, name: string, sql: string): Promise<Release> {
   return changeRelease(release, name, (code) => withMigration(code, sql))
 }
 
-/** A release each of whose workers logs more at its start than the journal takes, with errors in it. */
+/** A release whose workers log more at startup than the journal accepts, errors included. */
 export async function floodLog(release: Release, name: string) {
   const counts = { lines: 20_000, errors: 100 }
   const flood = `
@@ -67,7 +67,7 @@ async function changeRelease(
   return { ...(await writeArchive(copy, join(dir, '..'))), dir: copy }
 }
 
-/** An archive that is not what its name says, as a byte of it has been changed. */
+/** An archive with one changed byte, so that it no longer matches its id. */
 export function damage<Kind extends Archive>(archive: Kind, dir: string): Kind {
   const content = readFileSync(archive.path)
   content.writeUInt8(content.readUInt8(1000) ^ 1, 1000)

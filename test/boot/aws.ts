@@ -12,13 +12,13 @@ import type { DataDisk } from './data-disk.ts'
 import { bucket, prepareImage, region } from './image.ts'
 import { createMachine, type Machine, type Ports } from './machine.ts'
 
-/** All that an instance has around it. */
+/** The simulated AWS around an instance. */
 export interface Aws {
   s3: FakeS3
   metadata: FakeMetadata
-  /** Does to the bucket what `pulumi up` does; gives the id of what is wanted now. */
+  /** Uploads what `pulumi up` would; returns the generation that is now wanted. */
   publish: (deployment: Deployment) => string
-  /** Makes a new instance, with this volume attached. */
+  /** Creates an instance with this volume attached. */
   launch: (dataDisk: DataDisk, ports?: Ports) => Promise<Machine>
   /** The private key of admin; the public one is beside it. */
   keyFile: string
@@ -32,8 +32,8 @@ export interface Deployment {
 
 export const volumeId = 'vol-0123456789abcdef0'
 
-export async function startAws(dir: string, say: (text: string) => void): Promise<Aws> {
-  const { image, s3: identity } = prepareImage(say)
+export async function startAws(dir: string, print: (text: string) => void): Promise<Aws> {
+  const { image, s3: identity } = prepareImage(print)
   const keyFile = join(dir, 'key')
   execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', 'boot-test', '-f', keyFile])
   const credentials = makeCredentials()

@@ -3,34 +3,34 @@ import { closeSync, mkdirSync, openSync, readSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 
 /**
- * A volume that outlives the machines it is attached to, and a power cut as the worst disk takes it.
+ * A volume that outlives the machines it is attached to, and loses as much in a power cut as a disk can.
  *
- * To kill qemu does not lose what the guest wrote and never flushed: this machine's kernel has it.
- * So the guest writes to a throwaway copy, and qemu records its writes and flushes in their order.
- * Once the power is off, the file gets all writes up to the last flush and none that came later:
- * whatever was acknowledged without an fsync is gone.
+ * Killing qemu alone loses nothing: this machine's kernel has even the writes that were never flushed.
+ * So the guest writes to a throwaway copy, and qemu records writes and flushes in order. After a power
+ * cut, the file gets all writes up to the last flush and none after it: anything acknowledged without
+ * an fsync is lost.
  */
 export interface DataDisk {
   file: string
   /**
-   * It is NVMe on AWS Nitro. But qemu's NVMe tells Linux that it knows forced writes and then takes
-   * them as any other, so a power cut would lose what a disk must not; nor can it grow while in use.
+   * On AWS Nitro it is NVMe. But qemu's NVMe advertises forced writes and treats them like any others,
+   * so a power cut would lose what no real disk may; and it cannot grow while in use.
    */
   bus: 'virtio-blk-pci' | 'nvme'
-  /** What qemu needs to attach it. */
+  /** The qemu arguments that attach it. */
   args: () => string[]
-  /** Brings the file to where the power went off. Gives how many writes were lost. */
+  /** Brings the file to its state at the power cut. Returns how many writes were lost. */
   settle: () => number
 }
 
 export interface DataDiskOptions {
   dir: string
-  /** As EBS knows it, such as vol-0123456789abcdef0. */
+  /** The EBS id, such as vol-0123456789abcdef0. */
   volumeId: string
   sizeBytes?: number
 }
 
-/** What qemu calls it. */
+/** Its name in qemu. */
 export const nodeName = 'data'
 
 export const defaultSizeBytes = 2 ** 30
@@ -58,7 +58,7 @@ export function createDataDisk({
   return disk
 
   function args(): string[] {
-    // The serial is the volume's id without its dash, as on AWS Nitro.
+    // As on AWS Nitro, the serial number is the volume's id without the dash.
     const device = `${disk.bus},drive=${nodeName},serial=${volumeId.replace('-', '')}`
     return [...nodes.flatMap((node) => ['-blockdev', JSON.stringify(node)]), '-device', device]
   }
@@ -82,7 +82,7 @@ interface Entry {
   bytes: number
 }
 
-/** https://docs.kernel.org/admin-guide/device-mapper/log-writes.html, whose format qemu uses. */
+/** qemu's format is https://docs.kernel.org/admin-guide/device-mapper/log-writes.html. */
 function replay(logFile: string, diskFile: string): number {
   const log = openSync(logFile, 'r')
   const disk = openSync(diskFile, 'r+')
@@ -101,13 +101,13 @@ function replay(logFile: string, diskFile: string): number {
 
 const flags = { flush: 1, discard: 4 }
 
-/** All that have come to the log: its head counts no further than the last flush. */
+/** Every entry in the log: the count in its header stops at the last flush. */
 function readEntries(log: number): Entry[] {
   const entries: Entry[] = []
   for (let offset = sectorBytes; ; ) {
     const header = read(log, offset, sectorBytes)
     const [sector, sectors, flag] = [0, 8, 16].map((at) => Number(header.readBigUInt64LE(at)))
-    // The end, or an entry that was about to be written.
+    // The end, or an entry that was not fully written.
     if (!sectors && !flag) return entries
     const bytes = Number(flag) & flags.discard ? 0 : Number(sectors) * sectorBytes
     entries.push({
@@ -120,7 +120,7 @@ function readEntries(log: number): Entry[] {
   }
 }
 
-/** Zeros where there is nothing. */
+/** Returns zeros beyond the end. */
 function read(file: number, offset: number, length: number): Buffer {
   const buffer = Buffer.alloc(length)
   readSync(file, buffer, 0, length, offset)

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 
-/** What a machine boots from. */
+/** The files that a machine boots from. */
 export interface Image {
   disk: string
   kernel: string
@@ -13,10 +13,10 @@ export interface Image {
   partition: string
 }
 
-/** The one S3 that the image takes for AWS'. */
+/** The S3 that the image trusts as AWS's. */
 export interface S3Identity {
   host: string
-  /** Where the machine finds it, in its own network. */
+  /** Its address in the machine's network. */
   address: string
   tls: { key: string; cert: string }
 }
@@ -40,11 +40,11 @@ const packageOf = {
 }
 
 /**
- * Gives the image of Debian 13 that all instances of the test start from, and builds it where
- * there is none yet or its recipe has changed.
- * @throws {Error} naming what is missing and how to get it
+ * Returns the Debian 13 image that all instances of the test start from. Builds it if it is missing or
+ * its recipe has changed.
+ * @throws {Error} naming missing tools and how to install them
  */
-export function prepareImage(say: (text: string) => void): { image: Image; s3: S3Identity } {
+export function prepareImage(print: (text: string) => void): { image: Image; s3: S3Identity } {
   checkTools()
   const mirrors = findMirrors()
   const args = [mirrors.main, mirrors.security, partition, s3.host, s3.address]
@@ -52,7 +52,7 @@ export function prepareImage(say: (text: string) => void): { image: Image; s3: S
   const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'onebox/boot')
   const dir = join(cache, key)
   if (!existsSync(dir)) {
-    say("Building a Debian 13 like EC2's, which is kept for the next time")
+    print('Building a Debian 13 image like that on EC2, and keeping it for later runs')
     build(dir, args)
   }
   const file = (name: string) => join(dir, name)
@@ -65,7 +65,7 @@ export function prepareImage(say: (text: string) => void): { image: Image; s3: S
 
 function checkTools() {
   if (process.platform !== 'linux' || process.arch !== 'x64') {
-    throw new Error('The boot test runs on Linux on x86-64 only: try it in a Debian machine')
+    throw new Error('The boot test only runs on Linux on x86-64: use a Debian machine')
   }
   const missing = Object.entries(packageOf).filter(([tool]) => !isInstalled(tool))
   if (missing.length === 0) return
@@ -78,7 +78,7 @@ function isInstalled(tool: string): boolean {
   return spawnSync('which', [tool]).status === 0
 }
 
-/** The mirror that this machine's own apt uses, or Debian's. */
+/** The mirror of this machine's apt, or else Debian's. */
 function findMirrors() {
   const format = ['indextargets', '--format', '$(REPO_URI)', 'Created-By: Packages']
   const { stdout = '' } = spawnSync('apt-get', format, { encoding: 'utf8' })
@@ -89,7 +89,8 @@ function findMirrors() {
 }
 
 function build(dir: string, args: string[]) {
-  if (process.getuid?.() !== 0) throw new Error('Building a Debian needs root: run it with sudo')
+  if (process.getuid?.() !== 0)
+    throw new Error('Building the Debian image needs root: run it with sudo')
   const draft = `${dir}.${process.pid}`
   mkdirSync(draft, { recursive: true })
   try {

@@ -13,40 +13,40 @@ import type { Image } from './image.ts'
 import { qemuArguments } from './qemu.ts'
 
 export interface Machine {
-  /** Its port 80, as the world sees it. */
+  /** Its port 80, from outside. */
   url: string
-  /** Since it was last switched on. */
+  /** Seconds since it was last powered on. */
   seconds: () => number
   powerOn: () => void
-  /** From one moment to the next; gives how many writes the data disk lost with it. */
+  /** Cuts the power at once; returns how many writes the data disk lost. */
   powerCut: () => Promise<number>
-  /** Starts it anew from within, by a shell command; done once its kernel starts. */
+  /** Reboots it by a shell command; resolves once its kernel starts. */
   reboot: (command?: string) => Promise<void>
-  /** The power button: an orderly way down. */
+  /** Presses the power button: an orderly shutdown. */
   shutDown: () => Promise<void>
-  /** Makes its data disk larger, whatever it does with it. */
+  /** Enlarges its data disk while it runs. */
   growDataDisk: (bytes: number) => void
-  /** Runs a shell command as admin and gives what it prints. @throws when it fails */
+  /** Runs a shell command as admin and returns its output. @throws if it fails */
   ssh: (command: string, timeoutMs?: number) => Promise<string>
-  /** Waits for an answer of 200. @throws when none comes in time, or the machine has gone */
+  /** Waits for a 200. @throws if none comes in time, or the machine is off */
   until200: (timeoutMs: number) => Promise<void>
-  /** The end of what it has said on its serial console. */
+  /** The end of the serial console's output. */
   console: () => string
 }
 
 export interface MachineOptions {
   image: Image
-  /** For its own files. */
+  /** The folder for its own files. */
   dir: string
   dataDisk: DataDisk
   metadata: FakeMetadata
   s3: FakeS3
-  /** Where its network has S3. */
+  /** The address of S3 in its network. */
   s3Address: string
-  /** The file with the private key of admin. */
+  /** The file with admin's private key. */
   keyFile: string
   memoryMiB?: number
-  /** Where this machine has its ports. */
+  /** The ports of this machine that lead to its ports. */
   ports?: Ports
 }
 
@@ -64,7 +64,7 @@ const sshLimitMs = 120_000
 const requestLimitMs = 10_000
 const consoleEndLength = 3000
 
-/** Makes an instance with a root of its own; the data disk may have been another's. */
+/** Creates an instance with its own root disk; its data disk may come from another instance. */
 export async function createMachine(options: MachineOptions): Promise<Machine> {
   const { image, dir, dataDisk, metadata, s3, s3Address, keyFile, memoryMiB = 512 } = options
   const rootFile = join(dir, 'root.qcow2')
@@ -103,15 +103,15 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
       s3Address,
     })
     const log = openSync(join(dir, 'qemu.log'), 'a')
-    // However the test ends, qemu ends with it.
+    // qemu ends with the test, however that ends.
     const command = ['--pdeathsig', 'KILL', 'qemu-system-x86_64', ...args, ...dataDisk.args()]
     qemu = spawn('setpriv', command, { stdio: ['pipe', log, log] })
     poweredOnAt = performance.now()
-    tellQemu('qmp_capabilities')
+    commandQemu('qmp_capabilities')
   }
 
   /** https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html; its replies go to the log. */
-  function tellQemu(execute: string, args: object = {}) {
+  function commandQemu(execute: string, args: object = {}) {
     qemu?.stdin?.write(JSON.stringify({ execute, arguments: args }))
   }
 
@@ -141,15 +141,15 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
   async function shutDown() {
     if (!isOn()) return
     const ended = once(qemu as ChildProcess, 'exit').then(() => true)
-    tellQemu('system_powerdown')
+    commandQemu('system_powerdown')
     const inTime = await Promise.race([ended, sleep(shutDownLimitMs, false, { ref: false })])
-    if (!inTime) throw new Error(`Not off ${shutDownLimitMs / 1000} s after the power button`)
+    if (!inTime) throw new Error(`Still on ${shutDownLimitMs / 1000} s after the power button`)
     dataDisk.settle()
   }
 
   function growDataDisk(bytes: number) {
     truncateSync(dataDisk.file, bytes)
-    tellQemu('block_resize', { 'node-name': nodeName, size: bytes })
+    commandQemu('block_resize', { 'node-name': nodeName, size: bytes })
   }
 
   function isOn(): boolean {
@@ -182,15 +182,15 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
   async function until200(timeoutMs: number) {
     const deadline = performance.now() + timeoutMs
     for (let last = 'nothing'; last !== '200'; await sleep(250)) {
-      if (!isOn()) throw new Error('The machine has switched itself off')
+      if (!isOn()) throw new Error('The machine has powered off')
       if (performance.now() > deadline) {
-        throw new Error(`No 200 in ${timeoutMs / 1000} s, the last answer was ${last}`)
+        throw new Error(`No 200 in ${timeoutMs / 1000} s; the last answer was ${last}`)
       }
-      last = await ask()
+      last = await request()
     }
   }
 
-  async function ask(): Promise<string> {
+  async function request(): Promise<string> {
     try {
       const response = await fetch(url, { signal: AbortSignal.timeout(requestLimitMs) })
       await response.arrayBuffer()

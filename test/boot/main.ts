@@ -1,6 +1,6 @@
 /**
- * The life of an instance, told by one that lives it in an emulator: Debian 13 as on EC2, with
- * onebox's own user data and archives, and with AWS around it played by test/support.
+ * Boots an instance in an emulator and takes it through its life, chapter by chapter: Debian 13 as on
+ * EC2, with onebox's own user data and archives, and AWS simulated by test/support.
  * Usage: npm run test:boot [-- --short | CHAPTER …]
  */
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -26,7 +26,7 @@ import { smallBox } from './story/small-box.ts'
 import { trouble } from './story/trouble.ts'
 import type { Story } from './story.ts'
 
-const lastWords = [
+const diagnostics = [
   'cloud-init status --long',
   'systemctl --failed --no-legend',
   'cat /var/lib/onebox/converge.json',
@@ -54,7 +54,7 @@ const chapters: Record<string, Chapter> = {
   'from-a-laptop': fromALaptop,
 }
 
-// They begin with a machine of their own; all others go on with what the first one leaves.
+// These begin with a machine of their own; all others continue with that of the first chapter.
 const independent = new Set(['cut-first-boot', 'foreign-volume', 'from-a-laptop'])
 
 const short: Record<string, Chapter> = {
@@ -68,16 +68,16 @@ await runCommand(async () => {
     options: { short: { type: 'boolean', default: false } },
     allowPositionals: true,
   })
-  await tell(values.short ? short : choose(positionals))
+  await run(values.short ? short : choose(positionals))
 })
-// What played AWS would listen on.
+// The simulated AWS is still listening.
 process.exit()
 
-/** The chapters named, after the first one where they need it. */
+/** The chapters named, after the first one if they need it. */
 function choose(names: string[]): Record<string, Chapter> {
   const unknown = names.find((name) => !Object.hasOwn(chapters, name))
   if (unknown !== undefined) {
-    throw new Error(`There is no chapter ${unknown}: choose among ${Object.keys(chapters)}`)
+    throw new Error(`No chapter ${unknown}: choose from ${Object.keys(chapters).join(', ')}`)
   }
   if (names.length === 0) return chapters
   const needsFirst = names.some((name) => !independent.has(name))
@@ -88,23 +88,23 @@ function choose(names: string[]): Record<string, Chapter> {
   )
 }
 
-async function tell(chosen: Record<string, Chapter>) {
+async function run(chosen: Record<string, Chapter>) {
   const startedAt = performance.now()
-  // On a disk: a machine's root grows to a gigabyte.
+  // Not in memory: a machine's root grows to a gigabyte.
   const dir = mkdtempSync('/var/tmp/onebox-boot-')
   let story: Story | undefined
   try {
     story = await begin(dir)
-    for (const [name, chapter] of Object.entries(chosen)) await tellChapter(story, name, chapter)
+    for (const [name, chapter] of Object.entries(chosen)) await runChapter(story, name, chapter)
   } catch (error) {
-    if (story) console.log(await describeEnd(story))
-    console.log(`What is left of it is in ${dir}`)
+    if (story) console.log(await endText(story))
+    console.log(`Its files are in ${dir}`)
     throw error
   } finally {
     await story?.machine.powerCut()
   }
   rmSync(dir, { recursive: true })
-  step(`All of it in ${duration((performance.now() - startedAt) / 1000)}`)
+  step(`Finished in ${duration((performance.now() - startedAt) / 1000)}`)
 }
 
 async function begin(dir: string): Promise<Story> {
@@ -114,20 +114,20 @@ async function begin(dir: string): Promise<Story> {
   aws.publish(wanted)
   const dataDisk = createDataDisk({ dir, volumeId })
   const machine = await aws.launch(dataDisk)
-  return { dir, say: step, aws, machine, dataDisk, wanted }
+  return { dir, print: step, aws, machine, dataDisk, wanted }
 }
 
-async function tellChapter(story: Story, name: string, chapter: Chapter) {
+async function runChapter(story: Story, name: string, chapter: Chapter) {
   step(name)
   const startedAt = performance.now()
   const seconds = () => ((performance.now() - startedAt) / 1000).toFixed(1).padStart(7)
-  story.say = (text) => console.log(`${seconds()} s  ${text}`)
+  story.print = (text) => console.log(`${seconds()} s  ${text}`)
   await chapter(story)
-  story.say(styleText('green', 'told'))
+  story.print(styleText('green', 'passed'))
 }
 
-/** What may help to understand a story that did not end well. */
-async function describeEnd({ machine }: Story): Promise<string> {
-  const log = await machine.ssh(lastWords, 60_000).catch(String)
+/** The console and logs, to explain a failure. */
+async function endText({ machine }: Story): Promise<string> {
+  const log = await machine.ssh(diagnostics, 60_000).catch(String)
   return `${machine.console()}\n${log}`
 }

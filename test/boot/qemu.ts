@@ -5,20 +5,20 @@ import type { Image } from './image.ts'
 export interface Wiring {
   image: Image
   instance: Instance
-  /** The root, a layer of its own over the image's. */
+  /** The root disk, a layer over the image. */
   rootFile: string
   consoleFile: string
   memoryMiB: number
-  /** Ports of this machine that lead to the same services of the instance. */
+  /** Ports of this machine that lead to the instance's services. */
   httpPort: number
   sshPort: number
-  /** Ports of this machine where the instance's network ends. */
+  /** Ports of this machine that the instance's network leads to. */
   metadataPort: number
   s3Port: number
   s3Address: string
 }
 
-/** The command line of an instance as EC2 would start it, but for its data volume. */
+/** The command line of an instance like EC2's, without the data volume. */
 export function qemuArguments(wiring: Wiring): string[] {
   const { image, instance, rootFile, consoleFile, memoryMiB } = wiring
   const uuid = `ec2${crypto.randomUUID().slice(3)}`
@@ -36,7 +36,7 @@ export function qemuArguments(wiring: Wiring): string[] {
     ['-kernel', image.kernel],
     ['-initrd', image.initrd],
     ['-append', kernelParameters(image)],
-    // What cloud-init knows EC2 by.
+    // cloud-init recognizes EC2 by these.
     ['-smbios', 'type=0,vendor=Amazon EC2,version=1.0'],
     ['-smbios', smbiosSystem(instance, uuid)],
     ['-smbios', `type=2,manufacturer=Amazon EC2,asset=${instance.instanceId}`],
@@ -51,8 +51,8 @@ export function qemuArguments(wiring: Wiring): string[] {
 }
 
 /**
- * Before 8.1, qemu at times runs an int3 that the kernel has already replaced while patching itself:
- * https://github.com/ClangBuiltLinux/boot-utils/issues/111. It panics then, and tries again.
+ * Before 8.1, qemu sometimes runs an int3 that the kernel has already replaced while patching itself:
+ * https://github.com/ClangBuiltLinux/boot-utils/issues/111. The kernel then panics, and reboots.
  */
 function kernelParameters({ partition }: Image): string {
   return `root=PARTUUID=${partition} ro console=ttyS0,115200 oops=panic panic=-1`
@@ -62,7 +62,7 @@ function smbiosSystem({ instanceType }: Instance, uuid: string): string {
   return `type=1,manufacturer=Amazon EC2,product=${instanceType},uuid=${uuid},serial=${uuid}`
 }
 
-/** With no way out: all there is are the metadata service and S3. */
+/** Reaches the metadata service and S3, and nothing else. */
 function network(wiring: Wiring): string {
   const { instance, httpPort, sshPort, metadataPort, s3Port, s3Address } = wiring
   const lead = (address: string, port: number) =>
@@ -92,7 +92,7 @@ function accelerator(): string[][] {
   ]
 }
 
-/** Whether the firmware comes to speak: a /dev/kvm that opens need not work. */
+/** Whether the firmware starts: a /dev/kvm that opens may still not work. */
 function canRun(options: string[]): boolean {
   const args = [...options, '-nodefaults', '-display', 'none', '-debugcon', 'stdio']
   const { stdout } = spawnSync('qemu-system-x86_64', args, { timeout: 3000, killSignal: 'SIGKILL' })

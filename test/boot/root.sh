@@ -1,23 +1,23 @@
 #!/usr/bin/env bash
-# Makes what an instance boots from, in the folder given: disk.raw, vmlinuz and initrd.
-# The disk is made as Debian's EC2 image is (https://salsa.debian.org/cloud-team/debian-cloud-images,
+# Builds what an instance boots from in the given folder: disk.raw, vmlinuz and initrd.
+# The disk is built like Debian's EC2 image (https://salsa.debian.org/cloud-team/debian-cloud-images,
 # classes SYSTEM_BOOT, CLOUD, EC2 and EXTRAS), but without awscli, manuals and translations.
-# Neither loop devices nor mounts are needed, but root is.
+# Needs root, but neither loop devices nor mounts.
 set -euo pipefail
 
 dir=$1 mirror=$2 security=$3 partition=$4 host=$5 address=$6
 root=$dir/root
 
 packages=(
-  # How it boots and stays up
+  # Booting and running
   init linux-image-cloud-amd64 initramfs-tools cloud-initramfs-growroot systemd-resolved systemd-timesyncd
   libpam-systemd libnss-resolve libnss-myhostname polkitd netplan.io netbase dhcpcd-base e2fsprogs dosfstools
   linux-sysctl-defaults apparmor uuid-runtime
-  # How it learns what it is to be
+  # Setup at the first boot
   cloud-init cloud-guest-utils amazon-ec2-utils ssh-import-id openssh-server sudo
-  # How it is kept up to date
+  # Updates
   unattended-upgrades apt-listchanges apt-utils ca-certificates
-  # What people find on it
+  # Tools
   bash-completion bind9-host curl ethtool iptables iputils-ping less man-db manpages nano pciutils psmisc reportbug
   screen socat tcpdump traceroute vim vim-tiny whiptail xz-utils zstd
 )
@@ -63,7 +63,7 @@ YAML
   sed -i 's/^#\?PasswordAuthentication .*/PasswordAuthentication no/' "$root/etc/ssh/sshd_config"
   echo 'ClientAliveInterval 120' >>"$root/etc/ssh/sshd_config"
   chroot "$root" systemctl --quiet enable systemd-networkd systemd-resolved 2>"$dir/systemctl.log"
-  # At the full hour, it would take an emulated CPU for more than a minute.
+  # It would keep an emulated CPU busy for more than a minute at every full hour.
   rm "$root/etc/systemd/system/timers.target.wants/apt-listchanges.timer"
   ln -sfn ../run/systemd/resolve/stub-resolv.conf "$root/etc/resolv.conf"
 }
@@ -73,7 +73,7 @@ apt_source() {
   printf 'Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg\n\n'
 }
 
-# What the instance needs to take the test's S3 for AWS', whose network this stands for.
+# Makes the instance trust the test's S3 as AWS's, and find it.
 pretend_to_be_on_aws() {
   openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -noenc -days 3650 -subj '/CN=S3 of the boot test' \
     -addext "subjectAltName=DNS:$host" -keyout "$dir/s3.key" -out "$dir/s3.crt" 2>"$dir/openssl.log"
@@ -82,7 +82,7 @@ pretend_to_be_on_aws() {
   echo "$address $host" >>"$root/etc/hosts"
 }
 
-# Nothing that belongs to one machine: the first boot makes it.
+# Removes what belongs to one machine: the first boot makes it again.
 forget_origin() {
   rm -f "$root"/etc/ssh/ssh_host_* "$root/var/lib/dbus/machine-id"
   rm -rf "$root"/var/log/{apt,dpkg.log,alternatives.log,bootstrap.log} "$root"/var/lib/apt/lists/* "$root"/var/cache/apt/*.bin

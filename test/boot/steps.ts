@@ -7,11 +7,11 @@ import type { Machine } from './machine.ts'
 import { bootLimitMs, deployLimitMs, type Story } from './story.ts'
 import { watch } from './watch.ts'
 
-/** The load that an emulated machine can take, with something left for what is tried meanwhile. */
+/** A load that leaves an emulated machine some capacity for the step under test. */
 const modest = { keepAlive: 2, oneShot: 1, pauseMs: 50 }
 const settlingMs = 3000
 
-/** Asks for something else to run and waits until every worker does. */
+/** Deploys a change and waits until every worker runs it. Returns the seconds that took. */
 export async function deploy(story: Story, change: Partial<Story['wanted']>) {
   const id = publish(story, change)
   const startedAt = performance.now()
@@ -39,16 +39,16 @@ function isLive({ deploy, workers }: Health, id: string, { release }: Deployment
   return deploy?.desired === id && deploy.status === 'live' && workers.every(isNew)
 }
 
-/** Acts while clients ask and write, of whom none may notice. */
+/** Runs a step while clients read and write. None of their requests may fail. */
 export async function underLoad(
-  { machine, say }: Story,
-  act: () => Promise<void>,
+  { machine, print }: Story,
+  step: () => Promise<void>,
   { writeShare = 0.1 } = {},
 ) {
   const load = startLoad(machine.url, { ...modest, writeShare })
   try {
     await sleep(settlingMs)
-    await act()
+    await step()
     await sleep(settlingMs)
   } finally {
     await load.stop()
@@ -56,19 +56,19 @@ export async function underLoad(
   const { answered, failed } = load.counts()
   assert.equal(failed, 0, `${failed} of ${answered} failed: ${[...new Set(load.failures)]}`)
   await expectSaved(machine, load.saved)
-  say(`${answered} requests meanwhile, none failed; ${load.saved.size} writes, none lost`)
+  print(`${answered} requests meanwhile, none failed; ${load.saved.size} writes, none lost`)
 }
 
-/** Holds a boot to having come to its end, with all of its units and nothing left out. */
+/** Asserts that the boot finished, no unit failed and systemd dropped none. */
 export async function expectSoundBoot({ ssh }: Machine) {
   await ssh('cloud-init status --wait', bootLimitMs)
   assert.equal(await ssh('systemctl is-system-running --wait', bootLimitMs), 'running')
   assert.equal(await ssh('systemctl --failed --no-legend'), '')
-  const leftOut = 'journalctl --boot --identifier systemd --grep "ordering cycle" --quiet || true'
-  assert.equal(await ssh(leftOut), '')
+  const dropped = 'journalctl --boot --identifier systemd --grep "ordering cycle" --quiet || true'
+  assert.equal(await ssh(dropped), '')
 }
 
-/** Holds the database to the birthdays whose PUT was acknowledged. */
+/** Asserts that the database has every birthday whose PUT was acknowledged. */
 export async function expectSaved({ ssh }: Machine, usernames: Set<string>) {
   const rows = await ssh(`onebox db 'SELECT username FROM birthdays'`)
   const found = new Set(rows.match(/\p{L}+/gu))

@@ -3,15 +3,15 @@ import type { Aws, Deployment } from './aws.ts'
 import type { DataDisk } from './data-disk.ts'
 import type { Machine } from './machine.ts'
 
-/** What the chapters share: an instance, all it has around it, and what it shall run. */
+/** What the chapters share: an instance, the AWS around it, and what it is to run. */
 export interface Story {
   dir: string
-  /** Tells what has happened, with the time. */
-  say: (text: string) => void
+  /** Prints what has happened, with the time. */
+  print: (text: string) => void
   aws: Aws
   machine: Machine
   dataDisk: DataDisk
-  /** What was asked for last. */
+  /** The latest deployment published. */
   wanted: Deployment & { release: Release }
 }
 

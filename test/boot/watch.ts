@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Health } from '../../server/operations/health.ts'
 
-/** Looks at /healthz from outside, again and again. */
+/** Polls /healthz from outside. */
 export interface Watch {
-  /** Every release that an answer has come from. */
+  /** Every release that has answered. */
   releases: Set<string>
-  /** Waits until the health is as wanted. @throws with what it saw last, when it is not in time */
+  /** Waits until the health is as wanted. @throws with the last health seen, if it takes too long */
   until: (isWanted: (health: Health) => boolean, timeoutMs: number) => Promise<Health>
   stop: () => Promise<void>
 }
@@ -17,12 +17,12 @@ export function watch(url: string): Watch {
   const releases = new Set<string>()
   let last: Health | Error | undefined
   let isWatching = true
-  const watching = look()
+  const watching = poll()
   return { releases, until, stop }
 
-  async function look() {
+  async function poll() {
     for (; isWatching; await sleep(pauseMs)) {
-      last = await askHealth(url).catch((error) => error as Error)
+      last = await fetchHealth(url).catch((error) => error as Error)
       if (last instanceof Error) continue
       for (const { release } of [last, ...last.workers]) releases.add(release)
     }
@@ -34,7 +34,7 @@ export function watch(url: string): Watch {
       if (last && !(last instanceof Error) && isWanted(last)) return last
     }
     const seen = last instanceof Error ? String(last.cause ?? last) : JSON.stringify(last)
-    throw new Error(`Not so within ${timeoutMs / 1000} s: ${isWanted}; /healthz: ${seen}`)
+    throw new Error(`Not within ${timeoutMs / 1000} s: ${isWanted}; /healthz: ${seen}`)
   }
 
   async function stop() {
@@ -43,7 +43,7 @@ export function watch(url: string): Watch {
   }
 }
 
-async function askHealth(url: string): Promise<Health> {
+async function fetchHealth(url: string): Promise<Health> {
   const response = await fetch(`${url}/healthz`, { signal: AbortSignal.timeout(requestLimitMs) })
   return (await response.json()) as Health
 }

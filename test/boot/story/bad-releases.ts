@@ -6,10 +6,10 @@ import { deployLimitMs, type Story } from '../story.ts'
 import { watch } from '../watch.ts'
 
 interface BadRelease {
-  /** What is wrong with it. */
+  /** What it does wrong. */
   what: string
   make: (good: Release, dir: string) => Promise<Release>
-  /** What /healthz says of it. */
+  /** The reason that /healthz gives. */
   reason: RegExp
 }
 
@@ -32,15 +32,15 @@ const bad: BadRelease[] = [
     reason: /canary failed.*table movies already exists/,
   },
   {
-    what: 'comes as a damaged archive',
+    what: 'has a damaged archive',
     make: async (good, dir) => damage(await nextRelease(good, 'damaged'), dir),
     reason: /is damaged/,
   },
 ]
 
-/** What must not get through is refused with a reason, and no client ever meets it. */
+/** Bad releases are rejected with a reason, and never answer a client. */
 export async function badReleases(story: Story, { count = bad.length } = {}) {
-  await story.machine.ssh(shortenPatience)
+  await story.machine.ssh(shortenTimeout)
   const good = story.wanted.release
   for (const one of bad.slice(0, count)) {
     await underLoad(story, () => expectRejected(story, one))
@@ -48,8 +48,8 @@ export async function badReleases(story: Story, { count = bad.length } = {}) {
   await deploy(story, { release: good })
 }
 
-// For a release that does nothing, as the default takes slow machines into account.
-const shortenPatience = [
+// The default timeout allows for slow machines, too long for a release that does nothing.
+const shortenTimeout = [
   'sudo mkdir -p /run/systemd/system/onebox@.service.d',
   `printf '[Service]\\nEnvironment=CANARY_TIMEOUT_MS=60000\\n' |
      sudo tee /run/systemd/system/onebox@.service.d/boot-test.conf`,
@@ -68,7 +68,7 @@ async function expectRejected(story: Story, { what, make, reason }: BadRelease) 
       deployLimitMs,
     )
     const seconds = ((performance.now() - startedAt) / 1000).toFixed(1)
-    story.say(`one that ${what} was rejected after ${seconds} s: ${deploy?.reason}`)
+    story.print(`a release that ${what} was rejected after ${seconds} s: ${deploy?.reason}`)
     assert.match(deploy?.reason ?? '', reason)
     assert.deepEqual([...watching.releases], [good.id])
   } finally {

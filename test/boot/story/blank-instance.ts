@@ -6,22 +6,22 @@ import { bootLimitMs, type Story } from '../story.ts'
 const movieCount = 4609
 const oldestYear = 1920
 
-/** From nothing but user data and a bucket to a site that answers, and keeps what it is told. */
-export async function blankInstance({ machine, say }: Story) {
+/** User data and a bucket are enough to make a site that answers and stores data. */
+export async function blankInstance({ machine, print }: Story) {
   machine.powerOn()
   await machine.until200(bootLimitMs)
-  say(`the first 200 from outside, ${machine.seconds().toFixed(1)} s after power-on`)
+  print(`the first 200 from outside, ${machine.seconds().toFixed(1)} s after power-on`)
   assert.match(await readPage(machine.url), /<h1>The saved string is dynamic string<\/h1>/)
 
   await expectSoundBoot(machine)
   await machine.ssh('sudo cloud-init schema --system')
   const fetched = await machine.ssh(`onebox logs --output cat --grep '^Fetched'`)
-  for (const line of fetched.split('\n')) say(line)
-  say('cloud-init is content with its user data, and no unit has failed')
+  for (const line of fetched.split('\n')) print(line)
+  print('cloud-init accepts the user data, and no unit has failed')
 
   await store(machine.url)
   await expectStored(machine.url)
-  say(`stored a string, a birthday and ${movieCount} movies`)
+  print(`stored a string, a birthday and ${movieCount} movies`)
 }
 
 async function store(url: string) {
@@ -34,10 +34,10 @@ async function store(url: string) {
   assert.deepEqual(await response.json(), { added: movieCount, replaced: 0 })
 }
 
-/** Holds the instance to what was stored. */
+/** Asserts that everything stored is there. */
 export async function expectStored(url: string) {
   assert.match(await readPage(url), /<h1>The saved string is kept<\/h1>/)
-  const birthday = await ask(`${url}/hello/anna`)
+  const birthday = await get(`${url}/hello/anna`)
   assert.match(await birthday.text(), /Hello, anna!/)
   const metrics = await countMovies(url)
   assert.equal(metrics, movieCount)
@@ -46,7 +46,7 @@ export async function expectStored(url: string) {
 async function countMovies(url: string): Promise<number> {
   let count = 0
   for (let next: string | null = '/movies?limit=1000'; next !== null; ) {
-    const page = (await (await ask(url + next)).json()) as { movies: Movie[]; next: string | null }
+    const page = (await (await get(url + next)).json()) as { movies: Movie[]; next: string | null }
     count += page.movies.length
     next = page.next
   }
@@ -60,10 +60,10 @@ function makeMovie(_: unknown, index: number): Movie {
 }
 
 async function readPage(url: string): Promise<string> {
-  return (await ask(url)).text()
+  return (await get(url)).text()
 }
 
-async function ask(url: string): Promise<Response> {
+async function get(url: string): Promise<Response> {
   const response = await fetch(url, { signal: AbortSignal.timeout(60_000) })
   assert.equal(response.status, 200)
   return response

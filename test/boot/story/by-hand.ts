@@ -6,9 +6,9 @@ import { deployLimitMs, type Story } from '../story.ts'
 const token = 'a token for the boot test'.replaceAll(' ', '-')
 const mainPid = 'systemctl show --property MainPID --value onebox.service'
 
-/** Other settings are a reload, of the same release under the same pm2. */
+/** New settings are a reload: the same release under the same pm2. */
 export async function newSettings(story: Story) {
-  const { machine, say, wanted } = story
+  const { machine, print, wanted } = story
   const before = await machine.ssh(mainPid)
   const environment = {
     ...wanted.environment,
@@ -20,7 +20,7 @@ export async function newSettings(story: Story) {
     story,
     async () => {
       const seconds = await deploy(story, { environment })
-      say(`a token and a time zone were set, ${seconds} s after they were published`)
+      print(`a token and a time zone took effect ${seconds} s after they were published`)
     },
     { writeShare: 0 },
   )
@@ -30,8 +30,8 @@ export async function newSettings(story: Story) {
   assert.equal(authorized.status, 204)
 }
 
-/** What one finds who logs in. */
-export async function byHand({ machine, say }: Story) {
+/** The commands for people who log in. */
+export async function byHand({ machine, print }: Story) {
   const { ssh } = machine
   assert.match(await ssh('onebox status'), /serving +release [\da-f]{12} on 2 workers/)
   assert.match(await ssh('onebox logs -n 200'), /converge\.sh\[\d+\]: live, release/)
@@ -45,8 +45,8 @@ export async function byHand({ machine, say }: Story) {
   assert.equal((await put(machine.url, 'kept')).status, 204, 'without the token, as before')
   await ssh('onebox rollback', 600_000)
   assert.equal(await ssh('readlink /opt/onebox/current'), current)
-  say('status, logs, db, releases and rollback do what they say')
+  print('onebox status, logs, db, releases and rollback work')
   await ssh('sudo systemctl stop onebox.service onebox.socket')
   await machine.until200(deployLimitMs)
-  say('what somebody has stopped comes back by itself')
+  print('a stopped server is started again')
 }

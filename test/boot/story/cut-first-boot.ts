@@ -5,25 +5,28 @@ import { createDataDisk } from '../data-disk.ts'
 import { expectSoundBoot } from '../steps.ts'
 import { bootLimitMs, type Story } from '../story.ts'
 
-/** An instance whose power fails before it has ever served is as good as any other in the end. */
+/** An instance recovers from power cuts during its first boot. */
 export async function cutFirstBoot(story: Story) {
-  const { aws, dir, say } = story
+  const { aws, dir, print } = story
   await story.machine.shutDown()
   const machine = await aws.launch(createDataDisk({ dir: join(dir, 'cut'), volumeId }))
   story.machine = machine
   aws.s3.requests.length = 0
   const moments: [string, () => boolean][] = [
-    ['cloud-init was at its files', () => machine.console().includes("running 'modules:config'")],
-    ['the first release came', () => aws.s3.requests.some((name) => name.includes('/releases/'))],
+    ['cloud-init wrote its files', () => machine.console().includes("running 'modules:config'")],
+    [
+      'the first release was fetched',
+      () => aws.s3.requests.some((name) => name.includes('/releases/')),
+    ],
   ]
   for (const [moment, hasCome] of moments) {
     machine.powerOn()
     await eventually(async () => hasCome(), bootLimitMs)
     await machine.powerCut()
-    say(`a power cut as ${moment}, ${machine.seconds().toFixed(1)} s after power-on`)
+    print(`a power cut while ${moment}, ${machine.seconds().toFixed(1)} s after power-on`)
   }
   machine.powerOn()
   await machine.until200(bootLimitMs)
-  say(`the first 200, ${machine.seconds().toFixed(1)} s after power-on`)
+  print(`the first 200, ${machine.seconds().toFixed(1)} s after power-on`)
   await expectSoundBoot(machine)
 }

@@ -15,20 +15,20 @@ import { put, underLoad } from '../steps.ts'
 import { bootLimitMs, deployLimitMs, type Story } from '../story.ts'
 import { expectShown, followRunbook } from './runbook.ts'
 
-/** A checkout in somebody's home, from which they type `npx onebox`. */
+/** A checkout in somebody's home, where they type `npx onebox`. */
 interface Laptop {
   checkout: string
-  /** Runs a command, shows what it prints, and gives that. */
+  /** Runs a command, shows its output and returns it. */
   type: (command: string, ...args: string[]) => Promise<Ended>
-  /** Runs a line of shell in the checkout, shows what it prints, and gives that. */
+  /** Runs a line of shell in the checkout, shows its output and returns it. */
   shell: (line: string) => Promise<Ended>
-  /** All that was printed. */
+  /** The whole output so far. */
   printed: () => string
 }
 
 const repository = resolve(import.meta.dirname, '../../..')
 
-/** From nothing to a verified site, through its days, back to nothing, and back again. */
+/** From nothing to a verified site, through deploys and restores, to destroy and up again. */
 export async function fromALaptop(story: Story) {
   const cleanups: (() => unknown)[] = []
   try {
@@ -39,34 +39,34 @@ export async function fromALaptop(story: Story) {
 }
 
 async function live(story: Story, laptop: Laptop) {
-  const { say } = story
+  const { print } = story
   const token = await comeUp(laptop)
   const { url } = story.machine
-  say('up: from nothing to a site that keeps all its promises')
+  print('up: from nothing to a verified site')
   await succeed(laptop, 'status', /^ {2}deploy {4}live for/m)
   await write(url, token, 'kept')
   await saveBirthday(url, token)
 
   await underLoad(story, () => changeAndDeploy(laptop), { writeShare: 0 })
-  say('a change is deployed')
+  print('a change is deployed')
   await underLoad(story, () => breakAndDeploy(laptop), { writeShare: 0 })
-  say('a release that breaks at its start is refused, and the site goes on')
+  print('a release that fails at startup is rejected, and the site keeps running')
   await underLoad(story, () => goBack(laptop), { writeShare: 0 })
-  say('rollback: the release before, and forward again')
+  print('rollback to the release before, and forward again')
 
   await keepAndRestore(laptop, url, token)
-  say('backup and restore')
+  print('backup and restore')
   await followRunbook(laptop.shell)
   await expectString(url, 'kept')
-  say('the runbook, from top to bottom')
+  print('the runbook works from top to bottom')
   await goAndReturn(story, laptop)
-  say('destroy, and up again with the data')
+  print('destroy, and up again with the data')
   expectShown(laptop.printed())
 }
 
 async function comeUp(laptop: Laptop): Promise<string> {
   await laptop.type('pulumi', 'stack', 'init', 'dev')
-  // The emulator has no arm64 that is fast enough.
+  // arm64 is too slow in the emulator.
   await laptop.type('pulumi', 'config', 'set', 'architecture', 'x64')
   const up = ['--region', region, '--ssh', '--yes']
   const out = await succeed(laptop, 'up', /^onebox is up at/m, ...up)
@@ -142,7 +142,7 @@ async function expectString(url: string, value: string) {
   assert.match(await page.text(), new RegExp(`<h1>The saved string is ${value}</h1>`))
 }
 
-/** Gives what was in the file. */
+/** Edits a file and returns its old content. */
 function edit({ checkout }: Laptop, name: string, change: (code: string) => string): string {
   const file = join(checkout, name)
   const before = readFileSync(file, 'utf8')
@@ -190,7 +190,7 @@ async function openLaptop(story: Story, t: Lifetime): Promise<Laptop> {
   }
 }
 
-/** The working copy with what it has installed and built. */
+/** A copy of this checkout with its packages and its built runtime. */
 function checkOut(checkout: string) {
   const isOwn = (name: string) => /^(?!dist|data|\.git$)/.test(name)
   const filter = (path: string) => path === repository || isOwn(relative(repository, path))
@@ -198,7 +198,7 @@ function checkOut(checkout: string) {
   cpSync(join(repository, 'dist/runtimes'), join(checkout, 'dist/runtimes'), { recursive: true })
 }
 
-/** The real one, which finds the instance's port and the key that a person would have. */
+/** The real ssh, with the instance's port and its key. */
 function installSsh(bin: string, keyFile: string, ports: Ports) {
   const ssh = `#!/bin/sh
 for argument; do
@@ -211,7 +211,7 @@ exec /usr/bin/ssh -i ${keyFile} -p ${ports.ssh} "$@"
   writeFileSync(join(bin, 'ssh'), ssh, { mode: 0o755 })
 }
 
-/** AWS as Pulumi's provider sees it: what is asked of it happens to the machine. */
+/** AWS as Pulumi's provider sees it: its requests take effect on the machine. */
 function startCloud(t: Lifetime, story: Story, aws: FakeAws, ports: Ports): Promise<string> {
   const outputs = {
     'aws:ec2/eip:Eip': { publicIp: `127.0.0.1:${ports.http}` },
@@ -238,7 +238,7 @@ function startCloud(t: Lifetime, story: Story, aws: FakeAws, ports: Ports): Prom
     if (type.endsWith(':Instance') && !isGone) {
       story.aws.metadata.userData = Buffer.from(inputs.userDataBase64, 'base64')
     }
-    // Its disk has to be there when the emulator starts.
+    // The disk must exist when the emulator starts.
     if (!type.endsWith(':VolumeAttachment')) return
     await story.machine.shutDown()
     if (isGone) return
@@ -262,7 +262,7 @@ function createVolumes(story: Story, aws: FakeAws) {
     if (snapshotId === snapshot.id) copyFileSync(snapshot.file, story.dataDisk.file)
   }
 
-  /** The final snapshot, as the program has asked for one. */
+  /** Makes the final snapshot that the program asks for. */
   function keep({ size, tags, finalSnapshot }: StoredResource['inputs']) {
     assert.equal(finalSnapshot, true)
     copyFileSync(story.dataDisk.file, snapshot.file)

@@ -5,9 +5,9 @@ import { deployLimitMs, type Story } from '../story.ts'
 
 const sizeMiB = 'df --block-size=1M --output=size /data | tail -n 1'
 
-/** Room is made for the data while it is in use. */
+/** The file system grows while it is in use. */
 export async function grownVolume(story: Story) {
-  const { machine, say } = story
+  const { machine, print } = story
   const before = Number(await machine.ssh(sizeMiB))
   await underLoad(story, async () => {
     machine.growDataDisk(2 * defaultSizeBytes)
@@ -18,6 +18,6 @@ export async function grownVolume(story: Story) {
       return after >= 2 * before
     }, deployLimitMs)
     const seconds = ((performance.now() - startedAt) / 1000).toFixed(1)
-    say(`${seconds} s after its volume grew, /data had ${after} MiB in place of ${before}`)
+    print(`${seconds} s after the volume grew, /data had ${after} MiB instead of ${before}`)
   })
 }

@@ -10,14 +10,14 @@ const burst =
   'printf "[Journal]\\nRateLimitBurst=500\\n" | sudo tee /run/systemd/journald.conf.d/burst.conf'
 const journal = 'sudo journalctl --unit onebox --output cat --no-pager'
 
-/** A log that overflows, and a pm2 that crashes: neither leaves anything behind. */
+/** An overflowing log drops no errors, and repeated crashes of pm2 do not slow its restarts. */
 export async function hardTimes(story: Story) {
   await floodJournal(story)
   await crashAgainAndAgain(story)
 }
 
 async function floodJournal(story: Story) {
-  const { machine, say, wanted } = story
+  const { machine, print, wanted } = story
   const { release, environment } = wanted
   const limit = `sudo mkdir -p /run/systemd/journald.conf.d && ${burst}`
   await machine.ssh(`${limit} && sudo systemctl restart systemd-journald`)
@@ -38,12 +38,14 @@ async function floodJournal(story: Story) {
     await machine.ssh(`${journal} --priority err | grep --count '"a mistake"'`),
     String(errors),
   )
-  say(`the journal kept ${lines} of ${2 * flood.lines} lines in a burst, and all ${errors} errors`)
+  print(
+    `the journal kept ${lines} of ${2 * flood.lines} lines in a burst, and all ${errors} errors`,
+  )
   await machine.ssh('sudo rm /run/systemd/journald.conf.d/burst.conf')
   await deploy(story, { release, environment })
 }
 
-async function crashAgainAndAgain({ machine, say }: Story) {
+async function crashAgainAndAgain({ machine, print }: Story) {
   const { ssh } = machine
   const property = async (name: string) =>
     Number(await ssh(`systemctl show --property ${name} --value onebox.service`))
@@ -57,9 +59,6 @@ async function crashAgainAndAgain({ machine, say }: Story) {
     ['InactiveEnterTimestampMonotonic', 'ExecMainStartTimestampMonotonic'].map(property),
   )
   const seconds = ((started as number) - (ended as number)) / 1e6
-  assert.ok(
-    seconds > 0 && seconds < restartLimitSeconds,
-    `the last one was answered after ${seconds} s`,
-  )
-  say(`crash ${crashes} of pm2 was answered after ${seconds.toFixed(1)} s`)
+  assert.ok(seconds > 0 && seconds < restartLimitSeconds, `the last restart took ${seconds} s`)
+  print(`after crash ${crashes}, pm2 was back in ${seconds.toFixed(1)} s`)
 }

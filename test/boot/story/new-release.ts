@@ -2,11 +2,11 @@ import { nextRelease } from '../archives.ts'
 import { deploy, underLoad } from '../steps.ts'
 import type { Story } from '../story.ts'
 
-/** A deploy as it should be: nobody notices. */
+/** A deploy under load, without a failed request. */
 export async function newRelease(story: Story) {
   const release = await nextRelease(story.wanted.release, 'next')
   await underLoad(story, async () => {
     const seconds = await deploy(story, { release })
-    story.say(`the new release was live on every worker ${seconds} s after it was published`)
+    story.print(`the new release was live on every worker ${seconds} s after it was published`)
   })
 }

@@ -5,7 +5,7 @@ import type { Story } from '../story.ts'
 
 const version = '/opt/onebox/current/runtime/bin/node --version'
 
-/** Another Node means a restart of pm2, which nobody notices either. */
+/** Another Node means a restart of pm2, also without a failed request. */
 export async function newRuntime(story: Story) {
   const runtime = await otherRuntime(story.wanted.runtime, story.dir)
   const before = await story.machine.ssh(version)
@@ -13,6 +13,6 @@ export async function newRuntime(story: Story) {
     const seconds = await deploy(story, { runtime })
     const after = await story.machine.ssh(version)
     assert.notEqual(after, before)
-    story.say(`Node ${after} in place of ${before}, ${seconds} s after it was published`)
+    story.print(`Node ${after} instead of ${before}, ${seconds} s after it was published`)
   })
 }

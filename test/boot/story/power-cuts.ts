@@ -9,10 +9,10 @@ import { expectStored } from './blank-instance.ts'
 const writers = { keepAlive: 4, oneShot: 0, writeShare: 1 }
 const cuts = 3
 
-// Once the connection has been told that all is well.
+// After the SSH command has succeeded.
 const panic = `sudo sh -c '(sleep 2; echo c >/proc/sysrq-trigger) >/dev/null 2>&1 &'`
 
-/** Whatever ends it, it comes back by itself with all that it has acknowledged. */
+/** After any crash, the instance comes back by itself with every acknowledged write. */
 export async function powerCuts(story: Story) {
   const saved = new Set<string>()
   await reboot(story, saved, 'a reboot')
@@ -23,7 +23,12 @@ export async function powerCuts(story: Story) {
   assert.match(check, /\bok\b/)
 }
 
-async function reboot({ machine, say }: Story, saved: Set<string>, what: string, command?: string) {
+async function reboot(
+  { machine, print }: Story,
+  saved: Set<string>,
+  what: string,
+  command?: string,
+) {
   const load = startLoad(machine.url, writers)
   await sleep(5000)
   const rebooted = machine.reboot(command)
@@ -32,10 +37,10 @@ async function reboot({ machine, say }: Story, saved: Set<string>, what: string,
   for (const username of load.saved) saved.add(username)
   await rebooted
   const seconds = await expectBack(machine, saved)
-  say(`back ${seconds} s after ${what}, all ${saved.size} writes there`)
+  print(`back ${seconds} s after ${what}, all ${saved.size} writes there`)
 }
 
-async function cutPower({ machine, say }: Story, saved: Set<string>) {
+async function cutPower({ machine, print }: Story, saved: Set<string>) {
   const load = startLoad(machine.url, writers)
   await sleep(3000 + Math.random() * 5000)
   const unflushed = await machine.powerCut()
@@ -43,10 +48,10 @@ async function cutPower({ machine, say }: Story, saved: Set<string>) {
   for (const username of load.saved) saved.add(username)
   machine.powerOn()
   const seconds = await expectBack(machine, saved)
-  say(`back ${seconds} s after a cut (unflushed: ${unflushed}), all ${saved.size} writes there`)
+  print(`back ${seconds} s after a cut (unflushed: ${unflushed}), all ${saved.size} writes there`)
 }
 
-/** Gives after how many seconds it answered. */
+/** Waits for an answer and returns the seconds that took. */
 async function expectBack(machine: Machine, saved: Set<string>): Promise<string> {
   await machine.until200(bootLimitMs)
   const seconds = machine.seconds().toFixed(1)

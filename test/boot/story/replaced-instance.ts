@@ -8,7 +8,7 @@ import { createDataDisk } from '../data-disk.ts'
 import { bootLimitMs, type Story } from '../story.ts'
 import { expectStored } from './blank-instance.ts'
 
-/** Only the data volume matters: any instance with it goes on, under whatever name it has there. */
+/** Any instance with the data volume continues where the last one stopped, whatever the device name. */
 export async function replacedInstance(story: Story) {
   await story.machine.shutDown()
   story.dataDisk.bus = 'nvme'
@@ -17,14 +17,14 @@ export async function replacedInstance(story: Story) {
   await story.machine.until200(bootLimitMs)
   await expectStored(story.machine.url)
   const seconds = story.machine.seconds().toFixed(1)
-  story.say(`a new instance with the old volume: all there, ${seconds} s after power-on`)
+  story.print(`a new instance with the old volume has all data ${seconds} s after power-on`)
 }
 
 const refusals = 'sudo journalctl --unit onebox-data-volume --grep "neither blank nor ext4"'
 
-/** Data whose form no tool knows is still somebody's data. */
+/** Data in an unknown format is still somebody's data. */
 export async function foreignVolume(story: Story) {
-  const { aws, dir, say } = story
+  const { aws, dir, print } = story
   const disk = createDataDisk({ dir: join(dir, 'foreign'), volumeId })
   writeAt(disk.file, 64 * 1024, 'somebody wrote this')
   const before = hashFile(disk.file)
@@ -38,7 +38,7 @@ export async function foreignVolume(story: Story) {
   await assert.rejects(fetch(machine.url, { signal: AbortSignal.timeout(10_000) }))
   await machine.shutDown()
   assert.equal(hashFile(disk.file), before)
-  say('a volume with data of a form that nobody knows: refused, and untouched byte for byte')
+  print('a volume with data in an unknown format is not mounted, and stays the same byte for byte')
 }
 
 async function succeeds(attempt: Promise<unknown>): Promise<boolean> {

@@ -7,11 +7,11 @@ const repository = resolve(import.meta.dirname, '../../..')
 
 interface Example {
   command: string
-  /** What it has to print among other things, but for names and numbers. */
+  /** Lines that its output must contain, except for names and numbers. */
   lines: string[]
 }
 
-/** Types everything that the runbook shows, and holds what comes to what it shows. */
+/** Runs every command in the runbook and compares its output. */
 export async function followRunbook(shell: (line: string) => Promise<Ended>) {
   for (const { command, lines } of readExamples('docs/runbook.md')) {
     const { code, out, error } = await shell(command)
@@ -20,7 +20,7 @@ export async function followRunbook(shell: (line: string) => Promise<Ended>) {
   }
 }
 
-/** Holds what the README shows of a deploy to what was printed. */
+/** Asserts that the README's output of a deploy was printed. */
 export function expectShown(printed: string) {
   const section = /^## Deploy it$.*?^## /ms
   for (const { lines } of readExamples('README.md', section)) expectIn(printed, lines)
@@ -44,7 +44,7 @@ function readExamples(file: string, section = /.*/s): Example[] {
     })
 }
 
-/** The same for all times, ids and numbers. */
+/** The line without its times, ids and numbers. */
 function shapeOf(line: string): string {
   return line
     .trim()

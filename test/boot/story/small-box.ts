@@ -6,14 +6,14 @@ const exposureLimit = 2
 const units = '/etc/systemd/system/onebox*.{service,socket,timer}'
 const swapLimitMiB = 256
 
-/** What it needs and what it may: little memory, few rights. */
-export async function smallBox({ machine, say }: Story) {
-  await expectFits(machine, say)
+/** Little memory and few rights are enough. */
+export async function smallBox({ machine, print }: Story) {
+  await expectFits(machine, print)
   await expectConfined(machine)
-  say('the service is confined, and the metadata service is out of its reach')
+  print('the service is confined and cannot reach the metadata service')
 }
 
-async function expectFits({ ssh }: Machine, say: Story['say']) {
+async function expectFits({ ssh }: Machine, print: Story['print']) {
   const killed = await ssh('sudo journalctl --dmesg --grep "Out of memory" --no-pager || true')
   assert.doesNotMatch(killed, /Killed process/)
   const [total, used, swap] = await Promise.all([
@@ -24,7 +24,9 @@ async function expectFits({ ssh }: Machine, say: Story['say']) {
   assert.ok(Number(swap) < swapLimitMiB, `${swap} MiB are swapped out`)
   const peak = await ssh('systemctl show --property MemoryPeak --value onebox.service')
   const peakMiB = Math.round(Number(peak) / 2 ** 20)
-  say(`${used} of ${total} MiB in use and ${swap} swapped out; the service's peak: ${peakMiB} MiB`)
+  print(
+    `${used} of ${total} MiB in use and ${swap} swapped out; the service peaked at ${peakMiB} MiB`,
+  )
 }
 
 async function expectConfined({ ssh }: Machine) {
@@ -36,6 +38,6 @@ async function expectConfined({ ssh }: Machine) {
   await assert.rejects(ssh(`sudo --user onebox ${ask}`))
   const pid = await ssh('systemctl show --property MainPID --value onebox.service')
   await assert.rejects(ssh(`sudo nsenter --target ${pid} --net ${ask}`))
-  // As a check of the check: root does reach it.
+  // To prove the check: root can reach it.
   await ssh(`sudo ${ask}`)
 }

@@ -6,12 +6,12 @@ import { bootLimitMs, deployLimitMs, type Story } from '../story.ts'
 import { watch } from '../watch.ts'
 import { expectStored } from './blank-instance.ts'
 
-/** A file over all that is left of a disk; what does not fit in is left out. */
+/** Fills a disk with one file. */
 const fill = (path: string) =>
   `sync; sudo fallocate --length $(df --block-size=1 --output=avail ${path} | tail -n 1) ${path}/filler || true`
 const free = (path: string) => `sudo rm ${path}/filler`
 
-/** What is around it may fail for as long as it likes: it serves on, and makes up for it later. */
+/** While AWS or a disk fails, the instance keeps serving, and deploys afterwards. */
 export async function trouble(story: Story) {
   const { aws, machine } = story
   await deployInTrouble(story, {
@@ -36,7 +36,7 @@ export async function trouble(story: Story) {
 
 interface Trouble {
   what: string
-  /** What /healthz says of it. */
+  /** The reason that /healthz gives. */
   reason: RegExp
   begin: () => Promise<unknown>
   end: () => Promise<unknown>
@@ -65,18 +65,18 @@ async function deployInTrouble(story: Story, { what, reason, begin, end }: Troub
       await end()
     }
     await untilLive(story, id)
-    story.say(`${what}: it served on, waited, and deployed once that was over`)
+    story.print(`${what}: the instance kept serving, waited, and deployed afterwards`)
   })
 }
 
-/** More in one write than SQLite has set aside on the disk. */
+/** One write that exceeds the space SQLite has already allocated. */
 const tooMuch = Array.from({ length: 700 }, (_, index) => ({
   year: 2000,
   title: `Too much ${index}`,
   info: { plot: 'x'.repeat(10_000) },
 }))
 
-async function fillDataVolume({ machine, say }: Story) {
+async function fillDataVolume({ machine, print }: Story) {
   const { url, ssh } = machine
   await ssh(fill('/data'))
   try {
@@ -90,11 +90,11 @@ async function fillDataVolume({ machine, say }: Story) {
   }
   assert.equal((await put(url, 'kept')).status, 204)
   await expectStored(url)
-  say('the data volume is full: writes were answered with 507, reads as ever, also after a restart')
+  print('the data volume is full: writes got 507, reads worked, also after a restart')
 }
 
 async function cutPowerInDeploy(story: Story) {
-  const { machine, say } = story
+  const { machine, print } = story
   const id = publish(story, { release: await nextRelease(story.wanted.release, 'cut short') })
   const watching = watch(machine.url)
   try {
@@ -107,5 +107,5 @@ async function cutPowerInDeploy(story: Story) {
   await machine.until200(bootLimitMs)
   await untilLive(story, id)
   await expectStored(machine.url)
-  say('a power cut in a deploy: it was back by itself and went through with the deploy')
+  print('a power cut during a deploy: the instance came back and finished the deploy')
 }
