@@ -61,7 +61,7 @@ async function readBody(request: HttpRequest, limitBytes: number): Promise<Buffe
 
 /** @throws {HttpError} for a compressed or partial body (RFC 9110, 8.4 and 14.5) */
 function assertWhole(request: HttpRequest) {
-  const encoding = request.header('content-encoding') ?? 'identity'
+  const encoding = request.header('content-encoding') || 'identity'
   if (encoding.toLowerCase() !== 'identity') {
     const detail = `The Content-Encoding ${encoding.slice(0, 80)} is not supported: send the body uncompressed`
     throw new HttpError(415, detail, { headers: ['Accept-Encoding', 'identity'] })
@@ -129,8 +129,8 @@ function tooLarge(limitBytes: number): HttpError {
 }
 
 /** Whether the client waits for a 100 before it sends its body (RFC 9110, 10.1.1). */
-export function expectsContinue({ headers }: IncomingMessage): boolean {
-  return headers.expect?.toLowerCase() === '100-continue'
+export function expectsContinue({ headers, httpVersion }: IncomingMessage): boolean {
+  return httpVersion !== '1.0' && headers.expect?.toLowerCase() === '100-continue'
 }
 
 /** Whether the request has a body; without a length or chunks there is none (RFC 9112, 6.3). */

@@ -10,7 +10,9 @@ export function assertFraming(incoming: IncomingMessage) {
   assertVersion(incoming)
   assertHost(incoming)
   assertCoding(incoming)
-  if (incoming.headers.expect !== undefined && !expectsContinue(incoming)) {
+  const { expect } = incoming.headers
+  const isKnown = incoming.httpVersion === '1.0' || expectsContinue(incoming)
+  if (expect !== undefined && !isKnown) {
     throw new HttpError(417, 'The only supported Expect is "100-continue": leave the header out')
   }
 }

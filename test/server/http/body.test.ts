@@ -284,6 +284,14 @@ test('Expect: 100-continue gets no 100 if the body is refused', async (t) => {
   }
 })
 
+test('HTTP/1.0 has no expectations: whatever they are, they are ignored', async (t) => {
+  const url = await startServer(t)
+  for (const expect of ['100-continue', 'the-unexpected']) {
+    const head = `PUT / HTTP/1.0\r\nExpect: ${expect}\r\nContent-Length: 5\r\n\r\n`
+    assert.deepEqual(statusesOf(await sendRaw(url, `${head}hello`)), [204])
+  }
+})
+
 test('an unknown expectation is answered 417', async (t) => {
   const url = await startServer(t)
   const headers = ['Expect: the-unexpected', 'Connection: close', 'Content-Length: 0']
