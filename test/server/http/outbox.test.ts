@@ -17,7 +17,7 @@ const longString = 'a'.repeat(mebibyte)
  * in between, so that the server notices at once.
  */
 function ask(server: Server, line: string): { client: Duplex; atServer: Duplex } {
-  const [client, atServer] = duplexPair({ highWaterMark: 16 * 1024 })
+  const [client, atServer] = duplexPair({ highWaterMark: 1024 })
   server.emit('connection', atServer)
   client.on('error', () => {})
   client.write(rawRequest(line))
