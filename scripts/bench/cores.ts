@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { hasCommand, run } from './processes.ts'
 
-/** The server's core and the load's; null where there is only one, or no taskset. */
+/** The server's core and the load's; null if there is only one core, or no taskset. */
 export type Cores = { server: number; load: number } | null
 
 export function assignCores(): Cores {

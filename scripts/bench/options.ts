@@ -28,7 +28,7 @@ rounds, and writes docs/benchmark.svg and docs/benchmark.json. About 25 minutes.
   --help           this text
 
 The files of a run that is shorter or leaves something out go to dist/bench/ instead of docs/.
-TMPDIR=… says where the databases are put.`
+TMPDIR=… is the folder for the databases.`
 
 /** @throws {Error} naming the option and the cure */
 export function parseOptions(argv: string[]): Options {

@@ -7,7 +7,7 @@ const [file = '', rows = ''] = process.argv.slice(2)
 const count = Number(rows)
 assert(Number.isInteger(Math.log10(count)), 'ROWS is a power of ten')
 
-// One transaction outside the WAL, which would have to hold every row once more.
+// One transaction outside the WAL, which would have to hold every row again.
 const database = new SQLite(file, { fileMustExist: true })
 database.pragma('journal_mode = MEMORY')
 database.pragma('synchronous = OFF')

@@ -19,7 +19,7 @@ export function start(command: string[], options: SpawnOptions = {}): ChildProce
   return child
 }
 
-/** What a command prints. @throws {Error} with what it said where it fails */
+/** What a command prints. @throws {Error} with its error output if it fails */
 export async function run(command: string[], options: SpawnOptions = {}): Promise<string> {
   const child = start(command, options)
   const [output, complaint, [exitCode]] = await Promise.all([

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { hasCommand, run } from './processes.ts'
 import { note, step } from './report/print.ts'
 
-/** The library that makes each fsync wait, or null where it cannot be compiled. */
+/** The library that makes each fsync wait, or null if it cannot be compiled. */
 export async function buildSlowDisk(folder: string): Promise<string | null> {
   step('Compiling the slow disk (slow-disk/fsync-delay.c)')
   if (!hasCommand('cc')) {

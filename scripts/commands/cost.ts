@@ -56,7 +56,7 @@ export function costText(cost: Cost, volumeGb: number): string {
   const snapshots = cost.afterDestroy > 0 ? `at most ${usd(cost.afterDestroy)}` : 'a little'
   return `${table(['what', 'how many', 'each', 'per month'], rows)}
 ${note}
-Stopping the instance saves ${saved} per month; the other ${usd(cost.whileStopped)} go on.
+Stopping the instance saves ${saved} per month; the other ${usd(cost.whileStopped)} continue.
 After destroy, the final snapshot and up to seven daily ones cost ${snapshots} per month
 for each full copy of ${volumeGb} GB, until you delete them.`
 }

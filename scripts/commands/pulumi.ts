@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { backendEnvironment, program, requireCli } from '../stack/pulumi.ts'
+import { backendEnvironment, program, requireCli } from '../stack/workspace.ts'
 import { defineCommand } from '../terminal/command.ts'
 import { stack } from '../terminal/options.ts'
 

@@ -1,6 +1,6 @@
 import { shortId } from '../site/health.ts'
+import { findReleases, type KnownRelease } from '../stack/known-releases.ts'
 import { requireStack } from '../stack/outputs.ts'
-import { findReleases, type KnownRelease } from '../stack/releases.ts'
 import { defineCommand } from '../terminal/command.ts'
 import { minute } from '../terminal/format.ts'
 import { json, stack } from '../terminal/options.ts'

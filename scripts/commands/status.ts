@@ -7,8 +7,8 @@ import { request } from '../site/client.ts'
 import { isLive, readHealth, shortId, stateText } from '../site/health.ts'
 import { authorization } from '../site/target.ts'
 import { problemsOfAlarms } from '../stack/alarms.ts'
-import type { Place } from '../stack/aws/ask.ts'
-import { findInstances } from '../stack/aws/instance.ts'
+import type { Place } from '../stack/aws/call.ts'
+import { findInstances } from '../stack/aws/ec2-instances.ts'
 import { standingLines } from '../stack/instance.ts'
 import { type Outputs, requireStack } from '../stack/outputs.ts'
 import { placeOf, readSettings, settingOf } from '../stack/settings.ts'
@@ -69,7 +69,7 @@ async function readStatus(
   }
 }
 
-/** What AWS says about the instance, and the cure. */
+/** The state of the instance on AWS, and the cure. */
 async function whySilent(place: Place, id: string): Promise<string> {
   const found = await findInstances(place, [id]).catch(() => undefined)
   if (found?.length === 0) return `${id} no longer exists: npx onebox up makes another`

@@ -5,7 +5,7 @@ import { NotLive, shortId, waitUntilLive } from '../site/health.ts'
 import { smoke } from '../site/smoke.ts'
 import { problemsOfAlarms } from '../stack/alarms.ts'
 import { apply, type Change, preview, printChanges } from '../stack/apply.ts'
-import type { Place } from '../stack/aws/ask.ts'
+import type { Place } from '../stack/aws/call.ts'
 import { readConsole } from '../stack/aws/console.ts'
 import { printImage } from '../stack/image.ts'
 import { wake } from '../stack/instance.ts'
@@ -13,10 +13,10 @@ import { type Outputs, readOutputs, requireOutputs } from '../stack/outputs.ts'
 import { prepare } from '../stack/prepare.ts'
 import { costText } from '../stack/prices.ts'
 import { warnOfPipeline } from '../stack/privacy.ts'
-import { openStack } from '../stack/pulumi.ts'
 import { placeOf, readSettings } from '../stack/settings.ts'
+import { openStack } from '../stack/workspace.ts'
 import { defineCommand } from '../terminal/command.ts'
-import { assertConfirmed, isSomebodyThere } from '../terminal/confirm.ts'
+import { assertConfirmed, isInteractive } from '../terminal/confirm.ts'
 import { duration } from '../terminal/format.ts'
 import { installCli, region, stack, waitOption, yes } from '../terminal/options.ts'
 import { step } from '../terminal/step.ts'
@@ -79,7 +79,7 @@ async function previewChanges(
   { yes, replace }: { yes: boolean; replace: string[] },
 ): Promise<Change[]> {
   step(costText(config))
-  if (!yes && !isSomebodyThere()) await assertConfirmed('Continue?', { yes })
+  if (!yes && !isInteractive()) await assertConfirmed('Continue?', { yes })
   step('Previewing the changes')
   const changes = await preview(stack, { replace })
   printChanges(changes, changesShown)

@@ -6,8 +6,8 @@ import { inspect } from '../../server/database/connect.ts'
 import { type Counts, inWords, quote, tablesOf } from '../../server/database/tables.ts'
 
 /**
- * Opens a backup, checks it from end to end, and tells what is in it, such as "3 movies".
- * @throws {Error} where it is no whole and sound backup of this service
+ * Checks a backup from end to end, and returns what is in it, such as "3 movies".
+ * @throws {Error} unless it is a complete, undamaged backup of this service
  */
 export function backupText(path: string): string {
   checkBackup(path)

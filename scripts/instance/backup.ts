@@ -39,7 +39,7 @@ function isFolder(path: string): boolean {
 }
 
 function assertFree(file: string) {
-  if (existsSync(file)) throw new Error(`${file} exists already: name another file`)
+  if (existsSync(file)) throw new Error(`${file} already exists: name another file`)
 }
 
 interface RemoteBackup {

@@ -26,7 +26,7 @@ const failedToConnect = 255
 /**
  * The arguments of ssh for a session as admin. An address may be another instance's tomorrow, so
  * known hosts are kept by instance.
- * @throws {Error} where SSH is closed
+ * @throws {Error} if SSH is closed
  */
 export function sshArguments({ ip, ssh, instanceId }: Instance): string[] {
   if (ssh === 'closed') {
@@ -49,10 +49,10 @@ export function knownHosts(instanceId: string): string {
   return join(homedir(), '.ssh/onebox', instanceId)
 }
 
-/** Hands this terminal to ssh; gives the exit code. */
+/** Hands this terminal to ssh; returns the exit code. */
 export async function openSession(instance: Instance, command: string[]): Promise<number> {
   const child = spawn('ssh', [...sshArguments(instance), ...command], { stdio: 'inherit' })
-  // Ctrl-C is for whatever runs over there.
+  // Ctrl-C is for the remote command.
   process.on('SIGINT', () => {})
   const code = await exitCodeOf(child)
   if (code === failedToConnect) throw new Error(`SSH to ${instance.ip} failed: ${accessCure}`)
@@ -60,7 +60,7 @@ export async function openSession(instance: Instance, command: string[]): Promis
 }
 
 /**
- * Runs a command of the instance's shell; gives what it prints.
+ * Runs a command of the instance's shell; returns what it prints.
  * @throws {Error} with the last line of its complaint
  */
 export async function runRemote(
@@ -82,7 +82,7 @@ export async function runRemote(
   const [code] = await Promise.all([
     exitCodeOf(child),
     output && pipeline(child.stdout, output),
-    // A command that ends early says by itself why.
+    // A command that ends early prints why.
     input ? pipeline(input, child.stdin).catch(() => {}) : child.stdin.end(),
   ])
   const reason = complaint.trim().split('\n').at(-1) ?? ''
@@ -105,7 +105,7 @@ async function exitCodeOf(child: ReturnType<typeof spawn>): Promise<number> {
   }
 }
 
-/** An argument as the shell over there has to be given it. */
+/** Quotes an argument for the remote shell. */
 export function quoteShell(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
 }

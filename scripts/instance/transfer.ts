@@ -1,7 +1,7 @@
 import { Transform } from 'node:stream'
 import { createProgress } from '../terminal/progress.ts'
 
-/** Lets bytes through, and where they are many shows how many of them. */
+/** Passes bytes through; shows progress if there is more than a megabyte of them. */
 export function createMeter(totalBytes: number): Transform {
   const progress = totalBytes < 1e6 ? undefined : createProgress('MB')
   let bytes = 0

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { resolve } from 'node:path'
 import { defineCommand } from '../terminal/command.ts'
 import { dispatch, runCommand } from '../terminal/run.ts'
-import { readLocalSite, serveUntilSignal } from './site.ts'
+import { readLocalSite, serveUntilSignal } from './local-site.ts'
 
 const watch = ['--watch', '--watch-path=server', '--watch-preserve-output']
 

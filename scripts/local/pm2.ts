@@ -24,7 +24,7 @@ export function startPm2(
 }
 
 /**
- * What must be in the environment of pm2 itself, as its workers only get theirs once they run.
+ * The environment of pm2 itself: its workers only get theirs once they run.
  * The workers accept connections by themselves: a primary that hands them out drops what it
  * holds when it is restarted. And glibc gives memory back, or a worker would keep 40 MB more.
  */

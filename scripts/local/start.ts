@@ -5,10 +5,10 @@ import type { Config } from '../../server/config.ts'
 import { makeSocketDir } from '../../server/operations/sockets.ts'
 import { defineCommand } from '../terminal/command.ts'
 import { dispatch, runCommand } from '../terminal/run.ts'
+import { readLocalSite, serveUntilSignal } from './local-site.ts'
 import { startPm2 } from './pm2.ts'
-import { readLocalSite, serveUntilSignal } from './site.ts'
 
-/** pm2's own lines, but for those that say how a worker ended. */
+/** pm2's own lines, except those about how a worker ended. */
 const routine = / PM2 log: (?!App \[.*exited)/
 
 const command = defineCommand({

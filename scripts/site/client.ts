@@ -25,10 +25,10 @@ export interface Answer {
   text: string
 }
 
-/** No answer came, or only a part of one. */
+/** There was no answer, or only part of one. */
 export class Unanswered extends Error {}
 
-/** The request or its answer took too long: the same request would again. */
+/** The request or its answer took too long, and would again. */
 export class TimedOut extends Unanswered {}
 
 const answerLimit = 8 * 2 ** 20
@@ -88,7 +88,7 @@ export interface Retry {
 const temporary = new Set([429, 502, 503, 504])
 const firstWaitMs = 500
 const longestWaitMs = 10_000
-// If a server asks for more than this, a person had better decide when to try again.
+// If a server wants a longer wait, a person should decide when to try again.
 const longestRetryAfterMs = 120_000
 
 /**

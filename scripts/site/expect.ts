@@ -1,9 +1,9 @@
 import { STATUS_CODES } from 'node:http'
 import { type Answer, fieldsOf } from './client.ts'
 
-/** @throws {Error} with `message` unless it is so */
-export function expect(isSo: boolean, message: string): asserts isSo {
-  if (!isSo) throw new Error(message)
+/** @throws {Error} with `message` if the condition is false */
+export function expect(condition: boolean, message: string): asserts condition {
+  if (!condition) throw new Error(message)
 }
 
 export function expectStatus(answer: Answer, ...wanted: number[]) {
@@ -26,8 +26,8 @@ export function expectHeader({ headers, what }: Answer, name: string, wanted: Re
 export function expectProblem(answer: Answer, status: number) {
   expectStatus(answer, status)
   expectHeader(answer, 'content-type', /^application\/problem\+json$/)
-  const { title, detail, status: told } = fieldsOf(answer.text)
-  const isWhole = told === status && typeof title === 'string' && typeof detail === 'string'
+  const { title, detail, status: stated } = fieldsOf(answer.text)
+  const isWhole = stated === status && typeof title === 'string' && typeof detail === 'string'
   expect(isWhole, `${answer.what} gives no title, status and detail: ${answer.text.slice(0, 200)}`)
 }
 

@@ -4,7 +4,7 @@ import { duration } from '../terminal/format.ts'
 import { createLive, type Live } from '../terminal/live.ts'
 import { request } from './client.ts'
 
-/** What must be live where. */
+/** What must be live, and where. */
 export interface Wanted {
   url: string
   release: string
@@ -30,7 +30,7 @@ export async function readHealth(url: string): Promise<Health> {
   throw new Error(`it answers ${status}, not as onebox does`)
 }
 
-/** Waits until a site answers that was just started, whatever it runs. */
+/** Waits until a site that was just started answers, whichever release it runs. */
 export async function untilAnswers(url: string, waitSeconds = 600): Promise<Health> {
   const deadline = performance.now() + waitSeconds * 1000
   for (;;) {
@@ -44,8 +44,8 @@ export async function untilAnswers(url: string, waitSeconds = 600): Promise<Heal
 }
 
 /**
- * Waits until the site itself says that every worker runs the release. Prints each change on the way.
- * @throws {Rejected} if the instance refused the release
+ * Waits until the site reports that every worker runs the release. Prints each change meanwhile.
+ * @throws {Rejected} if the instance rejected the release
  * @throws {NotLive} after `waitSeconds`
  */
 export async function waitUntilLive(
@@ -103,12 +103,12 @@ export function isLive(
 export function stateText(health: Health, { desired }: Wanted): string {
   const { problem, deploy, workers, silent } = health
   const running = releasesOf(workers)
-  // During a reload, a worker that drains says so to clients still connected to it.
+  // During a reload, a draining worker still answers clients that are connected to it.
   if (problem && problem !== 'draining') return `failing: ${problem}`
   if (deploy === undefined) return `runs release ${running}, but nothing deploys to it`
   const reason = deploy.reason ? `: ${deploy.reason}` : ''
   if (deploy.desired !== desired) {
-    // An earlier rejection is no news.
+    // An earlier rejection is not about this release.
     const delay = deploy.status === 'waiting' ? reason : ''
     return `runs release ${running}, has not seen the new one${delay}`
   }
@@ -116,7 +116,7 @@ export function stateText(health: Health, { desired }: Wanted): string {
   return `${deploy.status}, runs release ${running}${missing}${reason}`
 }
 
-/** Empty where there are no workers. */
+/** Empty without workers. */
 export function releasesOf(workers: Health['workers']): string {
   return [...new Set(workers.map(({ release }) => shortId(release)))].join(', ')
 }

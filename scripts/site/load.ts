@@ -54,7 +54,7 @@ export async function load(target: Target, options: LoadOptions): Promise<Report
     const answer = await tally.time(() => save(target, name, agent))
     const waitMs = waitMsAfter(answer)
     if (answer?.status === 429) {
-      // The limit is on the writes of all connections; reading goes on.
+      // The limit is on the writes of all connections; reading continues.
       tally.limit()
       writesFrom = elapsed() + waitMs / 1000
       return 0

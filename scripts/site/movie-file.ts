@@ -6,7 +6,7 @@ export interface MovieLine {
   text: string
   /** Where it stands in its file: `movie 12` of an array, or `line 12`. */
   place: string
-  /** The part of the file that ends with it, where the size is known. */
+  /** The part of the file up to its end, if the size is known. */
   fraction: number | undefined
 }
 
@@ -21,7 +21,7 @@ const lineLimit = 2 ** 20
 const arrayLimit = 256 * 2 ** 20
 
 /**
- * Opens a file or an address with a JSON array of movies, or with a movie a line (NDJSON).
+ * Opens a file or an address with a JSON array of movies, or with one movie per line (NDJSON).
  * An array is read and parsed before this is done; lines come while they are read.
  * @throws {Error} one line that names the file and the cure
  */
@@ -32,7 +32,9 @@ export async function openMovies(name: string): Promise<AsyncIterable<MovieLine>
   const sign = start.trimStart()[0] as string
   if (sign === '[') return elementsOf(parseArray(name, await readRest(name, start, texts)))
   if (sign === '{') return linesOf(input, start, texts)
-  throw new Error(`${name} is no JSON: it must hold an array of movies, or a movie a line (NDJSON)`)
+  throw new Error(
+    `${name} is not JSON: it must be an array of movies, or one movie per line (NDJSON)`,
+  )
 }
 
 async function openFile(name: string): Promise<Input> {
@@ -61,7 +63,7 @@ async function openUrl(name: string): Promise<Input> {
   return { name, chunks: body, totalBytes: lengthOf(headers) }
 }
 
-/** The length of a compressed body says nothing about what is in it. */
+/** Unknown for a compressed body, whose length is not that of the text. */
 function lengthOf(headers: Headers): number | undefined {
   if (headers.has('content-encoding')) return undefined
   return Number(headers.get('content-length')) || undefined
@@ -93,12 +95,12 @@ async function* decode({ name, chunks }: Input): AsyncGenerator<string> {
   }
 }
 
-/** The text up to where something other than white space has come. */
+/** The text up to the first chunk with more than white space. */
 async function readStart(name: string, texts: AsyncGenerator<string>): Promise<string> {
   let start = ''
   while (start.trimStart() === '') {
     const { done, value } = await texts.next()
-    if (done || start.length > lineLimit) throw new Error(`${name} is empty: it holds no movies`)
+    if (done || start.length > lineLimit) throw new Error(`${name} is empty`)
     start += value
   }
   return start
@@ -111,8 +113,8 @@ async function readRest(name: string, start: string, texts: AsyncGenerator<strin
     length += text.length
     if (length > arrayLimit) {
       const megabytes = arrayLimit / 2 ** 20
-      const cure = 'make it a movie a line, as jq -c .[] does'
-      throw new Error(`${name} holds an array of over ${megabytes} MiB: ${cure}`)
+      const cure = 'make it one movie per line, as jq -c .[] does'
+      throw new Error(`${name} is an array of over ${megabytes} MiB: ${cure}`)
     }
     parts.push(text)
   }
@@ -128,11 +130,11 @@ function parseArray(name: string, text: string): unknown[] {
     const place = placeOfFault(text)
     throw new Error(`${name}${place}: ${(error as Error).message}`, { cause: error })
   }
-  if (movies.length === 0) throw new Error(`${name} is an empty array: it holds no movies`)
+  if (movies.length === 0) throw new Error(`${name} is an empty array`)
   return movies
 }
 
-/** Empty where the text is no JSON, or a key is given twice, which cannot be seen once it is parsed. */
+/** Empty if the text is not JSON, or has a duplicate key, which parsing drops. */
 function placeOfFault(text: string): string {
   try {
     const movies: unknown[] = JSON.parse(text)
@@ -173,7 +175,7 @@ async function* linesOf(
     rest = lines.pop() as string
     for (const line of lines) yield* toLine(line)
     if (rest.length > lineLimit) {
-      throw new Error(`${name}, line ${number + 1}: this is no movie, it is over 1 MiB long`)
+      throw new Error(`${name}, line ${number + 1}: not a movie, as it is over 1 MiB long`)
     }
   }
   yield* toLine(rest)

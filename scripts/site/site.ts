@@ -10,13 +10,13 @@ import {
 } from './client.ts'
 import { authorization, type Target } from './target.ts'
 
-/** A site under test: what is asked of it, and what has to be undone there afterwards. */
+/** A site under test: sends requests to it, and undoes changes afterwards. */
 export interface Site {
   send: (method: string, path: string, options?: SendOptions) => Promise<Answer>
   connect: () => Agent
-  /** Called before something is changed, with what takes it back, whether it was changed or not. */
+  /** Called before each change with what undoes it, in case the change is made. */
   undoLater: (undo: Undo) => void
-  /** @throws {Error} naming what could not be taken back */
+  /** @throws {Error} naming what could not be undone */
   undoAll: () => Promise<void>
 }
 
@@ -94,7 +94,7 @@ export async function connectWorkers({ send, connect }: Site): Promise<Map<strin
       missing = workersOf(states[0]).filter((worker) => !met.has(worker))
       if (missing.length === 0) return met
     }
-    throw new Error(`no connection reaches worker ${missing.join(', ')}, though it is said to run`)
+    throw new Error(`no connection reaches worker ${missing.join(', ')}, though /healthz lists it`)
   } finally {
     const kept = missing.length === 0 ? [...met.values()] : []
     for (const agent of agents) if (!kept.includes(agent)) agent.destroy()

@@ -17,14 +17,14 @@ export const readChecks: Check[] = [
   { name: 'GET / answers 304 where nothing is new', run: checkUnchanged },
   { name: 'every answer has its security headers', run: checkSecurity },
   { name: 'every worker is well and runs the same release', run: checkHealth },
-  { name: '/echo tells each method', run: checkEcho },
+  { name: '/echo answers with each method', run: checkEcho },
   { name: '/openapi.json and /docs show the contract', run: checkContract },
   { name: 'errors are problem+json: 400, 404, 405', run: checkErrors },
 ]
 
 /** What changes something and takes it back, or needs the token. */
 export const writeChecks: Check[] = [
-  { name: '/metrics tell of requests', run: checkMetrics },
+  { name: '/metrics counts requests', run: checkMetrics },
   { name: 'without the token: 401, and nothing changes', run: checkToken, needsToken: true },
   { name: 'a PUT of another type: 415, and nothing changes', run: checkType },
   { name: 'a new string shows on every worker, then the old one', run: checkString },
@@ -81,7 +81,7 @@ async function checkEcho({ send }: Site) {
     const answer = await send(method, '/echo')
     expectStatus(answer, 200)
     const isSame = answer.text === `ECHO: ${method}\n`
-    expect(isSame, `${method} /echo says ${JSON.stringify(answer.text.slice(0, 80))}`)
+    expect(isSame, `${method} /echo answers ${JSON.stringify(answer.text.slice(0, 80))}`)
   }
 }
 
@@ -152,7 +152,7 @@ async function checkBirthday({ send, undoLater }: Site) {
   expectStatus(await send('PUT', path, { headers: json, body }), 204)
   const greeting = await send('GET', path)
   expectStatus(greeting, 200)
-  // It may be another day where the server is, and 29 February is 1 March in most years.
+  // The server may be in another time zone, and 29 February is 1 March in most years.
   const wanted = `Hello, ${path.slice('/hello/'.length)}! Your birthday is in (99|100|101) day\\(s\\)`
   const { message } = fieldsOf(greeting.text)
   expect(new RegExp(`^${wanted}$`).test(message), `the greeting is ${quote(message)}`)

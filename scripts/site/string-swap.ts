@@ -1,4 +1,4 @@
-// Sets the string of a site that others use as well, so that none of them loses theirs.
+// Changes the string of a site in use without losing what somebody else saves meanwhile.
 import type { Answer } from './client.ts'
 import { expect, expectHeader, expectStatus, quote } from './expect.ts'
 import { randomLetters } from './letters.ts'
@@ -26,7 +26,7 @@ export async function exchange({ send, undoLater }: Site): Promise<Change> {
     undoLater(async () => void (await putBack(send, { old, mark, etag })))
     const headers = { ...text, 'If-Match': page.headers.etag as string }
     const put = await send('PUT', '/', { headers, body: value })
-    // Someone else was faster, so theirs is the one to come back in the end.
+    // Somebody else was faster, so their string is the one to restore in the end.
     if (put.status === 412 && attempt < 3) continue
     expectStatus(put, 204)
     expectHeader(put, 'etag', /^"[^"]+"$/)

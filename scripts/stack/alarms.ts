@@ -1,4 +1,4 @@
-import type { Place } from './aws/ask.ts'
+import type { Place } from './aws/call.ts'
 import { readSubscription } from './aws/subscriptions.ts'
 import type { Outputs } from './outputs.ts'
 
@@ -13,14 +13,14 @@ export async function problemsOfAlarms(
     const [pending, gone] = ['pending', 'gone'].map((wanted) => {
       return all.filter((each) => each === wanted).length
     })
-    return [...tellPending(pending ?? 0), ...tellGone(gone ?? 0, stack)]
+    return [...pendingText(pending ?? 0), ...goneText(gone ?? 0, stack)]
   } catch (error) {
-    return [`Whether alarms reach anybody is not known: ${(error as Error).message}`]
+    return [`Cannot check whether alarms reach anybody: ${(error as Error).message}`]
   }
 }
 
 /** Outside us-east-1 there are two topics, and so two mails. */
-function tellPending(count: number): string[] {
+function pendingText(count: number): string[] {
   if (count === 0) return []
   const mails = count === 1 ? '1 mail from AWS waits' : `${count} mails from AWS wait`
   return [
@@ -28,7 +28,7 @@ function tellPending(count: number): string[] {
   ]
 }
 
-function tellGone(count: number, stack: string): string[] {
+function goneText(count: number, stack: string): string[] {
   if (count === 0) return []
   const topics = count === 1 ? '1 topic' : `${count} topics`
   const cure = `npx onebox pulumi refresh --yes --stack ${stack}, then npx onebox up --stack ${stack}`

@@ -12,33 +12,33 @@ import { step } from '../terminal/step.ts'
 import { cureFor } from './cures.ts'
 import { explainPulumi, readableReason } from './explain-pulumi.ts'
 
-/** Something that an update does or would do, such as `create` to `ec2.Instance server`. */
+/** A change that an update makes or would make, such as `create` to `ec2.Instance server`. */
 export interface Change {
   operation: OpType
   what: string
-  /** What an instance that would be made boots from. */
+  /** The image of an instance that would be made. */
   image?: string
 }
 
 export interface Scope {
-  /** URNs of what is to be made anew even if nothing about it has changed. */
+  /** URNs of resources to replace even if unchanged. */
   replace?: string[]
 }
 
 type Command = 'up' | 'destroy'
 
 /**
- * Brings AWS in line with the program, or takes everything away, with a line for each thing done.
- * @throws {Error} one line with what Pulumi or AWS says, and how to go on
+ * Updates the stack, or destroys it, with a line for each change.
+ * @throws {Error} one line with the reason from Pulumi or AWS, and the cure
  */
 export function apply(stack: Stack, command: Command, scope: Scope = {}) {
   return operate(stack, command, (options) => stack[command]({ ...scope, ...options }))
 }
 
-/** Has Pulumi look on AWS whether these are still there, before it goes on with the command. */
+/** Has Pulumi check on AWS whether these still exist. */
 export function refresh(stack: Stack, command: Command, target: string[]) {
   return operate(stack, command, ({ onEvent, signal }) => {
-    // What is forgotten is told as deleted.
+    // Pulumi reports what it forgets as deleted.
     const onOther = (event: EngineEvent) => void (event.resOutputsEvent ?? onEvent(event))
     return stack.refresh({ target, signal, onEvent: onOther })
   })
@@ -63,7 +63,7 @@ async function operate(stack: Stack, command: Command, operation: Operation) {
 
 async function operateOnce({ name }: Stack, command: Command, operation: Operation) {
   const progress = followResources()
-  const interruption = passInterruptionOn()
+  const interruption = forwardSignals()
   try {
     await operation({ onEvent: progress.hear, signal: interruption.signal })
   } catch (error) {
@@ -80,10 +80,10 @@ async function operateOnce({ name }: Stack, command: Command, operation: Operati
 }
 
 /**
- * Ctrl-C reaches Pulumi by itself, as it shares our terminal, and it then ends in good order. Other
- * signals have to be passed on.
+ * Ctrl-C reaches Pulumi directly, as it shares our terminal, and Pulumi then stops cleanly. Other
+ * signals must be passed on.
  */
-function passInterruptionOn() {
+function forwardSignals() {
   const controller = new AbortController()
   let interrupted = false
   const note = () => {
@@ -104,8 +104,8 @@ function passInterruptionOn() {
 const locker = /created by (\S+)@(\S+) \(pid (\d+)\) at (\S+)/g
 
 /**
- * Goes on where an earlier run was cut off and could not unlock the stack.
- * @throws {Error} unless whoever locked it was on this machine and is gone for sure
+ * Unlocks the stack if the run that locked it was cut off.
+ * @throws {Error} unless that run was on this machine and has certainly ended
  */
 async function releaseLock(stack: Stack, message: string) {
   const locks = [...message.matchAll(locker)].map(([, user, host, pid, time]) => {
@@ -163,12 +163,12 @@ const verbs: Partial<Record<OpType, [doing: string, done: string]>> = {
   create: ['creating', 'created'],
   update: ['updating', 'updated'],
   delete: ['deleting', 'deleted'],
-  'create-replacement': ['creating the next', 'created the next'],
+  'create-replacement': ['creating the new', 'created the new'],
   'delete-replaced': ['deleting the old', 'deleted the old'],
   read: ['reading', 'read'],
 }
 
-/** A replacement is told by its two halves. */
+/** A replacement appears as its two halves. */
 function isChange({ op, type }: Metadata): boolean {
   return Object.hasOwn(verbs, op) && !type.startsWith('pulumi:')
 }
@@ -180,7 +180,7 @@ function changeOf({ op, urn, type, new: next }: Metadata): Change {
   return image === undefined ? change : { ...change, image }
 }
 
-/** Where SSH is open is part of a rule's name, and nothing for the log of a build server. */
+/** The name of an SSH rule has an address, which does not belong in the log of a build server. */
 export function nameOf(urn: string): string {
   const name = urn.split('::').at(-1) ?? ''
   return process.env.CI ? name.replace(/^ssh-in-[\d./]+$/, 'ssh-in-…') : name
@@ -201,12 +201,12 @@ function errorsOf({ diagnosticEvent }: EngineEvent): string[] {
   return [isOfStack ? reason : `${shortType(type)} ${nameOf(urn)}: ${reason}`]
 }
 
-/** A line for each change that is done, and below them what is under way. */
+/** Prints a line for each change that is done, and below them what is in progress. */
 function followResources() {
   const live = createLive()
-  const underWay = new Map<string, number>()
+  const pending = new Map<string, number>()
   const errors: string[] = []
-  live.show('Pulumi is starting; the first time it fetches its AWS provider')
+  live.show('Pulumi is starting; the first time it downloads its AWS provider')
 
   return { hear, errors, end: live.end }
 
@@ -223,27 +223,27 @@ function followResources() {
   }
 
   function start(metadata: Metadata) {
-    underWay.set(describe(metadata, 0), performance.now())
-    showUnderWay()
+    pending.set(changeText(metadata, 0), performance.now())
+    showPending()
   }
 
   function finish(metadata: Metadata, isDone: boolean) {
-    const startedAt = underWay.get(describe(metadata, 0)) ?? performance.now()
-    underWay.delete(describe(metadata, 0))
+    const startedAt = pending.get(changeText(metadata, 0)) ?? performance.now()
+    pending.delete(changeText(metadata, 0))
     const took = styleText('dim', duration((performance.now() - startedAt) / 1000))
     const sign = isDone ? styleText('green', '✓') : styleText('red', '✗')
-    live.say(`${sign} ${describe(metadata, isDone ? 1 : 0)} ${took}`)
-    showUnderWay()
+    live.say(`${sign} ${changeText(metadata, isDone ? 1 : 0)} ${took}`)
+    showPending()
   }
 
-  function describe(metadata: Metadata, tense: 0 | 1): string {
+  function changeText(metadata: Metadata, tense: 0 | 1): string {
     const { operation, what } = changeOf(metadata)
     if (operation.startsWith('delete') && metadata.old?.retainOnDelete) return `kept ${what}`
     return `${verbs[operation]?.[tense] ?? operation} ${what}`
   }
 
-  function showUnderWay() {
-    const [first = 'working', ...others] = underWay.keys()
+  function showPending() {
+    const [first = 'working', ...others] = pending.keys()
     live.show(others.length === 0 ? first : `${first}, and ${others.length} more`)
   }
 }

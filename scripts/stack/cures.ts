@@ -1,15 +1,15 @@
 import { asCommands } from './explain-pulumi.ts'
 import { project } from './settings.ts'
 
-/** What launching an instance with encrypted disks takes of a key that is not AWS's. */
+/** The permissions that an instance with encrypted disks needs on a key that is not AWS's. */
 export const keyRights =
   'kms:CreateGrant, kms:Decrypt, kms:DescribeKey, kms:GenerateDataKeyWithoutPlaintext and kms:ReEncrypt*'
 
-/** What AWS refuses for reasons that lie in the account, and what a person can do about each. */
+/** Errors whose cause lies in the account, and their cures. */
 const cures: [problem: RegExp, cure: string][] = [
   [
     /provider with url \S*token\.actions\.githubusercontent\.com already exists/i,
-    `The account has GitHub's identity provider already: run pulumi config set ${project}:githubProviderArn ARN with the ARN that aws iam list-open-id-connect-providers shows`,
+    `The account already has GitHub's identity provider: run pulumi config set ${project}:githubProviderArn ARN with the ARN that aws iam list-open-id-connect-providers shows`,
   ],
   [
     /CreateServiceLinkedRole/,
@@ -21,7 +21,7 @@ const cures: [problem: RegExp, cure: string][] = [
   ],
   [
     /\bkms:|InvalidKMSKey|KMSKey|Client\.InternalError|Client error on launch/,
-    `If the account's default key for EBS is its own, have that allow you ${keyRights}, or run aws ec2 reset-ebs-default-kms-key-id`,
+    `If the account's default EBS key is its own, have its policy allow you ${keyRights}, or run aws ec2 reset-ebs-default-kms-key-id`,
   ],
   [
     /AddressLimitExceeded/,
@@ -46,7 +46,7 @@ const cures: [problem: RegExp, cure: string][] = [
   [/PendingVerification/, 'AWS is still verifying the account for this region: wait for its mail'],
 ]
 
-/** How to go on after what AWS said, as a sentence without its full stop; undefined if nobody knows. */
+/** The cure for an error of AWS, as a sentence without its full stop; undefined if unknown. */
 export function cureFor(reason: string, stack: string): string | undefined {
   const cure = cures.find(([problem]) => problem.test(reason))?.[1]
   return cure && asCommands(cure, stack)

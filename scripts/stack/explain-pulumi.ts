@@ -1,4 +1,4 @@
-/** What the Pulumi CLI, or AWS through it, says went wrong, as an error of one readable line. */
+/** The error of the Pulumi CLI, or of AWS through it, on one readable line. */
 export function explainPulumi(error: unknown): Error {
   const { message } = error as Error
   // The Automation API gives the whole output of the CLI.
@@ -7,7 +7,7 @@ export function explainPulumi(error: unknown): Error {
   return new Error(reasons[0] ?? readableReason(message), { cause: error })
 }
 
-/** Takes away what only helps whoever works on Pulumi or its AWS provider. */
+/** Without what only helps developers of Pulumi or its AWS provider. */
 export function readableReason(text: string, stack?: string): string {
   return asCommands(text, stack)
     .replace(/<\{%.*?%\}>/g, '')
@@ -24,7 +24,7 @@ export function readableReason(text: string, stack?: string): string {
     .trim()
 }
 
-/** The Pulumi CLI's own commands as one types them here; without a stack they are for the selected one. */
+/** The Pulumi CLI's commands as they are typed here; without `stack`, for the selected stack. */
 export function asCommands(text: string, stack?: string): string {
   const flag = stack === undefined ? '' : ` --stack ${stack}`
   return text.replace(/\bpulumi (config|stack|cancel|refresh)\b/g, `npx onebox pulumi $1${flag}`)

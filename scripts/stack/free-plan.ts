@@ -1,14 +1,14 @@
 import type { Stack } from '@pulumi/pulumi/automation/index.js'
 import { step } from '../terminal/step.ts'
-import type { Place } from './aws/ask.ts'
-import { findFreeTypes, hasFreePlan } from './aws/free-plan.ts'
-import type { Instance } from './aws/instance.ts'
+import { findFreeTypes, hasFreePlan } from './aws/account-plan.ts'
+import type { Place } from './aws/call.ts'
+import type { Instance } from './aws/ec2-instances.ts'
 import { checkSettings, readSettings, setSetting, settingOf } from './settings.ts'
 
 /**
- * Takes the smallest type that AWS's Free plan allows where the account has that plan, before AWS
- * refuses another after everything else is made.
- * @throws {Error} where another type was chosen, or the plan allows none
+ * Chooses the smallest type that AWS's Free plan allows if the account has that plan: otherwise AWS
+ * would refuse the instance after everything else is made.
+ * @throws {Error} if another type was chosen, or the plan allows none
  */
 export async function settleType(stack: Stack, place: Place, instance: Instance | undefined) {
   const settings = await readSettings(stack)

@@ -1,12 +1,12 @@
 import type { Change } from './apply.ts'
-import type { Place } from './aws/ask.ts'
-import { findImages, type Image } from './aws/image.ts'
-import type { Instance } from './aws/instance.ts'
+import { findImages, type Image } from './aws/amis.ts'
+import type { Place } from './aws/call.ts'
+import type { Instance } from './aws/ec2-instances.ts'
 
 /**
- * Says what a new instance boots from and, where it takes another's place, what that one had: with
- * a new instance comes the Debian image of today.
- * @throws {Error} where AWS does not give the new image to this account
+ * Prints the image of a new instance and, if it replaces another, the image of that: a new instance
+ * boots from the newest Debian image.
+ * @throws {Error} if this account may not use the new image
  */
 export async function printImage(place: Place, changes: Change[], instance: Instance | undefined) {
   for (const line of await imageLines(place, changes, instance)) console.log(`  ${line}`)
@@ -22,10 +22,10 @@ export async function imageLines(
   const before = instance?.imageId
   const images = await findImages(place, [...new Set([made.image, before ?? made.image])])
   if (images && !images.some(({ id }) => id === made.image)) refuse(made.image, place)
-  const after = describe(made.image, images)
+  const after = imageText(made.image, images)
   if (before === undefined) return [`Image: ${after}`]
   const change =
-    before === made.image ? `${after}, as before` : `${describe(before, images)} → ${after}`
+    before === made.image ? `${after}, as before` : `${imageText(before, images)} → ${after}`
   return [
     'The data and the address move to a new instance: a few minutes without the site',
     `Image: ${change}`,
@@ -39,7 +39,7 @@ function refuse(image: string, { region }: Place): never {
   )
 }
 
-function describe(id: string, images: Image[] | undefined): string {
+function imageText(id: string, images: Image[] | undefined): string {
   const image = images?.find((each) => each.id === id)
   if (image) return `${image.name} of ${image.date} (${id})`
   return images ? `${id}, which AWS no longer has` : id

@@ -1,17 +1,17 @@
 import type { Stack } from '@pulumi/pulumi/automation/index.js'
 import { step } from '../terminal/step.ts'
 import { refresh, shortType } from './apply.ts'
-import type { Place } from './aws/ask.ts'
-import { findInstances, type Instance, startInstance } from './aws/instance.ts'
+import type { Place } from './aws/call.ts'
+import { findInstances, type Instance, startInstance } from './aws/ec2-instances.ts'
 import { cureFor } from './cures.ts'
 
-/** What AWS has of a stack's instance and of what hangs on it. */
+/** A stack's instance and data volume as AWS has them. */
 export interface Standing {
-  /** None before the first `npx onebox up`, and where it is gone. */
+  /** Undefined before the first `npx onebox up`, and if AWS no longer has it. */
   instance: KnownInstance | undefined
-  /** URNs of what Pulumi believes in and AWS no longer has. */
+  /** URNs of what is in Pulumi's state, but no longer on AWS. */
   missing: string[]
-  /** The data volume, also before the first `npx onebox up` has come to its end. */
+  /** Known even before the first `npx onebox up` has finished. */
   volume: { id: string; zone: string } | undefined
 }
 
@@ -20,8 +20,8 @@ export interface KnownInstance extends Instance {
 }
 
 /**
- * Looks at the instance, and has Pulumi forget what was removed outside it: the provider would try
- * to stop an instance that is no more before it moves the volume, and fail each time.
+ * Looks at the instance, and has Pulumi forget what was removed outside it: otherwise the provider
+ * tries to stop an instance that no longer exists before it moves the volume, and fails.
  */
 export async function reconcile(
   stack: Stack,
@@ -34,7 +34,7 @@ export async function reconcile(
   return standing
 }
 
-/** Says what is not as Pulumi believes, and changes nothing. */
+/** Prints what AWS no longer has; changes nothing. */
 export async function lookAtInstance(stack: Stack, place: Place): Promise<Standing> {
   const resources = await readResources(stack)
   const known = resources.filter(isInstance)
@@ -59,7 +59,7 @@ interface Resource {
   id: string
   inputs?: Record<string, string>
   outputs?: Record<string, string>
-  /** Another has taken its place, and it is still to be deleted. */
+  /** Replaced, and still to be deleted. */
   delete?: boolean
 }
 
@@ -95,7 +95,7 @@ export function standingLines(instance: Instance | undefined): string[] {
   return [`${instance.id} is ${instance.state}: npx onebox up starts it`]
 }
 
-/** Starts an instance that somebody has stopped. Gives whether it did. */
+/** Starts a stopped instance. Returns whether it did. */
 export async function wake(stack: Stack, place: Place, instance: Instance): Promise<boolean> {
   if (isUp(instance)) return false
   step(`Starting ${instance.id}, which is ${instance.state}`)
@@ -109,7 +109,7 @@ export async function wake(stack: Stack, place: Place, instance: Instance): Prom
   }
 }
 
-/** Whether it runs; a stopped one need not show its address. */
+/** A stopped instance may have no address. */
 export function isUp({ state }: Instance): boolean {
   return state === 'running' || state === 'pending'
 }

@@ -1,13 +1,13 @@
 import type { Stack } from '@pulumi/pulumi/automation/index.js'
-import { selectStack } from './pulumi.ts'
+import { selectStack } from './workspace.ts'
 
-/** What a stack tells of itself once it is up. */
+/** The outputs of a stack that is up. */
 export interface Outputs {
   url: string
   ip: string
   /** How to get in, or `closed`. */
   ssh: string
-  /** Empty where anyone may write. */
+  /** Empty if anyone may write. */
   writeToken: string
   release: string
   runtime: string

@@ -5,9 +5,10 @@ import { shortId } from '../site/health.ts'
 import { UsageError } from '../terminal/command.ts'
 import { step } from '../terminal/step.ts'
 import { defaultRegion, whoAmI } from './aws/account.ts'
-import type { Place } from './aws/ask.ts'
+import type { Place } from './aws/call.ts'
 import { findOwnDiskKey } from './aws/disk-key.ts'
 import { keyRights } from './cures.ts'
+import { assertRestorable } from './data-snapshots.ts'
 import { settleType } from './free-plan.ts'
 import { reconcile, type Standing } from './instance.ts'
 import { keepPrivate } from './privacy.ts'
@@ -21,7 +22,6 @@ import {
   setSetting,
   settingOf,
 } from './settings.ts'
-import { assertRestorable } from './snapshots.ts'
 import { arrangeAccess } from './ssh-access.ts'
 
 export interface PrepareOptions {

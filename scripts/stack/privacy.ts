@@ -2,13 +2,13 @@ import { execFileSync } from 'node:child_process'
 import type { Stack } from '@pulumi/pulumi/automation/index.js'
 import type { Config } from '../../provisioning/config.ts'
 import { step } from '../terminal/step.ts'
-import { program } from './pulumi.ts'
 import { project, type Settings, setPersonalSetting, settingOf } from './settings.ts'
+import { program } from './workspace.ts'
 
-/** They say where somebody lives and how to write to them. */
+/** They reveal a person's IP address and e-mail address. */
 const personal = ['sshFrom', 'alarmEmail']
 
-/** Keeps personal settings as secrets of the stack, as the file with its settings may be published. */
+/** Keeps personal settings as secrets of the stack, as the file of its settings may be published. */
 export async function keepPrivate(stack: Stack, settings: Settings) {
   for (const name of personal) {
     const value = settingOf(settings, name)
@@ -18,7 +18,7 @@ export async function keepPrivate(stack: Stack, settings: Settings) {
   }
 }
 
-/** A pipeline deploys by the settings that are committed, and takes back all others. */
+/** A pipeline deploys with the committed settings, and undoes all others. */
 export function warnOfPipeline(stack: Stack, config: Config) {
   const hasPipeline = [config.releaseSubject, config.infrastructureSubject].some(Boolean)
   if (!hasPipeline || process.env.CI || !isChanged(fileOf(stack))) return

@@ -1,6 +1,6 @@
 import type { Stack } from '@pulumi/pulumi/automation/index.js'
 import { type Config, readConfig } from '../../provisioning/config.ts'
-import type { Place } from './aws/ask.ts'
+import type { Place } from './aws/call.ts'
 import { readableReason } from './explain-pulumi.ts'
 
 /** The name in Pulumi.yaml. */
@@ -21,7 +21,7 @@ export async function readSettings(stack: Stack): Promise<Settings> {
   }
 }
 
-/** What the program will make of them. @throws {Error} one line that names the setting and the cure */
+/** The settings as the program reads them. @throws {Error} one line that names the setting and the cure */
 export function checkSettings(stack: Stack, settings: Settings): Config {
   try {
     return readConfig({ project, stack: stack.name, ...settings })
@@ -30,12 +30,12 @@ export function checkSettings(stack: Stack, settings: Settings): Config {
   }
 }
 
-/** Never for a secret: it is an argument of the CLI, which others on this machine can see. */
+/** Never for a secret: the CLI takes it as an argument, which other users of this machine can see. */
 export async function setSetting(stack: Stack, name: string, value: string) {
   await stack.setConfig(`${project}:${name}`, { value })
 }
 
-/** Kept encrypted, as it is nobody's business; not for a secret proper, see `setSetting`. */
+/** Stored encrypted; but never for real secrets, see `setSetting`. */
 export async function setPersonalSetting(stack: Stack, name: string, value: string) {
   await stack.setConfig(`${project}:${name}`, { value, secret: true })
 }
@@ -44,7 +44,7 @@ export async function removeSetting(stack: Stack, name: string) {
   await stack.removeConfig(`${project}:${name}`)
 }
 
-/** Empty where a setting has its default, which is empty for those that are asked for here. */
+/** Empty if the setting has its default. */
 export function settingOf({ values }: Settings, name: string): string {
   return values[`${project}:${name}`] ?? ''
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import type { Stack } from '@pulumi/pulumi/automation/index.js'
 import { settings as known } from '../../provisioning/config.ts'
 import { request } from '../site/client.ts'
-import { confirm, isSomebodyThere } from '../terminal/confirm.ts'
+import { confirm, isInteractive } from '../terminal/confirm.ts'
 import { step } from '../terminal/step.ts'
 import { type Settings, setPersonalSetting, setSetting, settingOf } from './settings.ts'
 
@@ -18,8 +18,8 @@ export interface AccessOptions {
 }
 
 /**
- * Opens SSH for the address of this machine where that is wanted. A key goes on every new instance,
- * as one that has none could only get it by being replaced.
+ * Opens SSH for the address of this machine on request. Every new instance gets a key, as adding one
+ * later would replace the instance.
  */
 export async function arrangeAccess(stack: Stack, settings: Settings, options: AccessOptions) {
   const open = settingOf(settings, 'sshFrom')
@@ -31,7 +31,7 @@ export async function arrangeAccess(stack: Stack, settings: Settings, options: A
   if (!isWanted) return
   if (address === undefined) {
     const cure = `npx onebox pulumi config --stack ${stack.name} set --secret sshFrom ADDRESS`
-    throw new Error(`The address of this machine is not known: ${cure}`)
+    throw new Error(`Cannot find out the address of this machine: ${cure}`)
   }
   const networks = [open, `${address}/32`].filter((text) => text !== '').join(',')
   await setPersonalSetting(stack, 'sshFrom', networks)
@@ -44,10 +44,10 @@ async function isAccessWanted(
   { ssh, yes }: AccessOptions,
 ): Promise<boolean> {
   if (ssh) return true
-  const who = address ?? 'an address that cannot be found out'
-  const standing = open === '' ? 'closed' : `open for ${open} alone`
+  const who = address ?? 'at an unknown address'
+  const standing = open === '' ? 'closed' : `open only for ${open}`
   const text = `SSH is ${standing}, and this machine is ${who}`
-  if (yes || !isSomebodyThere() || address === undefined) {
+  if (yes || !isInteractive() || address === undefined) {
     step(`${text}: add --ssh to open it, for logs, backup and restore`)
     return false
   }
@@ -74,13 +74,11 @@ async function addKey(stack: Stack, isNeeded: boolean) {
   const file = names.find(existsSync)
   if (file) {
     const key = readFileSync(file, 'utf8').trim()
-    // Its comment says who has it, and where.
+    // Without its comment, which names a person and a machine.
     await setSetting(stack, 'sshPublicKey', known.sshPublicKey.parse(key) ?? key)
-    return step(`The public key ${file} goes on the instance`)
+    return step(`The instance gets the public key ${file}`)
   }
   if (isNeeded) {
-    throw new Error(
-      'There is no SSH key in ~/.ssh: ssh-keygen -t ed25519 makes one, then try again',
-    )
+    throw new Error('There is no SSH key in ~/.ssh: run ssh-keygen -t ed25519, then try again')
   }
 }

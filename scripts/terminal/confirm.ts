@@ -2,7 +2,7 @@ import { createInterface } from 'node:readline'
 
 /**
  * Asks a person before something is done; `--yes` answers everything.
- * @throws {Error} where nobody is there to be asked
+ * @throws {Error} without a terminal to ask at
  */
 export async function confirm(question: string, { yes }: { yes: boolean }): Promise<boolean> {
   if (yes) return true
@@ -15,10 +15,12 @@ export async function assertConfirmed(question: string, options: { yes: boolean 
   if (!(await confirm(question, options))) throw new Error('Nothing was changed')
 }
 
-/** The line that a person types; empty where they end it with Ctrl-C. */
+/** The line that a person types; empty if they press Ctrl-C. */
 export async function ask(question: string): Promise<string> {
-  if (!isSomebodyThere()) {
-    throw new Error(`Nobody is there to answer "${question.trim()}": add --yes to do it unasked`)
+  if (!isInteractive()) {
+    throw new Error(
+      `Cannot ask "${question.trim()}" without a terminal: add --yes to skip confirmation`,
+    )
   }
   const lines = createInterface({ input: process.stdin, output: process.stdout })
   lines.setPrompt(question)
@@ -31,6 +33,6 @@ export async function ask(question: string): Promise<string> {
   }
 }
 
-export function isSomebodyThere(): boolean {
+export function isInteractive(): boolean {
   return process.stdin.isTTY && process.stdout.isTTY
 }

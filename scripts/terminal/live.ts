@@ -1,10 +1,10 @@
 import { duration } from './format.ts'
 
-/** What goes on during something long. */
+/** The status of a long task. */
 export interface Live {
   /** A line that stays. */
   say: (text: string) => void
-  /** What is going on, which is shown with the time since it all began. */
+  /** The current state, shown with the time since the start. */
   show: (text: string) => void
   end: () => void
 }
@@ -14,7 +14,7 @@ type Out = typeof process.stdout
 const redrawMs = 1000
 const reportMs = 30_000
 
-/** A last line that is kept up to date on a terminal, and elsewhere a line for every half minute without. */
+/** On a terminal a last line that is kept up to date, elsewhere a line after each silent half minute. */
 export function createLive(out: Out = process.stdout): Live {
   const isTerminal = out.isTTY && process.env.TERM !== 'dumb'
   const startedAt = performance.now()

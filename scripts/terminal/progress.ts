@@ -3,11 +3,11 @@ import { duration, whole } from './format.ts'
 
 /** How far a long task is. */
 export interface Progress {
-  /** `fraction` is the done part of all there is to do, where that is known. */
+  /** `fraction` is the part that is done, if known. */
   update: (done: number, fraction: number | undefined) => void
-  /** A line of its own; the bar goes on below it. */
+  /** A line of its own; the bar moves below it. */
   say: (text: string) => void
-  /** Leaves the bar where it stands, and the next output on a line of its own. */
+  /** Leaves the bar as it is and starts a new line. */
   end: () => void
 }
 

@@ -1,6 +1,6 @@
 import { styleText } from 'node:util'
 
-/** Says what comes next. */
+/** Prints what comes next. */
 export function step(text: string) {
   console.log(`${styleText('bold', '→')} ${text}`)
 }

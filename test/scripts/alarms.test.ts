@@ -50,5 +50,5 @@ test('that AWS does not say is told, and stops nothing', async () => {
   const [problem, ...others] = await problems({})
   aws.refusal = undefined
   assert.deepEqual(others, [])
-  assert.match(problem ?? '', /^Whether alarms reach anybody is not known: AWS does not allow it/)
+  assert.match(problem ?? '', /^Cannot check whether alarms reach anybody: AWS denies this/)
 })

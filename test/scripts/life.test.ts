@@ -138,7 +138,7 @@ test('the life of a stack', async (t) => {
       assert.match(summary, /^Nothing would change.*\| update \| ec2\.Instance server-arm64 \|$/ms)
       assertFailure(
         await laptop.run('preview', '--stack', 'prod'),
-        line('There is no stack prod yet: npx onebox up --stack prod makes it'),
+        line('There is no stack prod: npx onebox up --stack prod creates it'),
       )
     },
   )
@@ -206,7 +206,7 @@ test('the life of a stack', async (t) => {
     const ended = await laptop.run('up', '--new-instance', '--yes')
     tell('up, new instance', ended)
     assert.equal(ended.error, '')
-    assert.match(ended.out, /^✓ created the next ec2\.Instance server-arm64 /m)
+    assert.match(ended.out, /^✓ created the new ec2\.Instance server-arm64 /m)
     assert.match(ended.out, /^✓ deleted the old ec2\.Instance server-arm64 /m)
     assert.match(ended.out, /^→ alarmEmail is now a secret of the stack/m)
     const unheard = /^! 2 mails from AWS wait to be confirmed/m
@@ -291,7 +291,7 @@ test('the life of a stack', async (t) => {
     copy.close()
     assertFailure(
       await laptop.run('backup', 'kept.db'),
-      line('kept.db exists already: name another file'),
+      line('kept.db already exists: name another file'),
     )
   })
 
@@ -369,7 +369,7 @@ test('the life of a stack', async (t) => {
   await t.test('destroy asks for the name of the stack', async () => {
     assertFailure(
       await laptop.run('destroy'),
-      line('Nobody is there to answer "Type dev to continue:": add --yes to do it unasked'),
+      line('Cannot ask "Type dev to continue:" without a terminal: add --yes to skip confirmation'),
     )
     const typed = await inTerminal(laptop, 'production\n', 'destroy')
     assert.match(typed.out, /Type dev to continue: .*Nothing was changed/s)

@@ -125,7 +125,7 @@ const badFiles: [what: string, content: string | Buffer, error: RegExp][] = [
   ['an empty array', ' [ ] ', / is an empty array/],
   ['nothing', '', / is empty/],
   ['white space', ' \n ', / is empty/],
-  ['a page of HTML', '<!doctype html>', / is no JSON/],
+  ['a page of HTML', '<!doctype html>', / is not JSON/],
   ['a line of two megabytes', `{"a":"${'x'.repeat(2 * 2 ** 20)}"}`, /, line 1: .*over 1 MiB/],
   ['text that is not UTF-8', Buffer.from('[\xff]', 'latin1'), / is not UTF-8/],
 ]

@@ -15,7 +15,7 @@ test('up without the Pulumi CLI says how to get it', async (t) => {
     'npx onebox up --install-cli installs it, as does https://www.pulumi.com/docs/install'
   assertFailure(
     await laptop.run('up', ...region, '--yes'),
-    line(`The Pulumi CLI (3.146.0 or later) is not on this machine: ${cure}`),
+    line(`The Pulumi CLI (3.146.0 or later) is not installed: ${cure}`),
   )
 })
 
@@ -25,7 +25,7 @@ test('up without AWS credentials says where they may come from', async (t) => {
   assertFailure(
     await laptop.run('up', ...region, '--yes'),
     line(
-      'There are no AWS credentials here: aws configure, or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY',
+      'No AWS credentials: run aws configure, or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY',
     ),
   )
 })
@@ -36,7 +36,7 @@ test('up with credentials that AWS does not accept says which to check', async (
   assertFailure(
     await laptop.run('up', ...region, '--yes'),
     line(
-      'AWS does not accept the credentials here: check AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY',
+      'AWS rejects the credentials: check AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY',
     ),
   )
 })
@@ -46,7 +46,7 @@ test('up with expired credentials says so', async (t) => {
   laptop.aws.refusal = 'ExpiredToken'
   assertFailure(
     await laptop.run('up', ...region, '--yes'),
-    line('The AWS credentials have expired: aws sso login, or renew them as you got them'),
+    line('The AWS credentials have expired: run aws sso login, or renew them'),
   )
 })
 
@@ -91,7 +91,7 @@ test('up --ssh without a key says how to make one', async (t) => {
   rmSync(join(laptop.home, '.ssh'), { recursive: true })
   assertFailure(
     await laptop.run('up', ...region, '--ssh', '--yes'),
-    line('There is no SSH key in ~/.ssh: ssh-keygen -t ed25519 makes one, then try again'),
+    line('There is no SSH key in ~/.ssh: run ssh-keygen -t ed25519, then try again'),
   )
 })
 
@@ -146,7 +146,7 @@ test('up does nothing where nobody can be asked, and says first what it would co
   assert.match(ended.out, /^→ t4g\.nano in eu-central-1 costs about \$\d+\.\d\d per month/m)
   assertFailure(
     ended,
-    line('Nobody is there to answer "Continue? [y/N]": add --yes to do it unasked'),
+    line('Cannot ask "Continue? [y/N]" without a terminal: add --yes to skip confirmation'),
   )
   assert.deepEqual(changes, [])
 })
@@ -167,6 +167,6 @@ test('commands for a stack that is not there say how to make it', async (t) => {
   const laptop = await makeLaptop(t)
   for (const name of ['status', 'backup', 'destroy']) {
     const ended = await laptop.run(name, '--stack', 'prod')
-    assertFailure(ended, line('There is no stack prod yet: npx onebox up --stack prod makes it'))
+    assertFailure(ended, line('There is no stack prod: npx onebox up --stack prod creates it'))
   }
 })

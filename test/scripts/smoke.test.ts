@@ -151,7 +151,7 @@ const wrongs: [what: string, options: ProxyOptions, problem: RegExp][] = [
   [
     'an echo of GET alone',
     { spoil: answer(/echo/, (a) => (a.body = 'ECHO: GET\n')) },
-    /POST \/echo says "ECHO: GET\\n"/,
+    /POST \/echo answers "ECHO: GET\\n"/,
   ],
   ['no PATCH', { spoil: answer(/^PATCH/, (a) => (a.status = 405)) }, /PATCH \/echo answers 405/],
   ['no contract', { spoil: answer(/openapi/, (a) => (a.body = '{}')) }, /is not the contract/],

@@ -8,7 +8,7 @@ export interface Entry {
   /** The id of the release. */
   release: string
   cpu: string
-  /** Of onebox, and of bare node:http beside it where that tells how fast the machine was that day. */
+  /** Of onebox, and of bare node:http, which shows how fast the machine was that day. */
   figures: Record<string, [onebox: number, nodeHttp?: number]>
 }
 
@@ -16,7 +16,7 @@ const height = 200
 const titleHeight = 58
 const axisHeight = 24
 
-/** @throws {Error} where the benchmark has left something out */
+/** @throws {Error} if the benchmark left something out */
 export function entryOf({ date, machine, versions, results }: Report): Entry {
   const { get, put, putSlow, latency, memory } = results
   if (!get || !put || !putSlow || !latency || !memory) {
@@ -72,7 +72,7 @@ function drawPanel(title: string, entries: Entry[], left: number, top: number): 
   const most = Math.max(...[...ours, ...nodeHttp].map(({ value }) => value))
   return [
     text('title', left, top + 18, title),
-    text('muted', left, top + 38, describe(ours.at(-1)?.value, nodeHttp.at(-1)?.value)),
+    text('muted', left, top + 38, changeText(ours.at(-1)?.value, nodeHttp.at(-1)?.value)),
     line('grid', left, bottom, left + panelWidth, bottom),
     text('muted', left, bottom + 18, dayOf(first)),
     text('muted', left + panelWidth, bottom + 18, dayOf(last), 'end'),
@@ -107,7 +107,7 @@ function valuesOf(entries: Entry[], title: string, of: 0 | 1): Value[] {
   })
 }
 
-function describe(ours: number | undefined, nodeHttp: number | undefined): string {
+function changeText(ours: number | undefined, nodeHttp: number | undefined): string {
   const beside = nodeHttp === undefined ? '' : `, node:http ${nodeHttp.toLocaleString('en-US')}`
   return `Last: ${ours?.toLocaleString('en-US')}${beside}`
 }

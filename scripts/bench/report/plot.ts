@@ -80,7 +80,7 @@ function drawBars(panel: Panel & { kind: 'bars' }, left: number, top: number): s
   })
 }
 
-/** From the time in quiet to the time under load, in powers of ten. */
+/** From the idle time to the time under load, in powers of ten. */
 function drawSpans(panel: Panel & { kind: 'spans' }, left: number, top: number): string[] {
   const times = panel.spans.flatMap(({ from, to }) => [from, to])
   const first = Math.floor(Math.log10(Math.min(...times)))

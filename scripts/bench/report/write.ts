@@ -8,7 +8,7 @@ import type { Report } from './results.ts'
 
 const root = join(import.meta.dirname, '../../..')
 
-/** A run that is cut short says nothing for the docs, so its files go elsewhere. */
+/** The files of a shortened run go elsewhere, as the docs show whole runs only. */
 export async function writeReport(options: Options, report: Report) {
   const whole = isWholeRun(options)
   const folder = join(root, whole ? 'docs' : 'dist/bench')

@@ -9,7 +9,7 @@ import { type Bench, type Server, withServers } from '../servers.ts'
 import { load } from '../wrk.ts'
 
 const fsyncDelayMs = 10
-/** One of Node's and one of Python's will do: whoever waits for the disk to answer is alike. */
+/** One server of Node's and one of Python's are enough: all wait for the disk alike. */
 const contenders = ['onebox', 'Fastify', 'aiohttp']
 const getsPerSecond = 500
 /** Enough that the disk never rests: one fsync is always under way, and more writes wait. */

@@ -49,7 +49,7 @@ async function measure(bench: Bench, server: Server, round: number): Promise<num
   const { seconds } = bench.options
   const rate = await load(bench, server, { script: 'put.lua', connections, seconds })
   await checkStored(bench, server, /bench \d+/)
-  // Servers with a queue of their own go on for a while with what the load left behind.
+  // Servers with a queue of their own work on what the load left for a while.
   await setTimeout(settleMs)
   await put(bench, server, `last of round ${round}`)
   await checkStored(bench, server, new RegExp(`last of round ${round}`))

@@ -1,8 +1,8 @@
 import { DescribeRegionsCommand, EC2Client } from '@aws-sdk/client-ec2'
 import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts'
-import { ask, askIfAllowed, type Place } from './ask.ts'
+import { call, callIfAllowed, type Place } from './call.ts'
 
-// It knows of every region and account.
+// It answers for every region and account.
 const firstRegion = 'us-east-1'
 
 /** The region that the environment or the AWS profile names. */
@@ -10,10 +10,10 @@ export async function defaultRegion(profile: string | undefined): Promise<string
   return new STSClient({ profile }).config.region().catch(() => undefined)
 }
 
-/** @throws {Error} where AWS does not know us, or does not have the region or not for us */
+/** @throws {Error} if AWS rejects the credentials, or the region is unknown or not enabled */
 export async function whoAmI(place: Place): Promise<{ account: string; arn: string }> {
   const client = new STSClient({ ...place, region: firstRegion })
-  const { Account = '', Arn = '' } = await ask(client.send(new GetCallerIdentityCommand()))
+  const { Account = '', Arn = '' } = await call(client.send(new GetCallerIdentityCommand()))
   await assertRegion(place)
   return { account: Account, arn: Arn }
 }
@@ -21,8 +21,8 @@ export async function whoAmI(place: Place): Promise<{ account: string; arn: stri
 async function assertRegion({ region, profile }: Place) {
   const client = new EC2Client({ profile, region: firstRegion })
   const command = new DescribeRegionsCommand({ AllRegions: true })
-  // Some companies allow nothing in regions that they do not use; Pulumi will tell then.
-  const answer = await askIfAllowed(client.send(command))
+  // Some companies forbid calls to regions that they do not use; Pulumi reports a bad region later.
+  const answer = await callIfAllowed(client.send(command))
   if (answer === undefined) return
   const { Regions: regions = [] } = answer
   const found = regions.find(({ RegionName }) => RegionName === region)

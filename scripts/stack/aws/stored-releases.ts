@@ -1,5 +1,5 @@
 import { paginateListObjectsV2, S3Client } from '@aws-sdk/client-s3'
-import { ask, collect, type Place } from './ask.ts'
+import { call, collect, type Place } from './call.ts'
 
 export interface StoredRelease {
   id: string
@@ -11,7 +11,7 @@ export interface StoredRelease {
 export async function listReleases(place: Place, bucket: string): Promise<StoredRelease[]> {
   const client = new S3Client(place)
   const pages = paginateListObjectsV2({ client }, { Bucket: bucket, Prefix: 'releases/' })
-  const objects = (await ask(collect(pages))).flatMap(({ Contents = [] }) => Contents)
+  const objects = (await call(collect(pages))).flatMap(({ Contents = [] }) => Contents)
   return objects
     .map(({ Key = '', LastModified, Size = 0 }) => ({
       id: /^releases\/([\da-f]{64})\.tar\.zst$/.exec(Key)?.[1] ?? '',

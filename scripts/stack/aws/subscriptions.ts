@@ -1,5 +1,5 @@
 import { paginateListSubscriptionsByTopic, SNSClient } from '@aws-sdk/client-sns'
-import { ask, collect, type Place } from './ask.ts'
+import { call, collect, type Place } from './call.ts'
 
 export type Subscription = 'confirmed' | 'pending' | 'gone'
 
@@ -9,7 +9,7 @@ export async function readSubscription(
   topicArn: string,
 ): Promise<Subscription> {
   const client = new SNSClient({ region: topicArn.split(':')[3] ?? '', profile })
-  const pages = await ask(
+  const pages = await call(
     collect(paginateListSubscriptionsByTopic({ client }, { TopicArn: topicArn })),
   )
   const arns = pages.flatMap(({ Subscriptions = [] }) =>

@@ -7,7 +7,7 @@ import {
   waitUntilInstanceStopped,
   waitUntilInstanceTerminated,
 } from '@aws-sdk/client-ec2'
-import { ask, askIfAllowed, collect, type Place } from './ask.ts'
+import { call, callIfAllowed, collect, type Place } from './call.ts'
 
 export interface Instance {
   id: string
@@ -21,24 +21,24 @@ export interface Instance {
 }
 
 /**
- * Those of the ids that are there, without terminated ones, which AWS shows for an hour. Undefined
- * if nobody here may ask.
+ * Those of the ids that exist, without terminated ones, which AWS lists for an hour. Undefined
+ * without the permission.
  */
 export async function findInstances(place: Place, ids: string[]): Promise<Instance[] | undefined> {
   const client = new EC2Client(place)
-  // Asked by id, AWS answers with an error for all when it has forgotten one.
+  // Asked by id, AWS answers with an error for all if it has forgotten one.
   const Filters = [{ Name: 'instance-id', Values: ids }]
-  const pages = await askIfAllowed(collect(paginateDescribeInstances({ client }, { Filters })))
+  const pages = await callIfAllowed(collect(paginateDescribeInstances({ client }, { Filters })))
   const found = pages
     ?.flatMap(({ Reservations = [] }) => Reservations)
     .flatMap(({ Instances = [] }) => Instances)
-    .map(describe)
+    .map(toInstance)
   const ending = found?.filter(({ state }) => state === 'shutting-down') ?? []
   for (const { id } of ending) await waitUntil(waitUntilInstanceTerminated, place, id)
   return found?.filter(({ state }) => !/^(shutting-down|terminated)$/.test(state))
 }
 
-function describe({ BlockDeviceMappings = [], ...each }: Described): Instance {
+function toInstance({ BlockDeviceMappings = [], ...each }: Described): Instance {
   return {
     id: each.InstanceId ?? '',
     state: each.State?.Name ?? '',
@@ -52,7 +52,7 @@ function describe({ BlockDeviceMappings = [], ...each }: Described): Instance {
 /** Starts one that is stopped, or about to be, and waits until it runs. */
 export async function startInstance(place: Place, { id, state }: Instance) {
   if (state === 'stopping') await waitUntil(waitUntilInstanceStopped, place, id)
-  await ask(new EC2Client(place).send(new StartInstancesCommand({ InstanceIds: [id] })))
+  await call(new EC2Client(place).send(new StartInstancesCommand({ InstanceIds: [id] })))
   await waitUntil(waitUntilInstanceRunning, place, id)
 }
 
@@ -60,5 +60,5 @@ type Wait = typeof waitUntilInstanceRunning
 
 async function waitUntil(wait: Wait, place: Place, id: string) {
   const patience = { client: new EC2Client(place), maxWaitTime: 600, minDelay: 2, maxDelay: 10 }
-  await ask(wait(patience, { InstanceIds: [id] }))
+  await call(wait(patience, { InstanceIds: [id] }))
 }

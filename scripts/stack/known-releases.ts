@@ -7,9 +7,9 @@ import { placeOf, readSettings, settingOf } from './settings.ts'
 export interface KnownRelease extends StoredRelease {
   /** Whether workers run it. */
   isLive: boolean
-  /** Whether the instance shall run it. */
+  /** Whether the instance should run it. */
   isWanted: boolean
-  /** Whether a rollback holds the stack at it. */
+  /** Whether a rollback pinned the stack to it. */
   isPinned: boolean
 }
 
@@ -26,7 +26,7 @@ export async function findReleases(stack: Stack, outputs: Outputs): Promise<Know
   }))
 }
 
-/** None where the site does not answer, which is when one may want to go back. */
+/** None if the site does not answer: then too somebody may want to roll back. */
 async function liveReleases({ url }: Outputs): Promise<string[]> {
   const health = await readHealth(url).catch(() => undefined)
   return health?.workers.map(({ release }) => release) ?? []

@@ -1,26 +1,26 @@
 import { EC2Client, paginateDescribeInstanceTypes } from '@aws-sdk/client-ec2'
 import { STSClient } from '@aws-sdk/client-sts'
 import { SignatureV4 } from '@smithy/signature-v4'
-import { askIfAllowed, collect, type Place } from './ask.ts'
+import { callIfAllowed, collect, type Place } from './call.ts'
 
-// The one place where AWS answers for all regions. It has a package of its own, for one question.
+// Its only endpoint, for all regions. AWS's client for it is a package of its own.
 const endpoint = 'https://freetier.us-east-1.api.aws'
 
 /**
  * Whether the account has AWS's Free plan, which refuses most instance types; false as well if
- * nobody here may ask, or AWS has no answer.
+ * we lack the permission, or AWS does not answer.
  * https://docs.aws.amazon.com/aws-cost-management/latest/APIReference/API_freetier_GetAccountPlanState.html
  */
 export async function hasFreePlan({ profile }: Place): Promise<boolean> {
   try {
-    const { accountPlanType } = await askPlan(profile)
+    const { accountPlanType } = await readPlan(profile)
     return accountPlanType === 'FREE'
   } catch {
     return false
   }
 }
 
-async function askPlan(profile: string | undefined): Promise<{ accountPlanType?: string }> {
+async function readPlan(profile: string | undefined): Promise<{ accountPlanType?: string }> {
   const { credentials, sha256 } = new STSClient({ profile, region: 'us-east-1' }).config
   const url = new URL(process.env.AWS_ENDPOINT_URL || endpoint)
   const signer = new SignatureV4({ service: 'freetier', region: 'us-east-1', credentials, sha256 })
@@ -51,7 +51,7 @@ export async function findFreeTypes(
     { Name: 'processor-info.supported-architecture', Values: [cpu] },
   ]
   const pages = paginateDescribeInstanceTypes({ client: new EC2Client(place) }, { Filters })
-  const answer = await askIfAllowed(collect(pages))
+  const answer = await callIfAllowed(collect(pages))
   return answer
     ?.flatMap(({ InstanceTypes = [] }) => InstanceTypes)
     .sort((a, b) => (a.MemoryInfo?.SizeInMiB ?? 0) - (b.MemoryInfo?.SizeInMiB ?? 0))

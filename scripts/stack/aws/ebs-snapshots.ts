@@ -6,18 +6,18 @@ import {
   paginateDescribeVolumes,
   type Snapshot as SnapshotOnAws,
 } from '@aws-sdk/client-ec2'
-import { ask, collect, type Place } from './ask.ts'
+import { call, collect, type Place } from './call.ts'
 
 export interface Snapshot {
   id: string
   startedAt: string
   state: string
   volumeGiB: number
-  /** What is stored for it at most, as snapshots share what has not changed; 0 while not known. */
+  /** An upper bound, as snapshots share what has not changed; 0 if not known yet. */
   bytes: number
   /**
-   * AWS removes daily ones by itself while their volume is there. Those of a volume that is gone are
-   * left over: they stay, and cost, until somebody deletes them.
+   * AWS removes daily ones by itself while their volume exists. Those of a deleted volume are left
+   * over: they stay, and cost, until somebody deletes them.
    */
   kind: 'daily' | 'leftover' | 'final'
 }
@@ -30,22 +30,22 @@ export async function listSnapshots(
   const found = await findSnapshots(place, { Project: project, Stack: stack })
   const volumes = await existing(place, found.filter(isDaily).map(volumeOf))
   return found
-    .map((each) => describe(each, volumes))
+    .map((each) => toSnapshot(each, volumes))
     .sort((a, b) => b.startedAt.localeCompare(a.startedAt))
 }
 
 export async function deleteSnapshot(place: Place, id: string) {
-  await ask(new EC2Client(place).send(new DeleteSnapshotCommand({ SnapshotId: id })))
+  await call(new EC2Client(place).send(new DeleteSnapshotCommand({ SnapshotId: id })))
 }
 
-/** One snapshot as AWS has it, whosever it is; undefined if the region does not have it. */
+/** One snapshot of any owner; undefined if the region does not have it. */
 export async function findSnapshot(place: Place, id: string): Promise<SnapshotOnAws | undefined> {
   const command = new DescribeSnapshotsCommand({ SnapshotIds: [id] })
   const answer = new EC2Client(place).send(command).catch((error: Error) => {
     if (error.name.startsWith('InvalidSnapshot')) return { Snapshots: [] }
     throw error
   })
-  const { Snapshots: [snapshot] = [] } = await ask(answer)
+  const { Snapshots: [snapshot] = [] } = await call(answer)
   return snapshot
 }
 
@@ -58,21 +58,21 @@ async function findSnapshots(place: Place, tags: Record<string, string>) {
     { client: new EC2Client(place) },
     { OwnerIds: ['self'], Filters },
   )
-  return (await ask(collect(pages))).flatMap(({ Snapshots = [] }) => Snapshots)
+  return (await call(collect(pages))).flatMap(({ Snapshots = [] }) => Snapshots)
 }
 
-/** Those of the volumes that are still there. */
+/** Those of the volumes that still exist. */
 async function existing(place: Place, ids: string[]): Promise<Set<string>> {
   if (ids.length === 0) return new Set()
   const pages = paginateDescribeVolumes(
     { client: new EC2Client(place) },
     { Filters: [{ Name: 'volume-id', Values: [...new Set(ids)] }] },
   )
-  const volumes = (await ask(collect(pages))).flatMap(({ Volumes = [] }) => Volumes)
+  const volumes = (await call(collect(pages))).flatMap(({ Volumes = [] }) => Volumes)
   return new Set(volumes.map(volumeOf))
 }
 
-function describe(snapshot: SnapshotOnAws, volumes: Set<string>): Snapshot {
+function toSnapshot(snapshot: SnapshotOnAws, volumes: Set<string>): Snapshot {
   const daily = volumes.has(volumeOf(snapshot)) ? 'daily' : 'leftover'
   return {
     id: snapshot.SnapshotId ?? '',

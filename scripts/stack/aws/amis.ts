@@ -1,5 +1,5 @@
 import { EC2Client, paginateDescribeImages } from '@aws-sdk/client-ec2'
-import { askIfAllowed, collect, type Place } from './ask.ts'
+import { callIfAllowed, collect, type Place } from './call.ts'
 
 export interface Image {
   id: string
@@ -8,14 +8,14 @@ export interface Image {
   date: string
 }
 
-/** Those of the ids that an instance can boot from; undefined if nobody here may ask. */
+/** Those of the ids that an instance can boot from; undefined without the permission. */
 export async function findImages(place: Place, ids: string[]): Promise<Image[] | undefined> {
-  // Asked by id, AWS answers with an error for all when it lacks one.
+  // Asked by id, AWS answers with an error for all if it lacks one.
   const Filters = [{ Name: 'image-id', Values: ids }]
-  // What is deprecated still boots.
-  const question = { Filters, IncludeDeprecated: true }
-  const pages = paginateDescribeImages({ client: new EC2Client(place) }, question)
-  const answer = await askIfAllowed(collect(pages))
+  // Deprecated images still boot.
+  const input = { Filters, IncludeDeprecated: true }
+  const pages = paginateDescribeImages({ client: new EC2Client(place) }, input)
+  const answer = await callIfAllowed(collect(pages))
   return answer
     ?.flatMap(({ Images = [] }) => Images)
     .filter(({ State }) => State === 'available')

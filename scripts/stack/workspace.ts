@@ -9,7 +9,7 @@ import {
   StackNotFoundError,
 } from '@pulumi/pulumi/automation/index.js'
 import manifest from '../../package.json' with { type: 'json' }
-import { confirm, isSomebodyThere } from '../terminal/confirm.ts'
+import { confirm, isInteractive } from '../terminal/confirm.ts'
 import { step } from '../terminal/step.ts'
 import { explainPulumi } from './explain-pulumi.ts'
 
@@ -20,14 +20,14 @@ export const program = resolve(import.meta.dirname, '../../provisioning')
 const oldestCli = '3.146.0'
 const pinnedCli = manifest.devDependencies['@pulumi/pulumi']
 
-/** @throws {Error} where there is no such stack, or no Pulumi CLI */
+/** @throws {Error} if there is no such stack, or no Pulumi CLI */
 export async function selectStack(name: string): Promise<Stack> {
   const stack = await findStack(name)
   if (stack) return stack
-  throw new Error(`There is no stack ${name} yet: npx onebox up --stack ${name} makes it`)
+  throw new Error(`There is no stack ${name}: npx onebox up --stack ${name} creates it`)
 }
 
-/** Undefined if there is no such stack. @throws {Error} where there is no Pulumi CLI */
+/** Undefined if there is no such stack. @throws {Error} without the Pulumi CLI */
 export async function findStack(name: string): Promise<Stack | undefined> {
   const options = { pulumiCommand: await requireCli(), envVars: backendEnvironment(name) }
   try {
@@ -38,11 +38,11 @@ export async function findStack(name: string): Promise<Stack | undefined> {
   }
 }
 
-/** The stack of that name, made where there is none, as is the CLI where `installCli` says so. */
+/** The stack of that name, created if there is none; with `installCli`, the CLI is installed too. */
 export async function openStack(name: string, installCli: boolean): Promise<Stack> {
   const pulumiCommand = await ensureCli(installCli)
   const envVars = backendEnvironment(name)
-  if (envVars.PULUMI_BACKEND_URL) sayWhereStateIs(envVars)
+  if (envVars.PULUMI_BACKEND_URL) printBackend(envVars)
   try {
     const place = { stackName: name, workDir: program }
     return await LocalWorkspace.createOrSelectStack(place, { pulumiCommand, envVars })
@@ -51,21 +51,21 @@ export async function openStack(name: string, installCli: boolean): Promise<Stac
   }
 }
 
-/** @throws {Error} where there is none, and nobody wants it installed */
+/** @throws {Error} if there is none, and it may not be installed */
 export async function ensureCli(installCli: boolean): Promise<PulumiCommand> {
   return (await findCli()) ?? installPulumi(installCli)
 }
 
-/** @throws {Error} where there is none */
+/** @throws {Error} if there is none */
 export async function requireCli(): Promise<PulumiCommand> {
   const cli = await findCli()
   if (cli) return cli
   const cure =
     'npx onebox up --install-cli installs it, as does https://www.pulumi.com/docs/install'
-  throw new Error(`The Pulumi CLI (${oldestCli} or later) is not on this machine: ${cure}`)
+  throw new Error(`The Pulumi CLI (${oldestCli} or later) is not installed: ${cure}`)
 }
 
-/** The one in PATH, or else one that Pulumi's own installers have left in the home folder. */
+/** The CLI in PATH, or one that Pulumi's installers left in the home folder. */
 async function findCli(): Promise<PulumiCommand | undefined> {
   const versions = join(homedir(), '.pulumi/versions')
   const installed = existsSync(versions) ? readdirSync(versions).sort(byVersion).reverse() : []
@@ -82,8 +82,8 @@ function byVersion(a: string, b: string): number {
 
 async function installPulumi(isWanted: boolean): Promise<PulumiCommand> {
   const place = join(homedir(), '.pulumi/versions', pinnedCli)
-  const question = `The Pulumi CLI is not on this machine. Install it in ${place}?`
-  const isAgreed = isWanted || (isSomebodyThere() && (await confirm(question, { yes: false })))
+  const question = `The Pulumi CLI is not installed. Install it in ${place}?`
+  const isAgreed = isWanted || (isInteractive() && (await confirm(question, { yes: false })))
   if (!isAgreed) return requireCli()
   step(`Installing the Pulumi CLI ${pinnedCli} in ${place}, which takes about a minute`)
   try {
@@ -98,7 +98,7 @@ async function installPulumi(isWanted: boolean): Promise<PulumiCommand> {
 
 type Environment = Record<string, string>
 
-/** What the CLI has to be told for nobody to have to log in or to think of a passphrase. */
+/** The environment in which the CLI needs no login and asks for no passphrase. */
 export function backendEnvironment(stack: string, env = process.env): Environment {
   const home = env.PULUMI_HOME ?? join(homedir(), '.pulumi')
   const login = env.PULUMI_BACKEND_URL || (env.PULUMI_ACCESS_TOKEN ? 'https:' : currentLogin(home))
@@ -114,13 +114,13 @@ function currentLogin(home: string): string | undefined {
   return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')).current : undefined
 }
 
-/** A random passphrase is made once, but never for a stack that has another one. */
+/** Creates a random passphrase once, but never for a stack that has another one. */
 function passphraseFile(home: string, stack: string): string {
   const file = join(home, 'onebox-passphrase')
   if (existsSync(file)) return file
   const settings = join(program, `Pulumi.${stack}.yaml`)
   if (existsSync(settings) && /^encryptionsalt:/m.test(readFileSync(settings, 'utf8'))) {
-    const cure = `set PULUMI_CONFIG_PASSPHRASE, or bring back ${file}`
+    const cure = `set PULUMI_CONFIG_PASSPHRASE, or restore ${file}`
     throw new Error(`Stack ${stack} has a passphrase that is not on this machine: ${cure}`)
   }
   mkdirSync(home, { recursive: true, mode: 0o700 })
@@ -128,7 +128,7 @@ function passphraseFile(home: string, stack: string): string {
   return file
 }
 
-function sayWhereStateIs({ PULUMI_CONFIG_PASSPHRASE_FILE: file }: Environment) {
+function printBackend({ PULUMI_CONFIG_PASSPHRASE_FILE: file }: Environment) {
   const secrets = file ? `, its secrets under the passphrase in ${file}` : ''
   step(`Pulumi keeps its state on this machine, in ~/.pulumi${secrets}`)
 }

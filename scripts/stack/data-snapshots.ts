@@ -1,7 +1,7 @@
 import type { Config } from '../../provisioning/config.ts'
 import { minute } from '../terminal/format.ts'
-import type { Place } from './aws/ask.ts'
-import { findSnapshot, type Snapshot } from './aws/snapshots.ts'
+import type { Place } from './aws/call.ts'
+import { findSnapshot, type Snapshot } from './aws/ebs-snapshots.ts'
 import { snapshotCostText } from './prices.ts'
 
 /** Lists snapshots, what they cost, and how to use or delete them. */
