@@ -30,25 +30,19 @@ test('up without AWS credentials says where they may come from', async (t) => {
   )
 })
 
-test('up with credentials that AWS does not accept says which to check', async (t) => {
-  const laptop = await makeLaptop(t)
-  laptop.aws.refusal = 'InvalidClientTokenId'
-  assertFailure(
-    await laptop.run('up', ...region, '--yes'),
-    line(
-      'AWS rejects the credentials: check AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY',
-    ),
-  )
-})
+const refusals: Record<string, string> = {
+  InvalidClientTokenId:
+    'AWS rejects the credentials: check AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY',
+  ExpiredToken: 'The AWS credentials have expired: run aws sso login, or renew them',
+}
 
-test('up with expired credentials says so', async (t) => {
-  const laptop = await makeLaptop(t)
-  laptop.aws.refusal = 'ExpiredToken'
-  assertFailure(
-    await laptop.run('up', ...region, '--yes'),
-    line('The AWS credentials have expired: run aws sso login, or renew them'),
-  )
-})
+for (const [refusal, message] of Object.entries(refusals)) {
+  test(`up names the cure when AWS answers ${refusal}`, async (t) => {
+    const laptop = await makeLaptop(t)
+    laptop.aws.refusal = refusal
+    assertFailure(await laptop.run('up', ...region, '--yes'), line(message))
+  })
+}
 
 test('up needs a region that there is and that is enabled, and writes no other down', async (t) => {
   const laptop = await makeLaptop(t)
