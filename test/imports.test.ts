@@ -61,6 +61,14 @@ test('no file imports itself in a circle', () => {
   }
 })
 
+test('features see requests and replies, never the connection behind them', () => {
+  const features = ['birthdays', 'contract', 'movies', 'pages', 'saved-string', 'status']
+  const pattern = `server/{${features}}/**/*.ts`
+  for (const file of globSync(pattern, { cwd: root })) {
+    assert.doesNotMatch(readFileSync(join(root, file), 'utf8'), /'node:(http|net)'/, file)
+  }
+})
+
 test('the order of rooms is checked against what it must refuse', () => {
   assert.equal(mayImport('scripts/commands/up.ts', 'scripts/stack/apply.ts'), true)
   assert.equal(mayImport('scripts/stack/apply.ts', 'scripts/commands/up.ts'), false)

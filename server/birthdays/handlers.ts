@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib'
 import { preconditionFailed } from '../http/conditional.ts'
 import { HttpError } from '../http/http-error.ts'
-import { objectWith, readJson, stringField } from '../http/json.ts'
+import { objectWith, stringField } from '../http/json.ts'
 import { empty, json, type Reply } from '../http/reply.ts'
 import type { HttpRequest } from '../http/request.ts'
 import { greeting, parseDateOfBirth, parseUsername } from './greeting.ts'
@@ -23,7 +23,7 @@ export function createBirthdayHandlers(store: BirthdayStore, timeZone: string) {
 
     async put(request: HttpRequest): Promise<Reply> {
       const username = parseUsername(request.parameter)
-      const { dateOfBirth } = objectWith(await readJson(request), ['dateOfBirth'])
+      const { dateOfBirth } = objectWith(await request.json(), ['dateOfBirth'])
       const text = stringField(dateOfBirth, 'dateOfBirth')
       const date = parseDateOfBirth(text, today())
       if (await store.save(username, date, request.preconditions)) return empty(204)

@@ -1,7 +1,6 @@
 import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import { HttpError } from './http-error.ts'
-import type { HttpRequest } from './request.ts'
 import { waitForTurn } from './turns.ts'
 
 const discardMs = 1000
@@ -10,9 +9,17 @@ const nothing = Buffer.alloc(0)
 // Removes a byte order mark at the start, as editors add one.
 const decoder = new TextDecoder('utf-8', { fatal: true })
 
+export interface BodyOptions {
+  limitBytes: number
+  /** Counts bytes against a budget. @throws {HttpError} 503 when that is used up */
+  hold: (bytes: number) => void
+  /** Asks a waiting client for its body. */
+  sendContinue: () => void
+}
+
 /** The media type in lower case, or '' without one. */
-export function contentType(request: HttpRequest): string {
-  const [type = '', ...parameters] = (request.header('content-type') ?? '').split(';')
+export function contentTypeOf({ headers }: IncomingMessage): string {
+  const [type = '', ...parameters] = (headers['content-type'] ?? '').split(';')
   const charset = parameters
     .map((text) => text.trim().toLowerCase())
     .find((p) => p.startsWith('charset='))
@@ -30,8 +37,8 @@ export function unsupportedType(type: string, supported: string): HttpError {
 }
 
 /** @throws {HttpError} 400 if the body is not valid UTF-8, 413 if it is over `limitBytes` */
-export async function readText(request: HttpRequest, limitBytes: number): Promise<string> {
-  return decodeText(await readBody(request, limitBytes))
+export async function readText(incoming: IncomingMessage, options: BodyOptions): Promise<string> {
+  return decodeText(await readBody(incoming, options))
 }
 
 function decodeText(body: Buffer): string {
@@ -50,23 +57,23 @@ export function assertClean(text: string, what: string) {
   }
 }
 
-async function readBody(request: HttpRequest, limitBytes: number): Promise<Buffer> {
-  assertWhole(request)
-  if (!request.hasBody) return nothing
-  const lengthBytes = Number(request.header('content-length') ?? 0)
-  if (lengthBytes > limitBytes) throw tooLarge(limitBytes)
-  if (expectsContinue(request.incoming)) request.response.writeContinue()
-  return collect(request, limitBytes)
+async function readBody(incoming: IncomingMessage, options: BodyOptions): Promise<Buffer> {
+  assertWhole(incoming)
+  if (!hasBody(incoming)) return nothing
+  const lengthBytes = Number(incoming.headers['content-length'] ?? 0)
+  if (lengthBytes > options.limitBytes) throw tooLarge(options.limitBytes)
+  if (expectsContinue(incoming)) options.sendContinue()
+  return collect(incoming, options)
 }
 
 /** @throws {HttpError} for a compressed or partial body (RFC 9110, 8.4 and 14.5) */
-function assertWhole(request: HttpRequest) {
-  const encoding = request.header('content-encoding') || 'identity'
+function assertWhole({ headers }: IncomingMessage) {
+  const encoding = headers['content-encoding'] || 'identity'
   if (encoding.toLowerCase() !== 'identity') {
     const detail = `The Content-Encoding ${encoding.slice(0, 80)} is not supported: send the body uncompressed`
     throw new HttpError(415, detail, { headers: ['Accept-Encoding', 'identity'] })
   }
-  if (request.header('content-range') !== undefined) {
+  if (headers['content-range'] !== undefined) {
     throw new HttpError(
       400,
       'Partial updates are not supported: send the whole body without Content-Range',
@@ -74,8 +81,7 @@ function assertWhole(request: HttpRequest) {
   }
 }
 
-function collect(request: HttpRequest, limitBytes: number): Promise<Buffer> {
-  const { incoming } = request
+function collect(incoming: IncomingMessage, { limitBytes, hold }: BodyOptions): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     let body: Buffer = nothing
     let length = 0
@@ -103,7 +109,7 @@ function collect(request: HttpRequest, limitBytes: number): Promise<Buffer> {
       if (needed > limitBytes) throw tooLarge(limitBytes)
       if (needed > body.length) {
         const capacity = length === 0 ? needed : Math.min(2 * needed, limitBytes)
-        request.hold(capacity - body.length)
+        hold(capacity - body.length)
         body = length === 0 ? chunk : enlarge(body, capacity)
       }
       if (length > 0) chunk.copy(body, length)

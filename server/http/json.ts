@@ -1,17 +1,7 @@
-import { contentType, readText, unsupportedType } from './body.ts'
 import { fieldError, HttpError } from './http-error.ts'
-import type { HttpRequest } from './request.ts'
 
 const depthLimit = 32
 const token = /"(?:[^"\\]|\\.)*"(?:\s*:)?|[{}[\]]|-?\d[\d.eE+-]*/g
-
-/** Reads the body of a request that must be JSON. */
-export async function readJson(request: HttpRequest): Promise<unknown> {
-  if (!request.hasBody) throw new HttpError(400, 'The body is empty: send JSON')
-  const type = contentType(request)
-  if (type !== 'application/json') throw unsupportedType(type, 'application/json')
-  return parseJson(await readText(request, request.limits.bodyLimitBytes))
-}
 
 /**
  * Like JSON.parse, but refuses what that would change or drop silently: duplicate keys,

@@ -53,6 +53,8 @@ export function createListener(options: ListenerOptions) {
 class Exchange {
   readonly #options: ListenerOptions
   readonly #outbox: Outbox
+  readonly #incoming: IncomingMessage
+  readonly #response: ServerResponse
   readonly #request: HttpRequest
   readonly #startedAt = performance.now()
   readonly #id: string
@@ -66,6 +68,8 @@ class Exchange {
   ) {
     this.#options = options
     this.#outbox = outbox
+    this.#incoming = incoming
+    this.#response = response
     this.#request = new HttpRequest(incoming, response, options)
     this.#id = requestId(incoming)
   }
@@ -88,14 +92,14 @@ class Exchange {
   }
 
   #answer(): Reply | Promise<Reply> {
-    const { incoming } = this.#request
-    assertFraming(incoming)
-    const path = pathOf(incoming.url as string)
+    assertFraming(this.#incoming)
+    const path = pathOf(this.#incoming.url as string)
     const match = this.#options.find(path)
     if (!match) throw new HttpError(404, `There is nothing at ${path.slice(0, 80)}: see /docs`)
     this.#route = match.route.pattern
-    const handler = match.route.handlers.get(incoming.method as string)
-    if (!handler) throw methodNotAllowed(incoming.method as string, match)
+    const { method } = this.#request
+    const handler = match.route.handlers.get(method)
+    if (!handler) throw methodNotAllowed(method, match)
     this.#request.parameter = match.parameter
     return handler(this.#request)
   }
@@ -112,7 +116,7 @@ class Exchange {
       )
     } catch {
       // An answer that has started, or cannot be written at all, can only be cut off.
-      this.#request.response.destroy()
+      this.#response.destroy()
     }
   }
 
@@ -131,20 +135,18 @@ class Exchange {
   }
 
   #send(reply: Reply) {
-    const { incoming } = this.#request
     this.#request.release()
-    const encoding = chooseEncoding(incoming, reply)
+    const encoding = chooseEncoding(this.#incoming, reply)
     const isSuccess = reply.status < 300
     if (isSuccess && this.#request.isRead && isUnchanged(this.#request, reply.etag)) {
       return this.#write(notModified(reply), undefined, encoding)
     }
-    if (!encoding && !hasUnreadBody(incoming)) return this.#write(reply, wireOf(reply))
+    if (!encoding && !hasUnreadBody(this.#incoming)) return this.#write(reply, wireOf(reply))
     this.#sendLater(reply, encoding).catch((error) => this.#fail(error))
   }
 
   async #sendLater(reply: Reply, encoding: Encoding | undefined) {
-    const { incoming } = this.#request
-    if (hasUnreadBody(incoming)) await discardBody(incoming)
+    if (hasUnreadBody(this.#incoming)) await discardBody(this.#incoming)
     const body = encoding ? await this.#compress(reply, encoding) : wireOf(reply)
     this.#write(reply, body, encoding)
   }
@@ -163,9 +165,9 @@ class Exchange {
   }
 
   #write(reply: Reply, body: WireBody | undefined, encoding?: Encoding) {
-    const { incoming, response } = this.#request
+    const response = this.#response
     if (body !== undefined) this.#outbox.hold(response, body)
-    const traceparent = childTrace(incoming.headers.traceparent)
+    const traceparent = childTrace(this.#incoming.headers.traceparent)
     const headers = [
       ...reply.headers,
       'X-Request-Id',
@@ -176,14 +178,14 @@ class Exchange {
     if (traceparent) headers.push('traceparent', traceparent)
     if (encoding && body !== undefined) headers.push('Content-Encoding', encoding)
     if (isCompressible(reply)) headers.push('Vary', 'Accept-Encoding')
-    const last = this.#options.isDraining() || hasUnreadBody(incoming)
+    const last = this.#options.isDraining() || hasUnreadBody(this.#incoming)
     if (last && !reply.headers.includes('Connection')) headers.push('Connection', 'close')
     if (reply.etag !== undefined) {
       headers.push('ETag', encoding ? `"${reply.etag}-${encoding}"` : `"${reply.etag}"`)
     }
     if (body !== undefined) headers.push('Content-Length', String(body.length))
     response.writeHead(reply.status, headers)
-    if (reply.stream && incoming.method !== 'HEAD') reply.stream(response)
+    if (reply.stream && this.#request.method !== 'HEAD') reply.stream(response)
     else this.#outbox.send(response, body)
     this.#report(reply.status, traceparent)
   }
@@ -192,7 +194,7 @@ class Exchange {
     this.#options.onOutcome({
       id: this.#id,
       traceparent,
-      method: this.#request.incoming.method as string,
+      method: this.#request.method,
       route: this.#route,
       status,
       durationMs: performance.now() - this.#startedAt,

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import type { ServerResponse } from 'node:http'
+import type { Writable } from 'node:stream'
 import type { HttpError } from './http-error.ts'
 
 /** Bytes, or a string with one character per byte. */
@@ -16,7 +16,7 @@ export interface Reply {
   /** The entity tag without its quotes; makes the reply conditional (304). */
   etag?: string
   /** Takes over the response once its head is sent, for answers that go on. */
-  stream?: ((response: ServerResponse) => void) | undefined
+  stream?: ((response: Writable) => void) | undefined
 }
 
 const jsonHeaders = ['Content-Type', 'application/json; charset=utf-8', 'Cache-Control', 'no-store']

@@ -1,17 +1,18 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { TLSSocket } from 'node:tls'
-import { hasBody } from './body.ts'
+import { contentTypeOf, hasBody, readText, unsupportedType } from './body.ts'
 import { type Preconditions, readPreconditions } from './conditional.ts'
 import { isAuthority } from './framing.ts'
 import { HttpError } from './http-error.ts'
+import { parseJson } from './json.ts'
 import type { Limits } from './limits.ts'
 import type { TrustedProxies } from './proxies.ts'
 
-/** A request as handlers see it. */
+/** A request as handlers see it, without the connection behind it. */
 export class HttpRequest {
-  readonly incoming: IncomingMessage
-  readonly response: ServerResponse
-  readonly limits: Limits
+  readonly #incoming: IncomingMessage
+  readonly #response: ServerResponse
+  readonly #limits: Limits
   readonly #proxies: TrustedProxies
   #heldBytes = 0
   /** The decoded value of the placeholder, such as `{username}`. */
@@ -22,14 +23,14 @@ export class HttpRequest {
     response: ServerResponse,
     { limits, proxies }: { limits: Limits; proxies: TrustedProxies },
   ) {
-    this.incoming = incoming
-    this.response = response
-    this.limits = limits
+    this.#incoming = incoming
+    this.#response = response
+    this.#limits = limits
     this.#proxies = proxies
   }
 
   get method(): string {
-    return this.incoming.method as string
+    return this.#incoming.method as string
   }
 
   /** Whether the method is GET or HEAD. */
@@ -39,12 +40,17 @@ export class HttpRequest {
 
   /** The preconditions of the request. */
   get preconditions(): Preconditions {
-    return readPreconditions(this.incoming)
+    return readPreconditions(this.#incoming)
   }
 
   /** Whether the request has a body. */
   get hasBody(): boolean {
-    return hasBody(this.incoming)
+    return hasBody(this.#incoming)
+  }
+
+  /** The media type of the body in lower case, or '' without one. @throws {HttpError} 415 */
+  get contentType(): string {
+    return contentTypeOf(this.#incoming)
   }
 
   /** The client's address, also behind trusted proxies. */
@@ -56,13 +62,13 @@ export class HttpRequest {
   get origin(): string {
     const scheme = this.#forwarded('x-forwarded-proto').toLowerCase()
     const host = this.#forwarded('x-forwarded-host')
-    const ownScheme = (this.incoming.socket as TLSSocket).encrypted ? 'https' : 'http'
+    const ownScheme = (this.#incoming.socket as TLSSocket).encrypted ? 'https' : 'http'
     const ownHost = this.header('host') ?? ''
     return `${/^https?$/.test(scheme) ? scheme : ownScheme}://${isAuthority(host) ? host : ownHost}`
   }
 
   get #peer(): string {
-    return this.incoming.socket.remoteAddress ?? ''
+    return this.#incoming.socket.remoteAddress ?? ''
   }
 
   /** The last value of a header, if it comes from a trusted proxy. */
@@ -71,26 +77,47 @@ export class HttpRequest {
     return said?.split(',').at(-1)?.trim() ?? ''
   }
 
-  /** Counts a part of the body against the budget. @throws {HttpError} 503 when that is used up */
-  hold(bytes: number) {
-    this.limits.bodies.take(bytes)
+  header(name: string): string | undefined {
+    const value = this.#incoming.headers[name]
+    return Array.isArray(value) ? value.join(', ') : value
+  }
+
+  /** The body as text. @throws {HttpError} 400, 413, 415 or 503 */
+  text(limitBytes = this.#limits.bodyLimitBytes): Promise<string> {
+    return readText(this.#incoming, {
+      limitBytes,
+      hold: (bytes) => this.#hold(bytes),
+      sendContinue: () => this.#response.writeContinue(),
+    })
+  }
+
+  /** The same for bodies of many records. */
+  bulkText(): Promise<string> {
+    return this.text(this.#limits.bulkBodyLimitBytes)
+  }
+
+  /** The body, which must be JSON. @throws {HttpError} as for `text` */
+  async json(): Promise<unknown> {
+    if (!this.hasBody) throw new HttpError(400, 'The body is empty: send JSON')
+    const { contentType } = this
+    if (contentType !== 'application/json') throw unsupportedType(contentType, 'application/json')
+    return parseJson(await this.text())
+  }
+
+  #hold(bytes: number) {
+    this.#limits.bodies.take(bytes)
     this.#heldBytes += bytes
   }
 
-  /** Returns the body's share of the budget. */
+  /** Returns the body's share of the budget, once the request is answered. */
   release() {
-    if (this.#heldBytes > 0) this.limits.bodies.give(this.#heldBytes)
+    if (this.#heldBytes > 0) this.#limits.bodies.give(this.#heldBytes)
     this.#heldBytes = 0
-  }
-
-  header(name: string): string | undefined {
-    const value = this.incoming.headers[name]
-    return Array.isArray(value) ? value.join(', ') : value
   }
 
   /** @throws {HttpError} 400 for an unknown or repeated name */
   query<Name extends string>(names: readonly Name[]): Partial<Record<Name, string>> {
-    const url = this.incoming.url as string
+    const url = this.#incoming.url as string
     const mark = url.indexOf('?')
     const query: Partial<Record<Name, string>> = {}
     if (mark < 0) return query

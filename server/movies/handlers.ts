@@ -1,8 +1,7 @@
 import { setImmediate } from 'node:timers/promises'
-import { contentType, readText, unsupportedType } from '../http/body.ts'
+import { unsupportedType } from '../http/body.ts'
 import { assertPreconditions, preconditionFailed } from '../http/conditional.ts'
 import { fieldError, HttpError } from '../http/http-error.ts'
-import { parseJson } from '../http/json.ts'
 import { empty, json, jsonText, type Reply } from '../http/reply.ts'
 import type { HttpRequest } from '../http/request.ts'
 import {
@@ -38,9 +37,8 @@ export function createMovieHandlers(store: MovieStore) {
 
     /** One movie by query or JSON, or many as NDJSON. */
     async post(request: HttpRequest): Promise<Reply> {
-      const type = contentType(request)
-      if (type === 'application/x-ndjson') return saveAll(request)
-      return saveOne(request, await readMovie(request, type))
+      if (request.contentType === 'application/x-ndjson') return saveAll(request)
+      return saveOne(request, await readMovie(request))
     },
 
     async delete(request: HttpRequest): Promise<Reply> {
@@ -78,12 +76,12 @@ export function createMovieHandlers(store: MovieStore) {
   async function saveAll(request: HttpRequest): Promise<Reply> {
     request.query([])
     assertPreconditions(request)
-    const text = await readText(request, request.limits.bulkBodyLimitBytes)
+    const text = await request.bulkText()
     return json(200, await store.saveAll(await parseLines(text)))
   }
 }
 
-async function readMovie(request: HttpRequest, type: string): Promise<Movie> {
+async function readMovie(request: HttpRequest): Promise<Movie> {
   const query = request.query(['year', 'title', 'plot', 'rating'])
   const hasQuery = Object.keys(query).length > 0
   if (!request.hasBody) {
@@ -92,10 +90,11 @@ async function readMovie(request: HttpRequest, type: string): Promise<Movie> {
     return { ...parseKey(query), info: infoOf(query) }
   }
   if (hasQuery) throw new HttpError(400, 'Give the movie in the query or in the body, not both')
-  if (type !== 'application/json') {
-    throw unsupportedType(type, 'application/json, application/x-ndjson')
+  const { contentType } = request
+  if (contentType !== 'application/json') {
+    throw unsupportedType(contentType, 'application/json, application/x-ndjson')
   }
-  return parseMovie(parseJson(await readText(request, request.limits.bodyLimitBytes)))
+  return parseMovie(await request.json())
 }
 
 /** Yields now and then, so that eight megabytes of movies do not block other requests. */

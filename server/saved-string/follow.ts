@@ -1,4 +1,4 @@
-import type { ServerResponse } from 'node:http'
+import type { Writable } from 'node:stream'
 import { HttpError } from '../http/http-error.ts'
 import type { Reply } from '../http/reply.ts'
 import type { SavedString, SavedStringStore } from './store.ts'
@@ -24,7 +24,7 @@ export interface Follow {
  * only while there are streams.
  */
 export function createFollow(store: SavedStringStore, limit: number): Follow {
-  const streams = new Set<ServerResponse>()
+  const streams = new Set<Writable>()
   let shown: SavedString | undefined
   let poll: NodeJS.Timeout | undefined
   let heartbeat: NodeJS.Timeout | undefined
@@ -45,7 +45,7 @@ export function createFollow(store: SavedStringStore, limit: number): Follow {
     return { status: 200, headers, stream: add }
   }
 
-  function add(response: ServerResponse) {
+  function add(response: Writable) {
     response.write('retry: 1000\n')
     if (streams.size === 0) start()
     streams.add(response)
@@ -58,7 +58,7 @@ export function createFollow(store: SavedStringStore, limit: number): Follow {
     }
   }
 
-  function remove(response: ServerResponse) {
+  function remove(response: Writable) {
     streams.delete(response)
     if (streams.size === 0) stop()
   }

@@ -1,7 +1,7 @@
-import { assertClean, contentType, readText, unsupportedType } from '../http/body.ts'
+import { assertClean, unsupportedType } from '../http/body.ts'
 import { preconditionFailed } from '../http/conditional.ts'
 import { fieldError } from '../http/http-error.ts'
-import { objectWith, parseJson, stringField } from '../http/json.ts'
+import { objectWith, stringField } from '../http/json.ts'
 import { empty, type Reply } from '../http/reply.ts'
 import { decodePercent, type HttpRequest, searchParameters } from '../http/request.ts'
 import type { Follow } from './follow.ts'
@@ -45,11 +45,11 @@ export function createSavedStringHandlers(
 }
 
 async function readString(request: HttpRequest): Promise<string> {
-  const type = contentType(request)
-  const text = await readText(request, request.limits.bodyLimitBytes)
+  const type = request.contentType
   if (type === 'application/json') {
-    return stringField(objectWith(parseJson(text), ['string']).string, 'string')
+    return stringField(objectWith(await request.json(), ['string']).string, 'string')
   }
+  const text = await request.text()
   const isForm = type === 'application/x-www-form-urlencoded'
   if (!isForm && type !== '' && type !== 'text/plain') throw unsupportedType(type, supported)
   const value = isForm ? readForm(text) : text
