@@ -33,7 +33,7 @@ test('the tests that the page names pass in a fork that follows it', async () =>
   const [session] = sessionsOf('Its test', page)
   const { stdout } = await run('sh', '-euc', (session?.commands ?? []).join('\n'))
   assert.match(stdout, /GET \/poll shows the leading choice first/)
-  assert.match(stdout, /every route and no other/)
+  assert.match(stdout, /exactly the routes/)
 })
 
 test('what the page adds is typed, linted and formatted like the rest', async () => {
