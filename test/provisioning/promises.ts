@@ -51,7 +51,7 @@ export const promises: SecurityPromise[] = [
     },
   },
   {
-    sentence: 'Every rule says what it is for, and belongs to the one group of the instance',
+    sentence: 'Every rule has a description and belongs to the instance’s one security group',
     rules: ['CKV_AWS_23', 'CKV2_AWS_5'],
     check: ({ all, one }) => {
       const group = idOf(one('ec2.SecurityGroup'))
@@ -66,7 +66,7 @@ export const promises: SecurityPromise[] = [
     },
   },
   {
-    sentence: 'The default security group of the network lets nothing through',
+    sentence: 'The network’s default security group allows nothing',
     rules: ['CKV2_AWS_12', 'CIS 5.5'],
     check: ({ one }) => {
       const { ingress, egress, vpcId } = one('ec2.DefaultSecurityGroup').inputs
@@ -74,7 +74,7 @@ export const promises: SecurityPromise[] = [
     },
   },
   {
-    sentence: 'No public address but the Elastic IP of the instance',
+    sentence: 'The instance’s Elastic IP is the only public address',
     rules: ['CKV_AWS_130', 'CKV2_AWS_19'],
     check: ({ one }) => {
       assert.equal(one('ec2.Subnet').inputs.mapPublicIpOnLaunch, false)
@@ -85,7 +85,7 @@ export const promises: SecurityPromise[] = [
     },
   },
   {
-    sentence: 'The metadata service wants a token, and answers no further than the instance',
+    sentence: 'The metadata service requires a token, and answers only on the instance',
     rules: ['CKV_AWS_79', 'CIS 5.7'],
     check: ({ one }) => {
       const { httpTokens, httpPutResponseHopLimit } = one('ec2.Instance').inputs.metadataOptions
@@ -102,7 +102,7 @@ export const promises: SecurityPromise[] = [
     },
   },
   {
-    sentence: 'The instance has its own way to its disks, beside the network',
+    sentence: 'The instance’s disks have bandwidth of their own, apart from the network',
     rules: ['CKV_AWS_135'],
     check: ({ one }) => assert.equal(one('ec2.Instance').inputs.ebsOptimized, true),
   },
@@ -122,7 +122,8 @@ export const promises: SecurityPromise[] = [
     },
   },
   {
-    sentence: 'The instance may read desired.json, releases and runtimes, from its network alone',
+    sentence:
+      'The instance can read only desired.json, releases and runtimes, and only from its network',
     rules: ['CKV_AWS_62', 'CKV_AWS_63', 'CKV_AWS_355', 'CKV2_AWS_41'],
     check: ({ one, all }) => {
       const bucket = 'arn:aws:s3:::onebox-dev-releases-1a2b3c4'
@@ -146,7 +147,7 @@ export const promises: SecurityPromise[] = [
     },
   },
   {
-    sentence: 'Each role can be taken by the one service that it is for',
+    sentence: 'Each role can be assumed only by the service it is for',
     rules: ['CKV_AWS_60', 'CKV_AWS_61'],
     check: ({ all }) => {
       const roles = all('iam.Role').filter(({ name }) => !name.startsWith('pipeline-'))
@@ -162,7 +163,7 @@ export const promises: SecurityPromise[] = [
     },
   },
   {
-    sentence: 'A role of the pipeline can be taken by the workflow runs of one subject alone',
+    sentence: 'Each pipeline role can be assumed only by the workflow runs of one subject',
     rules: ['CKV_AWS_358'],
     check: ({ one }) => {
       const { inputs } = one('iam.OpenIdConnectProvider')
@@ -183,7 +184,7 @@ export const promises: SecurityPromise[] = [
     },
   },
   {
-    sentence: 'No role of the pipeline can change who may do what',
+    sentence: 'No pipeline role can change permissions',
     rules: ['CKV_AWS_286', 'CKV_AWS_289'],
     check: (stack) => {
       for (const name of Object.keys(pipelineSubjects)) {
@@ -211,7 +212,7 @@ export const promises: SecurityPromise[] = [
     },
   },
   {
-    sentence: 'The bucket has no access lists: what is in it is the account’s',
+    sentence: 'The bucket has no access lists: the account owns everything in it',
     rules: ['CKV_AWS_20', 'CKV2_AWS_65'],
     check: ({ one, all }) => {
       const { rule } = one('s3.BucketOwnershipControls').inputs
@@ -221,7 +222,7 @@ export const promises: SecurityPromise[] = [
     },
   },
   {
-    sentence: 'The bucket is reached by TLS alone, and its policy allows nobody anything',
+    sentence: 'The bucket accepts only TLS, and its policy grants nobody anything',
     rules: ['CKV_AWS_70', 'CIS 2.1.1'],
     check: ({ one }) => {
       const [statement, ...others] = one('s3.BucketPolicy').inputs.policy.Statement
@@ -237,7 +238,7 @@ export const promises: SecurityPromise[] = [
     },
   },
   {
-    sentence: 'The bucket is encrypted and keeps versions, old ones for 30 days',
+    sentence: 'The bucket is encrypted and keeps old versions for 30 days',
     rules: ['CKV_AWS_19', 'CKV_AWS_21', 'CKV_AWS_300', 'CKV2_AWS_61'],
     check: ({ one }) => {
       const [encryption] = one('s3.BucketServerSideEncryptionConfiguration').inputs.rules
@@ -253,7 +254,7 @@ export const promises: SecurityPromise[] = [
     },
   },
   {
-    sentence: 'Every alarm writes to somebody, and again when it is over',
+    sentence: 'Every alarm notifies somebody, and again when it clears',
     rules: ['CKV_AWS_319'],
     check: ({ all }) => {
       assert.equal(all('cloudwatch.MetricAlarm').length, 4)
@@ -275,35 +276,35 @@ export const waivers: { rules: string[]; wanted: string; reason: string }[] = [
   },
   {
     rules: ['CKV_AWS_26', 'CKV_AWS_145', 'CKV_AWS_186', 'CKV_AWS_189'],
-    wanted: 'keys of our own for topics, bucket and volumes',
+    wanted: 'customer-managed keys for topics, bucket and volumes',
     reason:
-      'A key costs $1 a month. Disks and bucket are encrypted with AWS’s own; alarms could not write to a topic under AWS’s key, and carry no secret.',
+      'A key costs $1 a month. Disks and bucket are encrypted with AWS’s keys; alarms cannot publish to a topic under AWS’s key, and contain no secrets.',
   },
   {
     rules: ['CKV2_AWS_11', 'CIS 3.7'],
     wanted: 'flow logs of the network',
-    reason: 'One machine, whose own log has every request. They cost by the gigabyte.',
+    reason: 'The one machine’s own log has every request. Flow logs cost by the gigabyte.',
   },
   {
     rules: ['CKV_AWS_126'],
     wanted: 'metrics every minute',
-    reason: 'Status checks come every minute anyway. The rest costs $2 a month.',
+    reason: 'Status checks come every minute anyway. The rest would cost $2 a month.',
   },
   {
     rules: ['CKV_AWS_18', 'CKV_AWS_144', 'CKV2_AWS_62'],
-    wanted: 'an access log, a copy in another region and events of the bucket',
-    reason: 'Everything in it is built again from the repository, and the instance alone reads it.',
+    wanted: 'an access log, a copy in another region and event notifications for the bucket',
+    reason: 'Everything in it can be rebuilt from the repository, and only the instance reads it.',
   },
   {
     rules: ['CKV2_AWS_9'],
-    wanted: 'the data volume in a plan of AWS Backup',
-    reason: 'Data Lifecycle Manager makes its daily snapshots, for less.',
+    wanted: 'the data volume in an AWS Backup plan',
+    reason: 'Data Lifecycle Manager makes daily snapshots, for less.',
   },
   {
     rules: ['CKV_AWS_290'],
-    wanted: 'names for everything that the pipeline’s infrastructure role may write',
+    wanted: 'resource names for everything that the pipeline’s infrastructure role can write',
     reason:
-      'EC2 has no names to go by. The role is held to its region, and to its stack’s tags where machines and disks are changed or deleted.',
+      'EC2 resources have no names to match. The role is limited to its region and, for changing or deleting machines and disks, to its stack’s tags.',
   },
 ]
 

@@ -22,7 +22,7 @@ export async function followRunbook(shell: (line: string) => Promise<Ended>) {
 
 /** Asserts that the README's output of a deploy was printed. */
 export function expectShown(printed: string) {
-  const section = /^## Deploy it$.*?^## /ms
+  const section = /^## Deploy it$.*?^## Every URL$/ms
   for (const { lines } of readExamples('README.md', section)) expectIn(printed, lines)
 }
 
