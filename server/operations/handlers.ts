@@ -6,20 +6,12 @@ import { readDeployState } from './deploy-state.ts'
 import type { Health, WorkerHealth } from './health.ts'
 import type { Log } from './log.ts'
 import { type Family, render, single } from './metrics.ts'
+import type { WorkerState } from './worker.ts'
 
 const metricsHeaders = [
   ...['Content-Type', 'text/plain; version=0.0.4; charset=utf-8'],
   ...['Cache-Control', 'no-store'],
 ]
-
-/** The state of a worker, shared with the other workers. */
-export interface WorkerState {
-  worker: string
-  release: string
-  startedAt: number
-  draining: boolean
-  families: Family[]
-}
 
 export interface Operations {
   own: () => WorkerState

@@ -1,0 +1,33 @@
+import { createServer, type RequestListener, type Server } from 'node:http'
+import { answerClientError, refuseTunnel } from './client-error.ts'
+
+export interface ServerLimits {
+  headerLimitBytes: number
+  headersTimeoutMs: number
+  requestTimeoutMs: number
+  keepAliveTimeoutMs: number
+  connectionLimit: number
+}
+
+/** Node's server, not listening yet, with everything it receives handed to `listener`. */
+export function createHttpServer(listener: RequestListener, limits: ServerLimits): Server {
+  const server = createServer(
+    {
+      maxHeaderSize: limits.headerLimitBytes,
+      headersTimeout: limits.headersTimeoutMs,
+      requestTimeout: limits.requestTimeoutMs,
+      keepAliveTimeout: limits.keepAliveTimeoutMs,
+      connectionsCheckingInterval: 1000,
+      // The listener checks Host itself, to explain what is wrong with it.
+      requireHostHeader: false,
+      optimizeEmptyRequests: true,
+    },
+    listener,
+  )
+  server.maxConnections = limits.connectionLimit
+  server.on('checkContinue', listener)
+  server.on('checkExpectation', listener)
+  server.on('clientError', answerClientError)
+  server.on('connect', refuseTunnel)
+  return server
+}

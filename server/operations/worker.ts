@@ -1,0 +1,104 @@
+import type { Server } from 'node:http'
+import type { Config } from '../config.ts'
+import type { Database } from '../database/database.ts'
+import type { Outcome } from '../http/listener.ts'
+import { createConnectionMetrics } from './connection-metrics.ts'
+import { drain } from './drain.ts'
+import type { Log } from './log.ts'
+import { createMachineMetrics } from './machine-metrics.ts'
+import { type Family, RequestMetrics, single } from './metrics.ts'
+import { createPeers } from './peers.ts'
+import { createProcessMetrics } from './process-metrics.ts'
+import { killSibling } from './siblings.ts'
+
+/** The state of a worker, shared with the other workers. */
+export interface WorkerState {
+  worker: string
+  release: string
+  startedAt: number
+  draining: boolean
+  families: Family[]
+}
+
+/** This process, as one of the workers of a site. */
+export interface Worker {
+  own: () => WorkerState
+  /** The states of all workers that answer. */
+  states: () => Promise<WorkerState[]>
+  isDraining: () => boolean
+  onOutcome: (outcome: Outcome) => void
+  onBug: (error: unknown, id: string) => void
+  /** Counts the connections of the server, and replaces other workers that hang. */
+  watch: (server: Server) => void
+  /** Ends the work of the server; resolves when its last connection is closed. */
+  drain: (server: Server) => Promise<void>
+}
+
+export function createWorker(
+  config: Config,
+  database: Database,
+  log: Log,
+  countEventStreams: () => number,
+): Worker {
+  const startedAt = Date.now()
+  let draining = false
+  let killed = 0
+  const requests = new RequestMetrics()
+  const sources = [
+    () => requests.families(),
+    createProcessMetrics(database),
+    createMachineMetrics(config.dataDir),
+    ownMetrics,
+  ]
+  const peers = createPeers(config, own)
+
+  return {
+    own,
+    states: peers.states,
+    isDraining: () => draining,
+    onOutcome(outcome) {
+      requests.observe(outcome)
+      log.request(outcome)
+    },
+    onBug(error, id) {
+      log.error({ id, error: (error as Error)?.stack ?? String(error) })
+    },
+    watch(server) {
+      sources.push(createConnectionMetrics(server))
+      peers.watch(replace)
+    },
+    async drain(server) {
+      draining = true
+      await drain(server, { idleMs: config.drainIdleMs, timeoutMs: config.drainTimeoutMs })
+      peers.close()
+    },
+  }
+
+  function own(): WorkerState {
+    const families = sources.flatMap((read) => read())
+    return { worker: config.worker, release: config.releaseId, startedAt, draining, families }
+  }
+
+  function ownMetrics(): Family[] {
+    const streams = 'Open event streams of the saved string.'
+    const dropped = 'Log lines dropped because the log was read too slowly.'
+    return [
+      single('onebox_event_streams', 'gauge', streams, countEventStreams()),
+      single('onebox_hung_workers_total', 'counter', 'Workers killed because they hung.', killed),
+      single('onebox_log_lines_dropped_total', 'counter', dropped, log.dropped()),
+      {
+        name: 'onebox_release_info',
+        help: 'The release that the worker runs, as a label.',
+        type: 'gauge',
+        samples: [{ labels: { release: config.releaseId }, value: 1 }],
+      },
+    ]
+  }
+
+  /** Kills a worker that hangs; pm2 then starts another. */
+  function replace({ worker, pid }: { worker: string; pid: number }) {
+    if (draining || !killSibling(pid)) return
+    killed += 1
+    log.error({ message: 'killed a worker that hung for 15 s', hung: worker, pid })
+  }
+}
