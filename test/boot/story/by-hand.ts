@@ -46,7 +46,8 @@ export async function byHand({ machine, print }: Story) {
   await ssh('onebox rollback', 600_000)
   assert.equal(await ssh('readlink /opt/onebox/current'), current)
   print('onebox status, logs, db, releases and rollback work')
-  await ssh('sudo systemctl stop onebox.service onebox.socket')
+  // It fails if converge starts the server again before it has stopped.
+  await ssh('sudo systemctl stop onebox.service onebox.socket || true')
   await machine.until200(deployLimitMs)
   print('a stopped server is started again')
 }
