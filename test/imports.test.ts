@@ -22,6 +22,7 @@ server/operations
 server/pages
 server/database
 server/config.ts
+server/settings.ts
 server/http`
   .trim()
   .split('\n')

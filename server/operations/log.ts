@@ -1,6 +1,6 @@
 import { fstatSync, write } from 'node:fs'
-import type { LogLevel } from '../config.ts'
 import type { Outcome } from '../http/listener.ts'
+import type { LogLevel } from '../settings.ts'
 
 export interface Log {
   /** An answered request; the hot path, so its line is formatted by hand. */

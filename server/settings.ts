@@ -1,0 +1,125 @@
+import { hash } from 'node:crypto'
+import { availableParallelism } from 'node:os'
+import { isNetwork } from './http/proxies.ts'
+
+interface Setting<Value> {
+  /** As it would be written; '' for none. */
+  byDefault: string
+  /** @throws {Error} one line with the rule, the value and the cure */
+  parse: (value: string, name: string) => Value
+}
+
+/** Every setting: an environment variable, its default and its rule. README.md explains them. */
+export const settings = {
+  PORT: integer(8080, { min: 0, max: 65535 }),
+  HOST: text('127.0.0.1'),
+  DATA_DIR: text('data'),
+  WRITE_TOKEN: { byDefault: '', parse: parseTokens },
+  WRITE_TOKEN_SHA256: { byDefault: '', parse: parseHashes },
+  OPEN_WRITES: choice(['true', 'false'], 'false'),
+  WRITES_PER_MINUTE: integer(0, { min: 0, max: 1_000_000 }),
+  TIME_ZONE: { byDefault: 'UTC', parse: parseTimeZone },
+  WEB_CONCURRENCY: integer(Math.min(64, availableParallelism()), { min: 1, max: 64 }),
+  CONNECTION_LIMIT: integer(2000, { min: 1, max: 100_000 }),
+  KEEP_ALIVE_SECONDS: integer(5, { min: 1, max: 3600 }),
+  TRUSTED_PROXIES: { byDefault: '', parse: parseNetworks },
+  RELEASE_ID: text(''),
+  DEPLOY_STATE_FILE: text(''),
+  LOG_LEVEL: choice(['error', 'info'], 'info'),
+  CANARY_TIMEOUT_MS: integer(20_000, { min: 1000, max: 600_000 }),
+  BACKUPS_KEPT: integer(7, { min: 1, max: 1000 }),
+}
+
+/** What systemd and pm2 set. */
+const inherited = {
+  LISTEN_FDS: integer(0, { min: 0, max: 16 }),
+  NODE_APP_INSTANCE: integer(0, { min: 0, max: 9999 }),
+}
+
+const all = { ...settings, ...inherited }
+
+export type Env = Record<string, string | undefined>
+export type Settings = { [Name in keyof typeof all]: ReturnType<(typeof all)[Name]['parse']> }
+export type LogLevel = Settings['LOG_LEVEL']
+
+/** An empty variable counts as unset. @throws {Error} one line naming the variable and the cure */
+export function readSettings(env: Env): Settings {
+  const values = Object.entries(all).map(([name, { byDefault, parse }]) => {
+    return [name, parse(env[name] || byDefault, name)]
+  })
+  return Object.fromEntries(values)
+}
+
+function text(byDefault: string): Setting<string> {
+  return { byDefault, parse: (value) => value }
+}
+
+function choice<Choice extends string>(
+  choices: readonly Choice[],
+  byDefault: NoInfer<Choice>,
+): Setting<Choice> {
+  return {
+    byDefault,
+    parse(value, name) {
+      const chosen = choices.find((one) => one === value)
+      if (chosen !== undefined) return chosen
+      throw invalid(name, value, `be ${choices.join(' or ')}`, 'use one of them')
+    },
+  }
+}
+
+function integer(byDefault: number, { min, max }: { min: number; max: number }): Setting<number> {
+  return {
+    byDefault: String(byDefault),
+    parse(value, name) {
+      const number = /^\d+$/.test(value) ? Number(value) : Number.NaN
+      if (number >= min && number <= max) return number
+      const cure = `leave it out for the default, ${byDefault}`
+      throw invalid(name, value, `be an integer from ${min} to ${max}`, cure)
+    },
+  }
+}
+
+function parseTokens(value: string): Buffer[] {
+  const tokens = list(value)
+  if (!tokens.every((token) => /^[!-~]+$/.test(token))) {
+    throw new Error('WRITE_TOKEN must be printable ASCII without spaces: use letters and digits')
+  }
+  return tokens.map((token) => hash('sha256', token, 'buffer'))
+}
+
+function parseHashes(value: string): Buffer[] {
+  const hashes = list(value)
+  const bad = hashes.findIndex((digest) => !/^[\da-f]{64}$/i.test(digest))
+  if (bad < 0) return hashes.map((digest) => Buffer.from(digest, 'hex'))
+  const rule = 'must be 64 hexadecimal digits per token'
+  const cure = 'make one with printf %s "$TOKEN" | sha256sum'
+  throw new Error(`WRITE_TOKEN_SHA256 ${rule}: entry ${bad + 1} is not; ${cure}`)
+}
+
+function parseTimeZone(timeZone: string, name: string): string {
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone }).resolvedOptions().timeZone
+  } catch {
+    throw invalid(name, timeZone, 'be an IANA time zone', 'for example Europe/Berlin')
+  }
+}
+
+function parseNetworks(value: string, name: string): string[] {
+  const networks = list(value)
+  const bad = networks.find((network) => !isNetwork(network))
+  if (bad === undefined) return networks
+  const rule = 'be addresses or networks of /8 or smaller, separated by commas'
+  throw invalid(name, bad, rule, 'for example 10.0.0.0/8,2001:db8::1')
+}
+
+function list(value: string): string[] {
+  return value
+    .split(',')
+    .map((entry) => entry.trim())
+    .filter((entry) => entry !== '')
+}
+
+function invalid(name: string, value: string, rule: string, cure: string): Error {
+  return new Error(`${name} must ${rule}, got ${JSON.stringify(value)}: ${cure}`)
+}
