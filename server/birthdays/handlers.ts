@@ -18,7 +18,7 @@ export function createBirthdayHandlers(store: BirthdayStore, timeZone: string) {
       const message = greeting(username, birthday.dateOfBirth, today())
       // The greeting changes by the day, a birthday only when it is saved.
       const etag = `${birthday.version}-${crc32(message).toString(16)}`
-      return { ...json(200, { message }), etag }
+      return json(200, { message }, { etag })
     },
 
     async put(request: HttpRequest): Promise<Reply> {

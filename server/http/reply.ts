@@ -14,10 +14,13 @@ export interface Reply {
   /** The body as encoded by `wireOf`. */
   wire?: WireBody
   /** The entity tag without its quotes; makes the reply conditional (304). */
-  etag?: string
+  etag?: string | undefined
   /** Takes over the response once its head is sent, for answers that go on. */
   stream?: ((response: Writable) => void) | undefined
 }
+
+/** What a JSON reply may have beyond its status and body. */
+type More = Partial<Pick<Reply, 'headers' | 'etag'>>
 
 const jsonHeaders = ['Content-Type', 'application/json; charset=utf-8', 'Cache-Control', 'no-store']
 const textHeaders = ['Content-Type', 'text/plain; charset=utf-8', 'Cache-Control', 'no-store']
@@ -49,13 +52,13 @@ function toWire(bytes: Buffer): WireBody {
   return isSmall(bytes) ? bytes.toString('latin1') : bytes
 }
 
-export function json(status: number, value: unknown, headers: readonly string[] = []): Reply {
-  return jsonText(status, JSON.stringify(value), headers)
+export function json(status: number, value: unknown, more: More = {}): Reply {
+  return jsonText(status, JSON.stringify(value), more)
 }
 
 /** For JSON that is already text. */
-export function jsonText(status: number, text: string, headers: readonly string[] = []): Reply {
-  return { status, headers: [...jsonHeaders, ...headers], body: text }
+export function jsonText(status: number, text: string, { headers, etag }: More = {}): Reply {
+  return { status, headers: headers ? [...jsonHeaders, ...headers] : jsonHeaders, body: text, etag }
 }
 
 export function text(status: number, body: string): Reply {

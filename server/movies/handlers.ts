@@ -51,7 +51,7 @@ export function createMovieHandlers(store: MovieStore) {
   function find(key: MovieKey): Reply {
     const movie = store.find(key)
     if (!movie) throw unknown(key)
-    return { ...jsonText(200, toJson(movie)), etag: movie.version }
+    return jsonText(200, toJson(movie), { etag: `${movie.version}` })
   }
 
   function list(query: { year?: string; limit?: string; cursor?: string }): Reply {
@@ -61,7 +61,7 @@ export function createMovieHandlers(store: MovieStore) {
     const { movies, more } = store.list({ limit, limitBytes: pageLimitBytes }, after, year)
     const next = more ? nextPage(movies.at(-1) as Movie, limit, year) : null
     const body = `{"movies":[${movies.map(toJson).join(',')}],"next":${JSON.stringify(next)}}`
-    return jsonText(200, body, next ? ['Link', `<${next}>; rel="next"`] : [])
+    return jsonText(200, body, next ? { headers: ['Link', `<${next}>; rel="next"`] } : {})
   }
 
   /** Preconditions are about the movie, whether the query names it or the body. */
@@ -70,7 +70,7 @@ export function createMovieHandlers(store: MovieStore) {
     if (!saved) throw preconditionFailed(request)
     const { added, version } = saved
     const headers = added ? ['Location', `/movies?${queryOf(movie)}`] : []
-    return { ...jsonText(added ? 201 : 200, toJson(movie), headers), etag: version }
+    return jsonText(added ? 201 : 200, toJson(movie), { headers, etag: `${version}` })
   }
 
   async function saveAll(request: HttpRequest): Promise<Reply> {

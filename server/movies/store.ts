@@ -24,7 +24,7 @@ export interface MovieStore {
 
 export interface Versioned {
   /** Different after every write. */
-  version: string
+  version: number
 }
 
 export interface Saved extends Versioned {
@@ -35,7 +35,7 @@ const thisMovie = 'FROM movies WHERE year = :year AND title = :title'
 
 // Replacements are counted from a random start: no two states of a movie have the same number,
 // even if it was removed and added again in between.
-const version = 'CAST(replacements AS TEXT) AS version'
+const version = 'replacements AS version'
 
 const find = `SELECT year, title, info, ${version} ${thisMovie}`
 
@@ -44,7 +44,7 @@ const list = `
   WHERE (year, title) > (:year, :title) AND year <= :lastYear
   ORDER BY year, title LIMIT :limit`
 
-const holds = preconditionsHold(`SELECT ${version} ${thisMovie}`)
+const holds = preconditionsHold(`SELECT CAST(replacements AS TEXT) AS version ${thisMovie}`)
 
 const upsert = (condition: string) => `
   INSERT INTO movies (year, title, info, replacements)
@@ -84,7 +84,7 @@ export function createMovieStore({ read, write }: Database): MovieStore {
         ...preconditionParameters(preconditions),
       }
       const [row] = await write.run(saveIfHolds, parameters)
-      return row && { added: row.added === 1, version: row.version as string }
+      return row && { added: row.added === 1, version: row.version as number }
     },
 
     async saveAll(movies) {
