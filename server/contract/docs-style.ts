@@ -1,14 +1,13 @@
-import { palette } from '../pages/style.ts'
-
-export const style = `${palette}
+export const style = `
 html { scroll-padding-top: 1rem; }
 body { margin: 0; color: var(--ink); background: var(--paper); overflow-wrap: break-word; }
 a { color: var(--accent); }
-nav { padding: .75rem 1.25rem; border-bottom: 1px solid var(--line); font-size: .875rem; }
-nav ul { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; margin: 0; padding: 0; list-style: none; }
-nav ul ul { display: none; }
-nav a { display: block; padding: .25rem 0; color: var(--soft); }
-main { max-width: 48rem; margin: 0 auto; padding: 1.5rem 1.25rem 6rem; }
+.contents { padding: .75rem 1.25rem; border-bottom: 1px solid var(--line); font-size: .875rem; }
+.contents ul { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; margin: 0; padding: 0; list-style: none; }
+.contents ul ul { display: none; }
+.contents a { display: block; padding: .25rem 0; color: var(--soft); }
+main { max-width: 48rem; margin: 0 auto; padding: 1.5rem 1.25rem 4rem; }
+footer nav { max-width: 48rem; margin: 0 auto; padding: 0 1.25rem; }
 h1 { margin: 0; font-size: clamp(1.75rem, 5vw, 2.5rem); line-height: 1.25; font-weight: 600; }
 h2 { margin: 4rem 0 0; padding-top: 1rem; border-top: 1px solid var(--line); font-size: 1.5rem; line-height: 1.25; }
 h3 { margin: 2.5rem 0 0; font-size: 1.0625rem; line-height: 1.75; }
@@ -36,13 +35,13 @@ details table { margin-top: .5rem; }
 summary { padding: .375rem 0; cursor: pointer; }
 @media (min-width: 64rem) {
   body { display: grid; grid-template-columns: 16rem minmax(0, 1fr); }
-  nav { position: sticky; top: 0; height: 100vh; height: 100dvh; padding: 2rem 1.25rem; overflow-y: auto; border: 0; border-right: 1px solid var(--line); }
-  nav ul { display: block; }
-  nav > ul > li { margin-bottom: .75rem; }
-  nav > ul > li > a { color: var(--ink); font-weight: 600; }
-  nav ul ul { display: block; }
-  nav li li a { padding: .125rem 0; text-decoration: none; }
-  nav b { display: inline-block; min-width: 3.5rem; font-size: .6875rem; }
+  .contents { grid-row: span 2; position: sticky; top: 0; height: 100vh; height: 100dvh; padding: 2rem 1.25rem; overflow-y: auto; border: 0; border-right: 1px solid var(--line); }
+  .contents ul { display: block; }
+  .contents > ul > li { margin-bottom: .75rem; }
+  .contents > ul > li > a { color: var(--ink); font-weight: 600; }
+  .contents ul ul { display: block; }
+  .contents li li a { padding: .125rem 0; text-decoration: none; }
+  .contents b { display: inline-block; min-width: 3.5rem; font-size: .6875rem; }
   main { width: 100%; padding-top: 2rem; }
 }
 `

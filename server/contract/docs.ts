@@ -1,5 +1,6 @@
-import { type Document, documentFrame, documentHeaders, escapeHtml } from '../http/html.ts'
+import { escapeHtml } from '../http/html.ts'
 import { fixed, type Reply } from '../http/reply.ts'
+import { createFrame } from '../pages/frame.ts'
 import { operationArticle } from './docs-operation.ts'
 import { style } from './docs-style.ts'
 import { idOf, prose } from './docs-text.ts'
@@ -8,9 +9,11 @@ import { dereference, type Entry, entriesOf, type OpenApi } from './openapi.ts'
 /** Makes the function that renders the contract as a page, with commands for `origin`. */
 export function createDocs(source: unknown): (origin: string) => Reply {
   const openapi = dereference(source)
-  const document: Document = { title: openapi.info.title, style, script: '' }
-  const headers = documentHeaders(document)
-  const [before, after] = documentFrame(document)
+  const { before, after, headers } = createFrame({
+    title: openapi.info.title,
+    style,
+    path: '/docs',
+  })
   const top = `${before}${contents(openapi)}<main>\n${header(openapi)}`
   const sections = openapi.tags.map((tag) => section(openapi, tag)).join('')
   const bottom = `</header>\n${sections}</main>\n${after}`
@@ -26,9 +29,8 @@ function contents(openapi: OpenApi): string {
     )
     return `<li><a href="#${idOf(name)}">${name}</a>\n<ul>${links.join('\n')}</ul></li>`
   })
-  return `<nav aria-label="Contents">
+  return `<nav class="contents" aria-label="Contents">
 <ul>
-<li><a href="/">Home</a></li>
 ${items.join('\n')}
 </ul>
 </nav>

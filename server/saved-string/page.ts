@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
-import { type Document, documentFrame, documentHeaders, escapeHtml } from '../http/html.ts'
+import { escapeHtml } from '../http/html.ts'
 import { type Reply, script } from '../http/reply.ts'
-import { footer } from '../pages/footer.ts'
+import { createFrame } from '../pages/frame.ts'
 import { followString } from './page-script.ts'
 import { style } from './page-style.ts'
 import type { SavedString } from './store.ts'
@@ -10,14 +10,13 @@ export const pageScript = script(`(${followString})()`)
 
 /** Makes the function that renders the page around a string. */
 export function createPage({ needsToken }: { needsToken: boolean }) {
-  const document: Document = {
+  const { before, after, headers } = createFrame({
     title: 'The saved string',
     style,
     script: '/saved-string.js',
-  }
-  const [before, after] = documentFrame(document)
-  const headers = documentHeaders(document)
-  const below = form(needsToken) + footer('/')
+    path: '/',
+  })
+  const below = form(needsToken)
   const template = hash('sha256', before + below + after, 'hex').slice(0, 8)
 
   function etag(version: string): string {

@@ -1,6 +1,4 @@
-import { footerStyle, palette } from '../pages/style.ts'
-
-export const style = `${palette}${footerStyle}
+export const style = `
 body { margin: 0 auto; max-width: 76rem; padding: 1.25rem; color: var(--ink); background: var(--shade); font-variant-numeric: tabular-nums; }
 header { display: flex; flex-wrap: wrap; align-items: baseline; gap: .25rem 1.5rem; margin-bottom: 1.25rem; }
 h1 { margin: 0; font-size: 1.5rem; line-height: 1.25; font-weight: 600; }

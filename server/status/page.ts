@@ -1,8 +1,7 @@
-import { type Document, documentFrame, documentHeaders } from '../http/html.ts'
 import { fixed, type Reply, script } from '../http/reply.ts'
 import * as problems from '../operations/problems.ts'
 import * as series from '../operations/series.ts'
-import { footer } from '../pages/footer.ts'
+import { createFrame, type Page } from '../pages/frame.ts'
 import * as chart from './chart.ts'
 import * as format from './format.ts'
 import { watchServer } from './page-script.ts'
@@ -15,9 +14,9 @@ export const statusScript = script(`${parts.join('\n')}\n(${watchServer})()`)
 
 /** The page for operators: it contains no data, which its script requests. */
 export function renderStatus(): Reply {
-  const document: Document = { title: 'onebox status', style, script: '/status.js' }
-  const [before, after] = documentFrame(document)
-  return fixed(before + body + after, documentHeaders(document))
+  const page: Page = { title: 'onebox status', style, script: '/status.js', path: '/status' }
+  const { before, after, headers } = createFrame(page)
+  return fixed(before + content + after, headers)
 }
 
 const charts = [
@@ -29,7 +28,7 @@ const charts = [
   figure('Memory', 'B', { memory: 'all workers' }),
 ]
 
-const body = `<header>
+const content = `<header>
 <h1>onebox status</h1>
 <div role="status">
 <p id="verdict"></p>
@@ -82,7 +81,7 @@ ${table('workers', ['Worker', 'Release', 'Up for', 'Memory'])}
 </div>
 <p class="note">Updates every two seconds while this tab is visible. The data stays in this tab.</p>
 </main>
-${footer('/status')}`
+`
 
 /** `lines` are the names of a point's values, each with its label. */
 function figure(title: string, unit: string, lines: Record<string, string>): string {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { hash } from 'node:crypto'
 import test, { type TestContext } from 'node:test'
+import { commonStyle } from '../../../server/pages/style.ts'
 import { statusScript } from '../../../server/status/page.ts'
-import { style } from '../../../server/status/page-style.ts'
 import { send } from '../../support/http.ts'
 import { startServer } from '../../support/server.ts'
 
@@ -77,7 +77,7 @@ test('every element that the script looks for by its id is there, once', async (
 })
 
 test('text has a contrast of at least 4.5 to its background, in light and dark mode', () => {
-  const [light = '', dark = ''] = style.match(/:root \{[^}]*\}/g) ?? []
+  const [light = '', dark = ''] = commonStyle.match(/:root \{[^}]*\}/g) ?? []
   for (const scheme of [light, dark]) {
     const colors = Object.fromEntries(
       [...scheme.matchAll(/--(\w+): (#[\da-f]+)/g)].map(([, name, color]) => [name, color]),

@@ -1,0 +1,78 @@
+import { hash } from 'node:crypto'
+import { escapeHtml } from '../http/html.ts'
+import { commonStyle } from './style.ts'
+
+const links = {
+  '/': 'Saved string',
+  '/docs#birthdays': 'Birthdays',
+  '/movies': 'Movies',
+  '/docs': 'API',
+  '/status': 'Status',
+}
+
+export interface Page {
+  title: string
+  /** Added to the style of all pages. */
+  style: string
+  /** The path of its script. A separate script keeps the page itself small. */
+  script?: string
+  /** The page itself among the links. */
+  path?: keyof typeof links
+}
+
+export interface Frame {
+  /** The HTML before and after the content of the page. */
+  before: string
+  after: string
+  headers: string[]
+}
+
+/** Everything around the content of a page, so that all pages have one style and navigation. */
+export function createFrame(
+  { title, style, script, path }: Page,
+  caching: 'no-cache' | 'no-store' = 'no-cache',
+): Frame {
+  const wholeStyle = commonStyle + style
+  const before = `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="description" content="${escapeHtml(title)}">
+<link rel="icon" href="data:,">
+<title>${escapeHtml(title)}</title>
+<style>${wholeStyle}</style>
+${script ? `<script src="${script}" defer></script>\n` : ''}</head>
+<body>
+`
+  const headers = [
+    ...['Content-Type', 'text/html; charset=utf-8'],
+    ...['Cache-Control', caching],
+    ...['Content-Security-Policy', policy(wholeStyle, script)],
+    ...['Referrer-Policy', 'no-referrer'],
+  ]
+  return { before, after: `${footer(path)}</body>\n</html>\n`, headers }
+}
+
+/** Allows the page's own style by its hash, and our own scripts. */
+function policy(style: string, script: string | undefined): string {
+  return [
+    "default-src 'none'",
+    `style-src 'sha256-${hash('sha256', style, 'base64')}'`,
+    ...(script ? ["script-src 'self'"] : []),
+    "connect-src 'self'",
+    'img-src data:',
+    "form-action 'none'",
+    "base-uri 'none'",
+    "frame-ancestors 'none'",
+  ].join('; ')
+}
+
+function footer(current: string | undefined): string {
+  const items = Object.entries(links).map(
+    ([path, name]) =>
+      `<a href="${path}"${path === current ? ' aria-current="page"' : ''}>${name}</a>`,
+  )
+  return `<footer><nav aria-label="Services">\n${items.join('\n')}\n</nav></footer>\n`
+}
