@@ -84,7 +84,10 @@ test('cost prints each line, the total, and what goes on while stopped or after 
   assert.match(out, /^data volume, gp3 +10 GB +\$0\.10 +\$1\.00$/m)
   assert.match(out, /^bucket for releases, S3 +1 GB +\? +\?$/m)
   assert.match(out, /^at least +\$13\.25$/m)
-  assert.match(out, /^Stopping the instance saves \$3\.65 per month; the other \$9\.60 continue\.$/m)
+  assert.match(
+    out,
+    /^Stopping the instance saves \$3\.65 per month; the other \$9\.60 continue\.$/m,
+  )
   assert.match(out, /^After destroy, .* at most \$0\.50 per month$/m)
 })
 
