@@ -35,7 +35,10 @@ interface Import {
 }
 
 const root = resolve(import.meta.dirname, '..')
-const files = globSync('{scripts,provisioning,userdata,server}/**/*.ts', { cwd: root }).sort()
+const files = globSync('{scripts,provisioning,userdata,server}/**/*.ts', {
+  cwd: root,
+  exclude: ['**/node_modules'],
+}).sort()
 const imports = new Map(files.map((file) => [file, importsOf(file)]))
 
 test('every file belongs to a room', () => {
