@@ -1,7 +1,7 @@
 import * as aws from '@pulumi/aws'
 import * as pulumi from '@pulumi/pulumi'
 
-export interface ReadyBucket {
+interface ReadyBucket {
   bucket: aws.s3.Bucket
   /** What uploads depend on. */
   isReady: pulumi.Resource[]

@@ -51,7 +51,7 @@ export type Architecture = keyof typeof smallestTypes
 /** The smallest type of each architecture that boots and serves within its memory. */
 export const smallestTypes = { arm64: 't4g.nano', x64: 't3.nano' } as const
 
-export interface Stack {
+interface Stack {
   project: string
   stack: string
   /** The stack's whole configuration, by full name such as `onebox:timeZone`. */

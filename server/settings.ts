@@ -39,7 +39,7 @@ const inherited = {
 const all = { ...settings, ...inherited }
 
 export type Env = Record<string, string | undefined>
-export type Settings = { [Name in keyof typeof all]: ReturnType<(typeof all)[Name]['parse']> }
+type Settings = { [Name in keyof typeof all]: ReturnType<(typeof all)[Name]['parse']> }
 export type LogLevel = Settings['LOG_LEVEL']
 
 /** An empty variable counts as unset. @throws {Error} one line naming the variable and the cure */

@@ -28,12 +28,6 @@ server/http`
   .split('\n')
   .map((line) => line.split(' '))
 
-interface Import {
-  to: string
-  /** Types leave nothing behind at run time. */
-  isType: boolean
-}
-
 const root = resolve(import.meta.dirname, '..')
 const files = globSync('{scripts,provisioning,userdata,server}/**/*.ts', {
   cwd: root,
@@ -48,7 +42,7 @@ test('every file belongs to a room', () => {
 
 test('rooms import only rooms below them', () => {
   const wrong = [...imports].flatMap(([file, found]) =>
-    found.filter(({ to }) => !mayImport(file, to)).map(({ to }) => `${file} imports ${to}`),
+    found.filter((to) => !mayImport(file, to)).map((to) => `${file} imports ${to}`),
   )
   assert.deepEqual(wrong, [])
 })
@@ -60,7 +54,7 @@ test('no file imports itself in a circle', () => {
   function visit(file: string, path: string[]) {
     assert.ok(!path.includes(file), [...path.slice(path.indexOf(file)), file].join(' imports '))
     if (done.has(file)) return
-    for (const { to, isType } of imports.get(file) ?? []) if (!isType) visit(to, [...path, file])
+    for (const to of imports.get(file) ?? []) visit(to, [...path, file])
     done.add(file)
   }
 })
@@ -81,13 +75,13 @@ test('the order of rooms is checked against what it must refuse', () => {
   assert.ok((imports.get('scripts/commands.ts') ?? []).length > 15)
 })
 
-function importsOf(file: string): Import[] {
+function importsOf(file: string): string[] {
   const text = readFileSync(join(root, file), 'utf8')
-  const statements = text.matchAll(/^(?:import|export) (type )?[\w\s{},*]*?(?:from )?'(\.[^']+)'/gm)
-  const calls = text.matchAll(/\bimport\(()'(\.[^']+)'\)/g)
-  return [...statements, ...calls].map(([, type, path = '']) => {
-    return { to: relative(root, resolve(root, dirname(file), path)), isType: type === 'type ' }
-  })
+  const statements = text.matchAll(/^(?:import|export) [\w\s{},*]*?(?:from )?'(\.[^']+)'/gm)
+  const calls = text.matchAll(/\bimport\('(\.[^']+)'\)/g)
+  return [...statements, ...calls].map(([, path = '']) =>
+    relative(root, resolve(root, dirname(file), path)),
+  )
 }
 
 function mayImport(from: string, to: string): boolean {

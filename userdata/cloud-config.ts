@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { gzipSync } from 'fflate'
 
 /** Everything in user data that depends on the stack. Any change makes a new instance. */
-export interface Place {
+interface Place {
   bucket: string
   region: string
   /** The data volume's, such as `vol-0123456789abcdef0`. */

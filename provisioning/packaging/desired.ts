@@ -14,7 +14,7 @@ const defaults = {
   LOG_LEVEL: '',
 }
 
-export interface Desired {
+interface Desired {
   /** The ids of the archives. */
   runtime: string
   release: string

@@ -19,7 +19,7 @@ import { sbom } from './sbom.ts'
 
 export type InstancePlatform = 'linux-x64' | 'linux-arm64'
 
-export interface RuntimeOptions {
+interface RuntimeOptions {
   platform: InstancePlatform
   outDir?: string
   /** Hears what comes next where it takes long. */

@@ -5,7 +5,7 @@ const plot =
   'A stranger comes to a small town by the sea, where nobody has asked a question in years, and ' +
   'finds that everyone already knows the answer; what happens next changes all but one of them.'
 
-export interface Movie {
+interface Movie {
   year: number
   title: string
   info: string

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 
-export const scenarioNames = ['get', 'put', 'latency', 'rows', 'memory'] as const
-export type ScenarioName = (typeof scenarioNames)[number]
+const scenarioNames = ['get', 'put', 'latency', 'rows', 'memory'] as const
+type ScenarioName = (typeof scenarioNames)[number]
 
 export interface Options {
   help: boolean

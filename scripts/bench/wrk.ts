@@ -4,7 +4,7 @@ import { type Bench, emptyLog, type Server } from './servers.ts'
 
 const folder = join(import.meta.dirname, 'wrk')
 
-export interface Load {
+interface Load {
   script: 'get.lua' | 'put.lua' | 'paths.lua'
   connections: number
   seconds: number

@@ -14,7 +14,7 @@ export interface Instance {
   ssh: string
 }
 
-export interface RemoteOptions {
+interface RemoteOptions {
   /** What the command reads. */
   input?: Readable
   /** Where it writes to, if not to the answer. */

@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 
 const runtime = resolve(import.meta.dirname, '../../node_modules/pm2/bin/pm2-runtime')
 
-export interface Pm2Options {
+interface Pm2Options {
   env: NodeJS.ProcessEnv
   /** pm2's own folder, for it not to meet another pm2 of this user. */
   home: string

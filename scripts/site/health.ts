@@ -5,7 +5,7 @@ import { createLive, type Live } from '../terminal/live.ts'
 import { request } from './client.ts'
 
 /** What must be live, and where. */
-export interface Wanted {
+interface Wanted {
   url: string
   release: string
   /** The SHA-256 of desired.json. */

@@ -18,7 +18,7 @@ const firstLimits: Limits = { movies: 500, bytes: 512 * 1024 }
 // A site that has answered before is probably restarting; another one may not be there at all.
 const maxAttempts = { atFirst: 3, later: 8 }
 
-export interface Upload {
+interface Upload {
   /** The file or address, for messages. */
   source: string
   target: Target

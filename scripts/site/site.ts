@@ -20,7 +20,7 @@ export interface Site {
   undoAll: () => Promise<void>
 }
 
-export type SendOptions = Pick<RequestOptions, 'headers' | 'body' | 'agent'> & {
+type SendOptions = Pick<RequestOptions, 'headers' | 'body' | 'agent'> & {
   /** Another token than the site's own, or '' for none. */
   token?: string
 }

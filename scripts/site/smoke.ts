@@ -9,7 +9,7 @@ export interface Outcome {
   problem?: string
 }
 
-export interface SmokeOptions {
+interface SmokeOptions {
   readOnly?: boolean
   isInterrupted?: () => boolean
   onOutcome?: (outcome: Outcome) => void

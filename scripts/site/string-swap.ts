@@ -9,7 +9,7 @@ const text = { 'Content-Type': 'text/plain' }
 // Names no version, so that a write which slips through a broken check changes nothing.
 export const never = { 'If-Match': '"never"' }
 
-export interface Change {
+interface Change {
   value: string
   /** Puts the old string back; gives whether ours was still the last one. */
   restore: () => Promise<boolean>

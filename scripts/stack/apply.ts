@@ -20,7 +20,7 @@ export interface Change {
   image?: string
 }
 
-export interface Scope {
+interface Scope {
   /** URNs of resources to replace even if unchanged. */
   replace?: string[]
 }

@@ -15,7 +15,7 @@ export interface Standing {
   volume: { id: string; zone: string } | undefined
 }
 
-export interface KnownInstance extends Instance {
+interface KnownInstance extends Instance {
   urn: string
 }
 

@@ -24,7 +24,7 @@ import {
 } from './settings.ts'
 import { arrangeAccess } from './ssh-access.ts'
 
-export interface PrepareOptions {
+interface PrepareOptions {
   region: string | undefined
   zone: string | undefined
   /** A snapshot. */

@@ -9,7 +9,7 @@ import { confirm, isInteractive } from '../terminal/confirm.ts'
 import { step } from '../terminal/step.ts'
 import { type Settings, setPersonalSetting, setSetting, settingOf } from './settings.ts'
 
-export interface AccessOptions {
+interface AccessOptions {
   /** Whether SSH is asked for. */
   ssh: boolean
   yes: boolean

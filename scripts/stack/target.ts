@@ -1,7 +1,7 @@
 import { readTarget, type Target } from '../site/target.ts'
 import { UsageError } from '../terminal/command.ts'
 
-export interface TargetOptions {
+interface TargetOptions {
   stack: string | undefined
   url: string | undefined
   token?: string | undefined

@@ -11,7 +11,7 @@ export interface Command<O extends Options = Options> {
   run(values: Values<O>, args: string[]): Promise<void> | void
 }
 
-export type Options = Record<string, Option>
+type Options = Record<string, Option>
 
 export type Option =
   | { type: 'boolean'; help: string }
@@ -24,7 +24,7 @@ export type Option =
       help: string
     }
 
-export type Values<O extends Options> = { [Name in keyof O]: Value<O[Name]> }
+type Values<O extends Options> = { [Name in keyof O]: Value<O[Name]> }
 
 type Value<O extends Option> = O extends { type: 'boolean' }
   ? boolean
@@ -40,7 +40,7 @@ export function defineCommand<const O extends Options>(command: Command<O>): Com
   return command
 }
 
-export const help: Option = { type: 'boolean', help: 'show this help' }
+const help: Option = { type: 'boolean', help: 'show this help' }
 
 /**
  * Reads what was typed after `typed`, such as `npx onebox up`.

@@ -11,7 +11,7 @@ export interface Progress {
   end: () => void
 }
 
-export interface Standing {
+interface Standing {
   unit: string
   done: number
   fraction: number | undefined

@@ -2,7 +2,7 @@ import type { Database } from '../database/database.ts'
 import { preconditionParameters, preconditionsHold } from '../database/preconditions.ts'
 import type { Preconditions } from '../http/conditional.ts'
 
-export interface Birthday {
+interface Birthday {
   dateOfBirth: Temporal.PlainDate
   /** Different after every write. */
   version: string

@@ -17,7 +17,7 @@ export interface Operation {
   'x-codeSamples': { label?: string; source: string }[]
 }
 
-export interface RequestBody {
+interface RequestBody {
   required?: boolean
   content: Content
   /** Other accepted media types; with several in `content`, client generators mix them up. */
@@ -48,7 +48,7 @@ export interface MediaType {
   examples?: Record<string, Example>
 }
 
-export interface Example {
+interface Example {
   summary?: string
   value: unknown
 }

@@ -9,7 +9,7 @@ const nothing = Buffer.alloc(0)
 // Removes a byte order mark at the start, as editors add one.
 const decoder = new TextDecoder('utf-8', { fatal: true })
 
-export interface BodyOptions {
+interface BodyOptions {
   limitBytes: number
   /** Counts bytes against a budget. @throws {HttpError} 503 when that is used up */
   hold: (bytes: number) => void

@@ -1,6 +1,5 @@
 import type { IncomingMessage } from 'node:http'
 import { HttpError } from './http-error.ts'
-import type { HttpRequest } from './request.ts'
 
 /** Entity tags without their quotes; `*` matches any. */
 type Tags = readonly string[]
@@ -11,6 +10,12 @@ export interface Preconditions {
   ifMatch: Tags | undefined
   /** The resource must have none of these tags. */
   ifNoneMatch: Tags | undefined
+}
+
+/** A request, as far as its preconditions go. */
+interface Conditional {
+  isRead: boolean
+  preconditions: Preconditions
 }
 
 /** If-Match compares strongly, so weak tags match nothing; If-None-Match compares weakly. */
@@ -32,7 +37,7 @@ function readTags(list: string, tag: RegExp): Tags {
  * Whether a read must be answered 304; `etag` is that of its answer, if any.
  * @throws {HttpError} 412
  */
-export function isUnchanged(request: HttpRequest, etag: string | undefined): boolean {
+export function isUnchanged(request: Conditional, etag: string | undefined): boolean {
   const { ifMatch, ifNoneMatch } = request.preconditions
   if (ifMatch && !includes(ifMatch, etag)) throw preconditionFailed(request)
   return ifNoneMatch !== undefined && includes(ifNoneMatch, etag)
@@ -43,7 +48,7 @@ export function isUnchanged(request: HttpRequest, etag: string | undefined): boo
  * checks the preconditions as it writes.
  * @throws {HttpError} 412
  */
-export function assertPreconditions(request: HttpRequest) {
+export function assertPreconditions(request: Conditional) {
   const { ifMatch, ifNoneMatch } = request.preconditions
   const holds = (!ifMatch || includes(ifMatch)) && !(ifNoneMatch && includes(ifNoneMatch))
   if (!request.isRead && !holds) throw preconditionFailed(request)
@@ -54,7 +59,7 @@ function includes(tags: Tags, etag?: string): boolean {
   return tags.some((tag) => tag === '*' || tag.replace(/-(br|gzip)$/, '') === etag)
 }
 
-export function preconditionFailed({ preconditions }: HttpRequest): HttpError {
+export function preconditionFailed({ preconditions }: Conditional): HttpError {
   const detail = preconditions.ifMatch
     ? 'If-Match does not match the current version: read it again, then decide'
     : 'If-None-Match matches the current version: it already exists'

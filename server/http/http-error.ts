@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http'
 
 /** An invalid field of a request, and how to fix it. */
-export interface FieldError {
+interface FieldError {
   field: string
   detail: string
 }

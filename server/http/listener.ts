@@ -26,7 +26,7 @@ export interface Outcome {
   address: string
 }
 
-export interface ListenerOptions {
+interface ListenerOptions {
   find: (path: string) => Match | undefined
   limits: Limits
   /** An error for clients that prefer HTML; others get JSON. */

@@ -2,12 +2,12 @@ import type { Reply } from './reply.ts'
 import { decodePercent, type HttpRequest } from './request.ts'
 
 export type Handler = (request: HttpRequest) => Reply | Promise<Reply>
-export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
 
 /** Patterns such as `/hello/{username}`, each with the handlers of its methods. */
 export type Routes = Record<string, Partial<Record<Method, Handler>>>
 
-export interface Route {
+interface Route {
   pattern: string
   handlers: Map<string, Handler>
   /** The methods, as in the Allow header. */

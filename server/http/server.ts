@@ -1,7 +1,7 @@
 import { createServer, type RequestListener, type Server } from 'node:http'
 import { answerClientError, refuseTunnel } from './client-error.ts'
 
-export interface ServerLimits {
+interface ServerLimits {
   headerLimitBytes: number
   headersTimeoutMs: number
   requestTimeoutMs: number

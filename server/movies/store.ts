@@ -5,7 +5,7 @@ import type { Preconditions } from '../http/conditional.ts'
 import type { Movie, MovieKey } from './movie.ts'
 
 /** The limits of a page, in movies and in bytes of their info. */
-export interface PageSize {
+interface PageSize {
   limit: number
   limitBytes: number
 }
@@ -22,12 +22,12 @@ export interface MovieStore {
   remove: (key: MovieKey, preconditions: Preconditions) => Promise<boolean>
 }
 
-export interface Versioned {
+interface Versioned {
   /** Different after every write. */
   version: number
 }
 
-export interface Saved extends Versioned {
+interface Saved extends Versioned {
   added: boolean
 }
 

@@ -13,7 +13,7 @@ const metricsHeaders = [
   ...['Cache-Control', 'no-store'],
 ]
 
-export interface Operations {
+interface Operations {
   own: () => WorkerState
   states: () => Promise<WorkerState[]>
   /** The workers that should run. */

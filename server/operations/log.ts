@@ -13,7 +13,7 @@ export interface Log {
   flush: () => Promise<void>
 }
 
-export interface LogOptions {
+interface LogOptions {
   level: LogLevel
   worker?: string
   /** The file descriptor to write to. */

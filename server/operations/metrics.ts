@@ -8,7 +8,7 @@ export interface Family {
   samples: Sample[]
 }
 
-export interface Sample {
+interface Sample {
   /** Follows the name of the family, such as `_bucket`. */
   suffix?: string
   labels?: Record<string, string>

@@ -8,7 +8,7 @@ import { Watch } from './watch.ts'
 
 const answerTimeoutMs = 1000
 
-export interface Peers<State> {
+interface Peers<State> {
   /**
    * The state of every worker of this site, in order; silent ones are left out. Concurrent
    * calls share the answers.

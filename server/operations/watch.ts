@@ -1,7 +1,7 @@
 const everyMs = 1000
 const patienceLooks = 15
 
-export interface WatchOptions {
+interface WatchOptions {
   /** The names to watch now. */
   list: () => string[]
   /** Resolves to whether one is alive, however late. */

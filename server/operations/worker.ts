@@ -21,7 +21,7 @@ export interface WorkerState {
 }
 
 /** This process, as one of the workers of a site. */
-export interface Worker {
+interface Worker {
   own: () => WorkerState
   /** The states of all workers that answer. */
   states: () => Promise<WorkerState[]>

@@ -20,7 +20,7 @@ export interface Page {
   path?: keyof typeof links
 }
 
-export interface Frame {
+interface Frame {
   /** The HTML before and after the content of the page. */
   before: string
   after: string

@@ -23,7 +23,7 @@ export interface DataDisk {
   settle: () => number
 }
 
-export interface DataDiskOptions {
+interface DataDiskOptions {
   dir: string
   /** The EBS id, such as vol-0123456789abcdef0. */
   volumeId: string

@@ -14,7 +14,7 @@ export interface Image {
 }
 
 /** The S3 that the image trusts as AWS's. */
-export interface S3Identity {
+interface S3Identity {
   host: string
   /** Its address in the machine's network. */
   address: string

@@ -34,7 +34,7 @@ export interface Machine {
   console: () => string
 }
 
-export interface MachineOptions {
+interface MachineOptions {
   image: Image
   /** The folder for its own files. */
   dir: string

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import type { Instance } from '../support/metadata.ts'
 import type { Image } from './image.ts'
 
-export interface Wiring {
+interface Wiring {
   image: Image
   instance: Instance
   /** The root disk, a layer over the image. */

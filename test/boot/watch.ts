@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Health } from '../../server/operations/health.ts'
 
 /** Polls /healthz from outside. */
-export interface Watch {
+interface Watch {
   /** Every release that has answered. */
   releases: Set<string>
   /** Waits until the health is as wanted. @throws with the last health seen, if it takes too long */

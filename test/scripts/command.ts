@@ -17,7 +17,7 @@ export interface Ended {
   error: string
 }
 
-export interface RunOptions {
+interface RunOptions {
   env?: Record<string, string> | undefined
   /** Sent to the command once it comes. */
   signal?: Promise<NodeJS.Signals>

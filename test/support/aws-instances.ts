@@ -1,6 +1,6 @@
 import { ec2, filtersOf, listOf, type Reply, refuse } from './aws-replies.ts'
 
-export interface FakeInstance {
+interface FakeInstance {
   id: string
   state: 'running' | 'stopped' | 'terminated'
   type: string
@@ -11,7 +11,7 @@ export interface FakeInstance {
   ip: string
 }
 
-export interface FakeImage {
+interface FakeImage {
   id: string
   name: string
   at: Date

@@ -1,5 +1,5 @@
 /** What a 64-bit program or library asks the loader for. */
-export interface Dynamic {
+interface Dynamic {
   /** The libraries, such as `libc.so.6`. */
   needed: string[]
   /** The names of all symbols that it takes or gives, and of their versions. */

@@ -22,7 +22,7 @@ import type {
   SupportsFeatureResponse,
 } from '@pulumi/pulumi/proto/resource_pb.js'
 
-export interface Program {
+interface Program {
   /** The folder of Pulumi.yaml and index.ts. */
   dir: string
   project?: string

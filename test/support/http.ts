@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 
-export interface Problem {
+interface Problem {
   type: string
   title: string
   status: number

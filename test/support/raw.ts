@@ -28,7 +28,7 @@ export function rawRequest(line: string, headers: string[] = [], body = ''): str
 }
 
 /** A connection to speak over in turns. */
-export interface Conversation {
+interface Conversation {
   socket: net.Socket
   /** All that has come so far. */
   heard: () => string

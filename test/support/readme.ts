@@ -4,7 +4,7 @@ import { resolve } from 'node:path'
 
 const readmeFile = resolve(import.meta.dirname, '../../README.md')
 
-export interface Session {
+interface Session {
   /** The block as it stands on the page. */
   text: string
   commands: string[]

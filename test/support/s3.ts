@@ -23,7 +23,7 @@ export interface FakeS3 {
   close: () => Promise<void>
 }
 
-export interface S3Options {
+interface S3Options {
   /** The ones that the metadata service gives out. */
   credentials: Credentials
   region: string

@@ -10,7 +10,7 @@ export interface Credentials {
   expiration: string
 }
 
-export interface SignedRequest {
+interface SignedRequest {
   method: string
   /** Path and query as they came. */
   url: string

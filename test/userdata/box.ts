@@ -30,19 +30,19 @@ export const missing =
     ? needs('bash', 'curl', 'python3', 'tar', 'zstd', 'flock')
     : 'needs Linux'
 
-export interface Worker {
+interface Worker {
   worker: string
   release: string
   startedAt: string
   draining: boolean
 }
 
-export interface Outcome {
+interface Outcome {
   exitCode: number
   output?: string
 }
 
-export interface Deploy {
+interface Deploy {
   runtime?: string
   release?: string
   environment?: Record<string, string>
@@ -86,19 +86,19 @@ export interface Box {
 }
 
 /** How a deploy differs from a box's first one. */
-export interface Version {
+interface Version {
   server?: string
   runtime?: string
   ecosystem?: string
   environment?: Record<string, string>
 }
 
-export interface Ended {
+interface Ended {
   exitCode: number | null
   output: string
 }
 
-export interface Run {
+interface Run {
   ended: Promise<Ended>
   /** Kills the run and all processes that it started, as a power cut would. */
   kill: () => void

@@ -8,7 +8,7 @@ export interface Rate {
   rounds: number[]
 }
 
-export interface LatencyRound {
+interface LatencyRound {
   quiet: { p50: number; p99: number }
   loaded: { p50: number; p99: number }
 }

@@ -43,7 +43,7 @@ const cures: [problem: RegExp, message: string][] = [
   ],
 ]
 
-export function explain(error: Error): Error {
+function explain(error: Error): Error {
   const { name, message } = error
   const known = cures.find(([problem]) => problem.test(name))?.[1]
   if (known) return new Error(known, { cause: error })

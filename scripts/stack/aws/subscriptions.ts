@@ -1,7 +1,7 @@
 import { paginateListSubscriptionsByTopic, SNSClient } from '@aws-sdk/client-sns'
 import { call, collect, type Place } from './call.ts'
 
-export type Subscription = 'confirmed' | 'pending' | 'gone'
+type Subscription = 'confirmed' | 'pending' | 'gone'
 
 /** What has become of a topic's only subscription, which AWS drops after 48 hours unconfirmed. */
 export async function readSubscription(

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-export interface CostConfig {
+interface CostConfig {
   region: string
   instanceType: string
   /** The data volume. */
@@ -14,7 +14,7 @@ export interface PriceList {
   regions: Record<string, RegionPrices>
 }
 
-export interface RegionPrices {
+interface RegionPrices {
   /** When the prices were read. */
   date: string
   source: string
@@ -24,7 +24,7 @@ export interface RegionPrices {
 }
 
 /** In US dollars; what could not be verified is left out. */
-export interface Prices extends Partial<Record<Figure, number>> {
+interface Prices extends Partial<Record<Figure, number>> {
   instanceHour: Record<string, number>
 }
 
@@ -36,7 +36,7 @@ export const figureNames = [
   'alarmMonth',
   'healthCheckMonth',
 ] as const
-export type Figure = (typeof figureNames)[number]
+type Figure = (typeof figureNames)[number]
 
 export interface Line {
   what: string

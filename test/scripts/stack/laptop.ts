@@ -39,7 +39,7 @@ export interface Laptop {
   readonly ssh: string[]
 }
 
-export interface Cloud {
+interface Cloud {
   /** What AWS refuses, by type: the error. */
   refusals: Record<string, string>
   /** What AWS answers to the program's questions instead of the usual. */

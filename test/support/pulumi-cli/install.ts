@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 
 /** Puts an executable of that name into a folder, which runs a TypeScript file. */
-export function installProgram(folder: string, name: string, file: string) {
+function installProgram(folder: string, name: string, file: string) {
   mkdirSync(folder, { recursive: true })
   const script = `#!/bin/sh\nexec "${process.execPath}" "${file}" "$@"\n`
   writeFileSync(join(folder, name), script, { mode: 0o755 })
