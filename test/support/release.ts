@@ -120,10 +120,18 @@ export interface Worker {
   kill: () => Promise<void>
 }
 
+interface WorkerOptions {
+  release: string
+  dataDir: string
+  name?: string
+  /** The command that runs Node. */
+  node?: string[]
+}
+
 /** A worker of its own without pm2, started and killed as the test likes. */
 export async function startWorker(
   t: TestContext,
-  { release, dataDir, name = '0' }: { release: string; dataDir: string; name?: string },
+  { release, dataDir, name = '0', node = [process.execPath] }: WorkerOptions,
 ): Promise<Worker> {
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`
@@ -135,7 +143,8 @@ export async function startWorker(
   return { url, start, kill: () => endChild(child) }
 
   async function start() {
-    child = spawn(process.execPath, [join(release, 'server.cjs')], { env, stdio: 'inherit' })
+    const [command = '', ...flags] = node
+    child = spawn(command, [...flags, join(release, 'server.cjs')], { env, stdio: 'inherit' })
     await untilHealth(url, ({ status }) => status === 'ok')
   }
 }

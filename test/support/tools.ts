@@ -3,6 +3,7 @@ import { join } from 'node:path'
 
 /** The programs that some tests need and npm does not bring, each with its Debian package. */
 export const packages: Record<string, string> = {
+  'aarch64-linux-gnu-g++': 'g++-aarch64-linux-gnu',
   'aarch64-linux-gnu-gcc': 'gcc-aarch64-linux-gnu',
   apache2: 'apache2',
   bash: 'bash',
@@ -19,6 +20,7 @@ export const packages: Record<string, string> = {
   nginx: 'nginx',
   promtool: 'prometheus',
   python3: 'python3',
+  'qemu-aarch64-static': 'qemu-user-static',
   'qemu-io': 'qemu-utils',
   resize2fs: 'e2fsprogs',
   script: 'bsdutils',
