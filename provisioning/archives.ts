@@ -14,7 +14,7 @@ export interface Archives {
 export async function buildArchives({ architecture, release }: Config): Promise<Archives> {
   const platform = `linux-${architecture}` as const
   try {
-    const runtime = await buildRuntime({ platform, say: (text) => pulumi.log.info(text) })
+    const runtime = await buildRuntime({ platform, onStep: (text) => pulumi.log.info(text) })
     return { runtime, release: release === '' ? await buildRelease({ platform }) : undefined }
   } catch (error) {
     throw new pulumi.RunError((error as Error).message)

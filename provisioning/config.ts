@@ -1,48 +1,6 @@
 import { isIPv4 } from 'node:net'
 import { isNetwork as isProxyNetwork } from '../server/http/proxies.ts'
 
-export interface Config {
-  project: string
-  stack: string
-  /** Project and stack, which names and tags begin with. */
-  name: string
-  region: string
-  architecture: Architecture
-  instanceType: string
-  /** For a new data volume, and so for everything; empty means the first that offers the type. */
-  availabilityZone: string
-  /** Without its comment; empty means no SSH. */
-  sshPublicKey: string
-  /** IPv4 networks. */
-  sshFrom: string[]
-  volumeSizeGiB: number
-  restoreSnapshotId: string
-  /** An earlier release; empty means the one built here. */
-  release: string
-  openWrites: boolean
-  /** Empty means a generated one. */
-  writeToken: string
-  writesPerMinute: number
-  timeZone: string
-  /** 0 means one per CPU. */
-  webConcurrency: number
-  logLevel: string
-  keepAliveSeconds: number
-  /** Addresses and networks. */
-  trustedProxies: string[]
-  alarmEmail: string
-  /** 0 means no budget. */
-  monthlyBudgetUsd: number
-  /** The workflow runs that may assume each pipeline role; empty means no such role. */
-  previewSubject: string
-  releaseSubject: string
-  infrastructureSubject: string
-  /** Empty means that one is created. */
-  githubProviderArn: string
-  /** Where Pulumi keeps its state; empty means not in S3. */
-  stateBucket: string
-}
-
 /** The length limit of `name`: role names begin with it and have at most 64 characters. */
 export const nameLimit = 32
 
@@ -69,6 +27,7 @@ interface Setting<Value> {
   parse: (text: string) => Value | undefined
 }
 
+/** Every setting of a stack; Pulumi.yaml says what each means. */
 export const settings = {
   architecture: choice<Architecture>('arm64', ['arm64', 'x64']),
   instanceType: text('', /^[a-z][a-z\d-]*\.[a-z\d-]+$/, 'be an EC2 instance type', 't4g.micro'),
@@ -142,44 +101,29 @@ export const settings = {
 
 type Name = keyof typeof settings
 type ValueOf<Of extends Name> = NonNullable<ReturnType<(typeof settings)[Of]['parse']>>
+type Settings = { [Each in Name]: ValueOf<Each> }
+
+export interface Config extends Settings {
+  project: string
+  stack: string
+  /** Project and stack, which names and tags begin with. */
+  name: string
+  region: string
+}
 
 /** @throws {Error} in one line: the setting, its invalid value and the cure */
 export function readConfig({ project, stack, values, secrets }: Stack): Config {
   assertKnown(values, project)
-  const config = {
-    project,
-    stack,
-    name: `${project}-${stack}`,
-    region: values['aws:region'] ?? '',
-    architecture: read('architecture'),
-    instanceType: read('instanceType') || smallestTypes[read('architecture')],
-    availabilityZone: read('availabilityZone'),
-    sshPublicKey: read('sshPublicKey'),
-    sshFrom: read('sshFrom'),
-    volumeSizeGiB: read('volumeSizeGiB'),
-    restoreSnapshotId: read('restoreSnapshotId'),
-    release: read('release'),
-    openWrites: read('openWrites'),
-    writeToken: read('writeToken'),
-    writesPerMinute: read('writesPerMinute'),
-    timeZone: read('timeZone'),
-    webConcurrency: read('webConcurrency'),
-    logLevel: read('logLevel'),
-    keepAliveSeconds: read('keepAliveSeconds'),
-    trustedProxies: read('trustedProxies'),
-    alarmEmail: read('alarmEmail'),
-    monthlyBudgetUsd: read('monthlyBudgetUsd'),
-    previewSubject: read('previewSubject'),
-    releaseSubject: read('releaseSubject'),
-    infrastructureSubject: read('infrastructureSubject'),
-    githubProviderArn: read('githubProviderArn'),
-    stateBucket: read('stateBucket'),
-  }
+  const entries = Object.keys(settings).map((name) => [name, read(name as Name)])
+  const chosen: Settings = Object.fromEntries(entries)
+  const instanceType = chosen.instanceType || smallestTypes[chosen.architecture]
+  const region = values['aws:region'] ?? ''
+  const config = { ...chosen, project, stack, name: `${project}-${stack}`, region, instanceType }
   assertSound(config, secrets)
   return config
 
-  function read<Of extends Name>(name: Of): ValueOf<Of> {
-    const { byDefault, rule, example, parse } = settings[name] as Setting<ValueOf<Of>>
+  function read(name: Name): unknown {
+    const { byDefault, rule, example, parse }: Setting<unknown> = settings[name]
     const text = values[`${project}:${name}`] ?? String(byDefault)
     const value = parse(text)
     if (value !== undefined) return value

@@ -13,7 +13,7 @@ const platforms: InstancePlatform[] = ['linux-x64', 'linux-arm64']
 await runCommand(async () => {
   const rows: string[] = []
   for (const platform of platforms) {
-    const runtime = await buildRuntime({ platform, say: step })
+    const runtime = await buildRuntime({ platform, onStep: step })
     const release = await buildRelease({ platform })
     rows.push(row('runtime', platform, runtime), row('release', platform, release))
     const text = desired({ runtime: runtime.id, release: release.id })

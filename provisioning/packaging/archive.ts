@@ -7,29 +7,29 @@ import { constants, zstdCompress } from 'node:zlib'
 import { create, type WriteEntry } from 'tar'
 
 export interface Archive {
-  /** The SHA-256 of the archive, by which its file is named. */
+  /** The SHA-256 of the archive, and the name of its file. */
   id: string
   path: string
   bytes: number
 }
 
-// Of the 150 MB that make a runtime, 19 would leave 13 % less, but take a minute instead of four
-// seconds; and a window longer than this level's 4 MB is memory that a small instance has to have.
+// Level 19 would make a runtime of 150 MB 13 % smaller, but take a minute instead of four seconds,
+// and unpacking it would need more memory than this level's window of 4 MB.
 const compressionLevel = 9
 
-/** Packs all files of a folder. The same files give the same archive, wherever that happens. */
+/** Packs all files of a folder. The same files give the same archive on every machine. */
 export async function writeArchive(dir: string, outDir: string): Promise<Archive> {
   const content = await compress(await pack(dir))
   const id = hash('sha256', content)
   const path = archivePath(outDir, id)
-  // Another build may be about to read this very file.
+  // Another build may be reading the file.
   const draft = `${path}.${process.pid}`
   writeFileSync(draft, content)
   renameSync(draft, path)
   return { id, path, bytes: content.length }
 }
 
-/** @throws {Error} where there is no such archive, or it is damaged */
+/** @throws {Error} if the archive is missing or damaged */
 export function findArchive(outDir: string, id: string): Archive {
   const path = archivePath(outDir, id)
   const content = readFileSync(path)
@@ -41,7 +41,7 @@ function archivePath(outDir: string, id: string): string {
   return join(outDir, `${id}.tar.zst`)
 }
 
-/** Sorted, and without times, owners and other traces of here. */
+/** Sorted, and without times, owners and other traces of this machine. */
 function pack(cwd: string): Promise<Buffer> {
   const mtime = new Date(0)
   return buffer(create({ cwd, portable: true, mtime, onWriteEntry: setMode }, listFiles(cwd)))
@@ -54,7 +54,7 @@ function listFiles(dir: string): string[] {
     .sort()
 }
 
-/** By the path alone, as a file has the mode that the umask of whoever builds left it. */
+/** By path, as the modes of files depend on the builder's umask. */
 function setMode({ path, stat }: WriteEntry) {
   if (stat) stat.mode = /(^|\/)bin\//.test(path) ? 0o755 : 0o644
 }

@@ -1,7 +1,7 @@
 import { readConfig } from '../../server/config.ts'
 
-// All that can be set on an instance, each always written: to pm2, a variable that is gone keeps
-// its value. An empty one has server/config.ts' default.
+// The settings of an instance. All are always written, as pm2 keeps the old value of a variable that
+// is missing. An empty one means the default of server/settings.ts.
 const defaults = {
   WRITE_TOKEN_SHA256: '',
   OPEN_WRITES: '',
@@ -18,13 +18,13 @@ interface Desired {
   /** The ids of the archives. */
   runtime: string
   release: string
-  /** What differs from the defaults. */
+  /** The settings that differ from the defaults. */
   environment?: Record<string, string | undefined>
 }
 
 /**
- * What an instance shall run: the text of desired.json.
- * @throws {Error} one line that names the setting which makes no sense, and the cure
+ * The text of desired.json, which says what an instance must run.
+ * @throws {Error} one line that names the invalid setting and the cure
  */
 export function desired({ runtime, release, environment = {} }: Desired): string {
   for (const setting of Object.keys(environment)) assertKnown(setting)
@@ -40,12 +40,12 @@ export function desired({ runtime, release, environment = {} }: Desired): string
 function assertKnown(setting: string) {
   if (Object.hasOwn(defaults, setting)) return
   const known = Object.keys(defaults).join(', ')
-  throw new Error(`${setting} cannot be set on an instance: choose among ${known}`)
+  throw new Error(`${setting} cannot be set on an instance: use one of ${known}`)
 }
 
-/** The instance writes these to a file for systemd, where others would have to be quoted. */
+/** The instance writes these to a file for systemd, which would need quotes for others. */
 function assertPlain(setting: string, value: string) {
   if (/^[A-Za-z0-9_,./+:@=-]*$/.test(value)) return
-  const rule = 'must hold nothing but letters, digits and _,./+:@=-'
-  throw new Error(`${setting} ${rule}, got ${JSON.stringify(value)}: leave out the rest`)
+  const rule = 'must consist of letters, digits and _,./+:@=-'
+  throw new Error(`${setting} ${rule}, got ${JSON.stringify(value)}: remove the rest`)
 }

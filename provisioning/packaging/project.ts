@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 
-/** What package-lock.json knows of a package. */
+/** A package's entry in package-lock.json. */
 export interface LockedPackage {
   version: string
-  /** As `sha512-` and Base64, of the package as the registry has it. */
+  /** `sha512-` and the Base64 digest of the package in the registry. */
   integrity: string
   license?: string | { type: string }[]
   dependencies?: Record<string, string>
@@ -22,7 +22,7 @@ export function lockedPackages(folders: Iterable<string>): LockedPackages {
   return Object.fromEntries([...new Set(folders)].sort().map((folder) => [folder, locked(folder)]))
 }
 
-/** The folders of a package and of all that it needs, wherever Node would find them. */
+/** The folders of a package and all its dependencies, found as Node finds them. */
 export function closure(folder: string, found = new Set<string>()): Set<string> {
   if (found.has(folder)) return found
   found.add(folder)
@@ -41,5 +41,5 @@ function folderOf(name: string, from: string): string {
 function locked(folder: string): LockedPackage {
   const found = lockfile.packages[folder]
   if (found) return found
-  throw new Error(`package-lock.json does not know ${folder}: run npm install`)
+  throw new Error(`package-lock.json lacks ${folder}: run npm install`)
 }

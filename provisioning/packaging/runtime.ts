@@ -22,18 +22,18 @@ export type InstancePlatform = 'linux-x64' | 'linux-arm64'
 interface RuntimeOptions {
   platform: InstancePlatform
   outDir?: string
-  /** Hears what comes next where it takes long. */
-  say?: (text: string) => void
+  /** Called before each slow step. */
+  onStep?: (text: string) => void
 }
 
 /**
- * Builds what runs releases on a platform, from any machine: Node and pm2 with all it needs, as
- * package-lock.json has them, as a reproducible archive. One that is there already is kept.
+ * Builds the runtime of a platform, from any machine: Node and pm2 with its dependencies, at the
+ * versions of package-lock.json, in a reproducible archive. An existing one is reused.
  */
 export async function buildRuntime({
   platform,
   outDir = join(root, 'dist/runtimes'),
-  say = () => {},
+  onStep = () => {},
 }: RuntimeOptions): Promise<Archive> {
   const packages = lockedPackages([`node_modules/node-${platform}`, ...closure('node_modules/pm2')])
   const inputs = hashInputs(packages)
@@ -44,10 +44,10 @@ export async function buildRuntime({
   mkdirSync(outDir, { recursive: true })
   const draft = mkdtempSync(join(outDir, '.draft-'))
   try {
-    say(`Fetching Node and pm2 for ${platform}, which takes about 15 s`)
+    onStep(`Fetching Node and pm2 for ${platform}, which takes about 15 s`)
     await installPackages(packages, platform, draft)
     arrangeFiles(packages, platform, draft)
-    say(`Packing the runtime for ${platform}, which takes about 5 s`)
+    onStep(`Packing the runtime for ${platform}, which takes about 5 s`)
     const archive = await writeArchive(draft, outDir)
     writeFileSync(record, `${JSON.stringify({ inputs, id: archive.id })}\n`)
     return archive
@@ -56,7 +56,7 @@ export async function buildRuntime({
   }
 }
 
-/** Everything that the bytes of a runtime depend on: the packages, and all that is done to them. */
+/** Covers everything that the archive depends on: the packages, this code and the compressor. */
 function hashInputs(packages: LockedPackages): string {
   const files = readdirSync(import.meta.dirname).sort()
   const code = files.map((name) => readFileSync(join(import.meta.dirname, name), 'utf8'))
@@ -72,13 +72,13 @@ function findBuilt(record: string, inputs: string, outDir: string): Archive | un
   }
 }
 
-/** npm does the work, and checks the integrity, for a package that needs nothing but these. */
+/** npm installs them, and checks their integrity, for a package that depends on nothing else. */
 async function installPackages(packages: LockedPackages, platform: InstancePlatform, cwd: string) {
   const [os, cpu] = platform.split('-')
   const node = `node-${platform}` as const
   const wanted = {
     dependencies: { pm2: manifest.dependencies.pm2 },
-    // npm insists that what is not optional fits the machine that it runs on.
+    // npm refuses required packages that do not fit this machine.
     optionalDependencies: { [node]: manifest.optionalDependencies[node] },
   }
   const locked = { lockfileVersion: 3, packages: { '': wanted, ...packages } }
@@ -89,7 +89,7 @@ async function installPackages(packages: LockedPackages, platform: InstancePlatf
   const manners = ['--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error']
   await runNpm(['ci', ...target, ...layout, ...manners], cwd)
   if (!existsSync(join(cwd, 'node_modules', node))) {
-    throw new Error(`npm could not fetch ${node}: try again once its registry can be reached`)
+    throw new Error(`npm could not fetch ${node}: try again when its registry is reachable`)
   }
 }
 
@@ -103,10 +103,10 @@ async function runNpm(args: string[], cwd: string) {
   }
 }
 
-/** Makes of what npm has left the folder that an instance shall have. */
+/** Turns npm's folder into the one that an instance gets. */
 function arrangeFiles(packages: LockedPackages, platform: InstancePlatform, dir: string) {
   const nodePackage = join('node_modules', `node-${platform}`)
-  // Without those that are for other systems.
+  // Packages for other systems are missing.
   const installed = Object.keys(packages).filter((folder) => existsSync(join(dir, folder)))
   const node = manifest.optionalDependencies[`node-${platform}`]
   const { pm2 } = manifest.dependencies

@@ -1,6 +1,6 @@
 import type { LockedPackage, LockedPackages } from './project.ts'
 
-// The names of https://spdx.org/licenses that our packages use; anything else is no id, but a text.
+// The ids of https://spdx.org/licenses that our packages use; anything else is free text.
 const licenseIds = new Set([
   '0BSD',
   'AGPL-3.0',
@@ -12,7 +12,7 @@ const licenseIds = new Set([
   'Python-2.0',
 ])
 
-/** What is in an archive, for those who look up weaknesses: CycloneDX 1.6 as JSON. */
+/** The contents of an archive, for vulnerability scanners: CycloneDX 1.6 as JSON. */
 export function sbom(subject: { name: string; version: string }, packages: LockedPackages): string {
   const components = Object.entries(packages).map(([folder, locked]) => component(folder, locked))
   const document = {
@@ -30,13 +30,13 @@ function component(folder: string, { version, integrity, license = [] }: LockedP
   const name = folder.slice(folder.lastIndexOf('node_modules/') + 'node_modules/'.length)
   return {
     type: 'library',
-    // A package may be there twice, and each needs a name of its own here.
+    // A package may be installed twice, and references must be unique.
     'bom-ref': folder,
     name,
     version,
     purl: `pkg:npm/${name.replace('@', '%40')}@${version}`,
     hashes: integrity.split(' ').map(digest),
-    licenses: [license].flat().map(describeLicense),
+    licenses: [license].flat().map(licenseOf),
   }
 }
 
@@ -46,7 +46,7 @@ function digest(integrity: string) {
   return { alg, content: Buffer.from(base64, 'base64').toString('hex') }
 }
 
-function describeLicense(license: string | { type: string }) {
+function licenseOf(license: string | { type: string }) {
   const name = typeof license === 'string' ? license : license.type
   return { license: licenseIds.has(name) ? { id: name } : { name } }
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { buildOnebox } from './onebox.ts'
 import { run } from './processes.ts'
 import { note, step } from './report/print.ts'
-import { ask, type Bench, type Contestant, withServers } from './servers.ts'
+import { type Bench, type Contestant, send, withServers } from './servers.ts'
 
 const folder = join(import.meta.dirname, 'peers')
 const python = '/usr/bin/python3'
@@ -20,14 +20,14 @@ export async function findContestants(temporary: string): Promise<Contestant[]> 
 export async function preparePage(bench: Bench): Promise<Record<string, string>> {
   step('Taking the page from onebox, for the peers to serve the same')
   const onebox = bench.contestants.slice(0, 1)
-  const answer = await withServers(bench, onebox, {}, ([server]) => ask('GET', `${server?.url}/`))
+  const answer = await withServers(bench, onebox, {}, ([server]) => send('GET', `${server?.url}/`))
   const files = {
     PAGE_FILE: join(bench.folder, 'page.html'),
     PAGE_HEADERS_FILE: join(bench.folder, 'page-headers.json'),
   }
-  writeFileSync(files.PAGE_FILE, answer.body)
+  writeFileSync(files.PAGE_FILE, answer.text)
   writeFileSync(files.PAGE_HEADERS_FILE, JSON.stringify(staticHeaders(answer.headers)))
-  note(`${answer.body.length} bytes`)
+  note(`${answer.text.length} bytes`)
   return files
 }
 

@@ -1,17 +1,16 @@
 import type { ChildProcess } from 'node:child_process'
 import { closeSync, mkdtempSync, openSync, readFileSync, truncateSync } from 'node:fs'
-import { type IncomingHttpHeaders, request } from 'node:http'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
-import { text } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
+import { type Answer, request } from '../site/client.ts'
 import { type Cores, onServerCore } from './cores.ts'
 import type { Options } from './options.ts'
 import { start, stop } from './processes.ts'
 
 const startTimeoutMs = 20_000
 const answerTimeoutMs = 20_000
-/** The kernel ends a server whose benchmark was killed and could not. */
+/** If the benchmark is killed, the kernel ends its servers. */
 const endsWithUs = ['setpriv', '--pdeathsig', 'TERM']
 
 export interface Contestant {
@@ -47,7 +46,7 @@ export interface ServerSettings {
   dataDir?: string
 }
 
-/** Starts the servers, lets `use` work with them, and ends them whatever comes of it. */
+/** Starts the servers, passes them to `use`, and stops them afterwards, also if it fails. */
 export async function withServers<T>(
   bench: Bench,
   contestants: Contestant[],
@@ -116,33 +115,20 @@ async function freePort(): Promise<number> {
 async function untilItAnswers({ name, url, child, log }: Server) {
   const deadline = Date.now() + startTimeoutMs
   while (Date.now() < deadline && child.exitCode === null && child.signalCode === null) {
-    const answer = await ask('GET', `${url}/`).catch(() => null)
+    const answer = await send('GET', `${url}/`).catch(() => null)
     if (answer?.status === 200) return
     await delay(50)
   }
   throw new Error(`${name} did not start:\n${readFileSync(log, 'utf8').slice(-2000)}`)
 }
 
-/** One request on a connection of its own. */
-export async function ask(method: string, url: string, body = '') {
-  const { promise, resolve, reject } = Promise.withResolvers<{
-    status: number
-    headers: IncomingHttpHeaders
-    body: string
-  }>()
-  const headers = body === '' ? {} : { 'content-type': 'text/plain' }
-  const options = { method, agent: false, timeout: answerTimeoutMs, headers }
-  const asked = request(url, options, async (response) => {
-    const answer = { status: response.statusCode ?? 0, headers: response.headers }
-    resolve({ ...answer, body: await text(response) })
-  })
-  asked.on('timeout', () => asked.destroy(new Error(`${method} ${url}: no answer`)))
-  asked.on('error', reject)
-  asked.end(body)
-  return promise
+/** Sends one request on a connection of its own. */
+export function send(method: string, url: string, body?: string): Promise<Answer> {
+  const headers = { Connection: 'close', ...(body && { 'Content-Type': 'text/plain' }) }
+  return request(url, { method, headers, body, timeoutMs: answerTimeoutMs })
 }
 
-/** The log of a round is of no more use, and would grow by gigabytes. */
+/** After a round, the log is not needed, and it would grow by gigabytes. */
 export function emptyLog({ log }: Server) {
   truncateSync(log)
 }

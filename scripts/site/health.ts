@@ -58,7 +58,7 @@ export async function waitUntilLive(
   try {
     while (elapsedSeconds() < waitSeconds) {
       const { state, isLive } = await look(wanted)
-      if (state !== last) live.say(`  ${duration(elapsedSeconds()).padStart(10)}  ${state}`)
+      if (state !== last) live.print(`  ${duration(elapsedSeconds()).padStart(10)}  ${state}`)
       live.show(state)
       last = state
       if (isLive) return

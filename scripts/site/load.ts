@@ -19,7 +19,7 @@ const nameCount = 10
 const cleanUpMs = 60_000
 const longestWaitMs = 15_000
 
-/** Asks over each connection, one request after the other, until the time is over. */
+/** Sends requests over each connection, one after the other, until the time is over. */
 export async function load(target: Target, options: LoadOptions): Promise<Report> {
   const { connections, seconds, writes, isInterrupted = () => false, onProgress } = options
   const names = Array.from({ length: nameCount }, () => randomLetters(24))
@@ -28,10 +28,10 @@ export async function load(target: Target, options: LoadOptions): Promise<Report
   const elapsed = () => (performance.now() - startedAt) / 1000
   let writesFrom = 0
 
-  await Promise.all(Array.from({ length: connections }, ask))
+  await Promise.all(Array.from({ length: connections }, sendRequests))
   return tally.report(elapsed())
 
-  async function ask() {
+  async function sendRequests() {
     const agent = createConnection(target.base)
     while (elapsed() < seconds && !isInterrupted()) {
       const isWrite = writes && elapsed() >= writesFrom && Math.random() < writeShare

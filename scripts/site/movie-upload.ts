@@ -71,7 +71,7 @@ export async function uploadMovies(movies: AsyncIterable<MovieLine>, options: Up
 
   async function sendInParts(batch: MovieLine[]) {
     limits.bytes = batch.reduce((bytes, movie) => bytes + bytesOf(movie), 0) / 2
-    progress.say(`${whole(batch.length)} movies at once take too long to arrive: sending fewer`)
+    progress.print(`${whole(batch.length)} movies at once take too long to arrive: sending fewer`)
     await sendAll(batch)
   }
 }
@@ -107,7 +107,7 @@ function retryPolicy({ base }: Target, progress: Progress, totals: Totals): Retr
     attempts,
     onRetry(trouble, attempt, waitMs) {
       const wait = duration(waitMs / 1000)
-      progress.say(`${base}: ${trouble}; attempt ${attempt} of ${attempts} in ${wait}`)
+      progress.print(`${base}: ${trouble}; attempt ${attempt} of ${attempts} in ${wait}`)
     },
   }
 }

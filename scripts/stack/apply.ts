@@ -219,7 +219,7 @@ function followResources() {
     errors.push(...errorsOf(event))
     const { severity, message = '', ephemeral } = event.diagnosticEvent ?? {}
     const isNews = severity === 'info' || severity === 'warning'
-    if (isNews && !ephemeral) live.say(`  ${readableReason(message)}`)
+    if (isNews && !ephemeral) live.print(`  ${readableReason(message)}`)
   }
 
   function start(metadata: Metadata) {
@@ -232,7 +232,7 @@ function followResources() {
     pending.delete(changeText(metadata, 0))
     const took = styleText('dim', duration((performance.now() - startedAt) / 1000))
     const sign = isDone ? styleText('green', '✓') : styleText('red', '✗')
-    live.say(`${sign} ${changeText(metadata, isDone ? 1 : 0)} ${took}`)
+    live.print(`${sign} ${changeText(metadata, isDone ? 1 : 0)} ${took}`)
     showPending()
   }
 

@@ -3,7 +3,7 @@ import { duration } from './format.ts'
 /** The status of a long task. */
 export interface Live {
   /** A line that stays. */
-  say: (text: string) => void
+  print: (text: string) => void
   /** The current state, shown with the time since the start. */
   show: (text: string) => void
   end: () => void
@@ -22,7 +22,7 @@ export function createLive(out: Out = process.stdout): Live {
   const timer = setInterval(isTerminal ? draw : report, isTerminal ? redrawMs : reportMs)
 
   return {
-    say(text) {
+    print(text) {
       erase()
       out.write(`${text}\n`)
       if (isTerminal) draw()

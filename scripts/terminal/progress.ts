@@ -6,7 +6,7 @@ export interface Progress {
   /** `fraction` is the part that is done, if known. */
   update: (done: number, fraction: number | undefined) => void
   /** A line of its own; the bar moves below it. */
-  say: (text: string) => void
+  print: (text: string) => void
   /** Leaves the bar as it is and starts a new line. */
   end: () => void
 }
@@ -35,7 +35,7 @@ function createBar(unit: string, out: Out): Progress {
       drawn = barText(stopwatch(done, fraction), out.columns || 80)
       out.write(`\r${drawn}\x1b[K`)
     },
-    say: (text) => out.write(`\r\x1b[K${text}\n${drawn}`),
+    print: (text) => out.write(`\r\x1b[K${text}\n${drawn}`),
     end() {
       if (drawn !== '') out.write('\n')
       drawn = ''
@@ -61,7 +61,7 @@ function createLines(unit: string, out: Out): Progress {
       last = { at: now, fraction: fraction ?? 0 }
       out.write(`${standingText(stopwatch(done, fraction))}\n`)
     },
-    say: (text) => out.write(`${text}\n`),
+    print: (text) => out.write(`${text}\n`),
     end() {},
   }
 }

@@ -1,7 +1,6 @@
 import { escapeHtml } from '../http/html.ts'
 import { codeBlock, inline, prose, type Row, table } from './docs-text.ts'
 import {
-  type Answer,
   bodiesOf,
   type Content,
   type Entry,
@@ -10,6 +9,7 @@ import {
   type MediaType,
   type Operation,
   type Parameter,
+  type ResponseObject,
   type Schema,
 } from './openapi.ts'
 
@@ -23,7 +23,7 @@ ${lines([
   commands(operation),
   parameters.length > 0 && table('Parameters', 'names', parameters.map(parameterRow)),
   requestBody && bodies(bodiesOf(requestBody)),
-  answers(responses),
+  responseTables(responses),
 ])}
 </article>
 `
@@ -84,22 +84,22 @@ function indented(value: unknown): string {
 }
 
 /** Successful responses in full; errors folded away, as they are the same everywhere. */
-function answers(responses: Record<string, Answer>): string {
+function responseTables(responses: Record<string, ResponseObject>): string {
   const entries = Object.entries(responses).filter(([status]) => status !== 'default')
   const errors = entries.filter(([status]) => status >= '400')
   const fine = entries.filter(([status]) => status < '400')
   return lines([
-    table('Responses', 'statuses', fine.map(answerRow)),
+    table('Responses', 'statuses', fine.map(responseRow)),
     errors.length > 0 &&
       `<details>
 <summary>Errors: ${errors.map(([status]) => status).join(', ')}</summary>
-${table('', 'statuses', errors.map(answerRow))}
+${table('', 'statuses', errors.map(responseRow))}
 </details>`,
   ])
 }
 
-function answerRow([status, answer]: [string, Answer]): Row {
-  const { description, headers = {}, content = {} } = answer
+function responseRow([status, response]: [string, ResponseObject]): Row {
+  const { description, headers = {}, content = {} } = response
   const names = Object.keys(headers).filter((name) => name !== 'X-Request-Id')
   const withNames = `with ${names.map((name) => `<code>${name}</code>`).join(', ')}`
   const media = Object.entries(content).flatMap(([type, one]) => [

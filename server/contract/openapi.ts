@@ -12,7 +12,7 @@ export interface Operation {
   description?: string
   parameters?: Parameter[]
   requestBody?: RequestBody
-  responses: Record<string, Answer>
+  responses: Record<string, ResponseObject>
   security?: Record<string, string[]>[]
   'x-codeSamples': { label?: string; source: string }[]
 }
@@ -33,7 +33,7 @@ export interface Parameter {
   example: string | number
 }
 
-export interface Answer {
+export interface ResponseObject {
   description: string
   headers?: Record<string, { description: string; required?: boolean; schema: Schema }>
   content?: Content

@@ -43,15 +43,15 @@ export function createPeers<State extends { worker: string; startedAt: number }>
   // A socket that refuses connections counts as dead, so it gets its name once it listens.
   server.listen({ path: unheard, exclusive: true }, () => renameSync(unheard, path))
 
-  let asking: Promise<State[]> | undefined
+  let pending: Promise<State[]> | undefined
   let watch: Watch | undefined
 
   return {
     states() {
-      asking ??= collect().finally(() => {
-        asking = undefined
+      pending ??= collect().finally(() => {
+        pending = undefined
       })
-      return asking
+      return pending
     },
     watch(onHung) {
       watch = new Watch({ list, isAlive, onHung: (other) => onHung(namesOf(other)) })
@@ -66,7 +66,7 @@ export function createPeers<State extends { worker: string; startedAt: number }>
 
   async function collect(): Promise<State[]> {
     const others = list().filter((other) => !watch?.isSilent(other))
-    const states = await Promise.all(others.map((other) => askState<State>(other)))
+    const states = await Promise.all(others.map((other) => requestState<State>(other)))
     return latest([ownState(), ...states.filter((state) => state !== undefined)])
   }
 
@@ -86,18 +86,18 @@ function namesOf(path: string): { worker: string; pid: number } {
 
 /** Waits for the answer without a timeout. */
 async function isAlive(path: string): Promise<boolean> {
-  return (await ask(path, 'alive', text)) === 'alive'
+  return (await request(path, 'alive', text)) === 'alive'
 }
 
-async function askState<State extends { worker: string; startedAt: number }>(
+async function requestState<State extends { worker: string; startedAt: number }>(
   path: string,
 ): Promise<State | undefined> {
-  const state = (await ask(path, 'state', json, answerTimeoutMs)) as State | null | undefined
+  const state = (await request(path, 'state', json, answerTimeoutMs)) as State | null | undefined
   if (typeof state?.worker === 'string' && typeof state.startedAt === 'number') return state
 }
 
 /** The answer, or undefined if there is none. */
-async function ask<Answer>(
+async function request<Answer>(
   path: string,
   question: 'alive' | 'state',
   read: (socket: net.Socket) => Promise<Answer>,

@@ -18,7 +18,7 @@ interface WatchOptions {
 export class Watch {
   readonly #options: WatchOptions
   readonly #silentLooks = new Map<string, number>()
-  readonly #asked = new Set<string>()
+  readonly #checking = new Set<string>()
   #lookedAt = -Infinity
   #timer: NodeJS.Timeout | undefined
 
@@ -56,12 +56,12 @@ export class Watch {
       this.#silentLooks.set(name, 0)
       this.#options.onHung(name)
     }
-    if (!this.#asked.has(name)) this.#ask(name)
+    if (!this.#checking.has(name)) this.#check(name)
   }
 
-  async #ask(name: string) {
-    this.#asked.add(name)
+  async #check(name: string) {
+    this.#checking.add(name)
     if (await this.#options.isAlive(name)) this.#silentLooks.set(name, 0)
-    this.#asked.delete(name)
+    this.#checking.delete(name)
   }
 }

@@ -34,13 +34,8 @@ export function createFollow(store: SavedStringStore, limit: number): Follow {
 
   function reply(): Reply {
     if (streams.size >= limit || ended) {
-      throw new HttpError(
-        503,
-        'Too many browsers are following the string: reload the page instead',
-        {
-          headers: ['Retry-After', '5'],
-        },
-      )
+      const detail = 'Too many browsers are following the string: reload the page instead'
+      throw new HttpError(503, detail, { headers: ['Retry-After', '5'] })
     }
     return { status: 200, headers, stream: add }
   }
@@ -65,8 +60,8 @@ export function createFollow(store: SavedStringStore, limit: number): Follow {
 
   function start() {
     // A failed poll costs nothing: the next one finds the change.
-    poll = setInterval(() => store.current().then(tellChange, () => {}), pollMs)
-    heartbeat = setInterval(() => tell('event: heartbeat\ndata:\n\n'), heartbeatMs)
+    poll = setInterval(() => store.current().then(sendChange, () => {}), pollMs)
+    heartbeat = setInterval(() => send('event: heartbeat\ndata:\n\n'), heartbeatMs)
   }
 
   function stop() {
@@ -75,13 +70,13 @@ export function createFollow(store: SavedStringStore, limit: number): Follow {
     clearInterval(heartbeat)
   }
 
-  function tellChange(current: SavedString) {
-    if (current !== shown) tell(eventOf(current))
+  function sendChange(current: SavedString) {
+    if (current !== shown) send(eventOf(current))
     shown = current
   }
 
   // A client that has not read the last event is too slow: it may reconnect for the latest string.
-  function tell(event: string) {
+  function send(event: string) {
     for (const response of streams) {
       if (response.writableNeedDrain) response.destroy()
       else response.write(event)

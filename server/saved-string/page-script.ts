@@ -51,12 +51,12 @@ export function followString() {
     if (!response.ok) return fail(`Not saved. ${await reasonOf(response)}`)
     text.value = ''
     typed = false
-    say('Saved.')
+    setMessage('Saved.')
   }
 
   async function takeBack() {
     const response = await put(replaced.value, { 'If-Match': replaced.etag })
-    if (response.ok) return say('Undone.')
+    if (response.ok) return setMessage('Undone.')
     if (response.status !== 412) return fail(`Not undone. ${await reasonOf(response)}`)
     text.focus()
     undo.hidden = true
@@ -85,7 +85,7 @@ export function followString() {
     undo.hidden = false
     token?.removeAttribute('aria-invalid')
     if (token) sessionStorage.setItem('token', token.value.trim())
-    show(value)
+    render(value)
   }
 
   /** Browsers cannot send most other characters in a header. */
@@ -110,7 +110,7 @@ export function followString() {
   function follow() {
     const events = new EventSource('/events')
     for (const type of ['open', 'message', 'heartbeat']) events.addEventListener(type, hear)
-    events.addEventListener('message', (event) => show(JSON.parse(event.data)))
+    events.addEventListener('message', (event) => render(JSON.parse(event.data)))
     events.addEventListener('error', () => {
       if (heard) doubtIn(3000)
       heard = false
@@ -137,7 +137,7 @@ export function followString() {
     }
   }
 
-  function show(value: string) {
+  function render(value: string) {
     shown = value
     const content = opening + value
     if (heading.textContent !== content) heading.textContent = content
@@ -148,11 +148,11 @@ export function followString() {
   }
 
   function fail(message: string) {
-    say(message)
+    setMessage(message)
     output.className = 'error'
   }
 
-  function say(message: string) {
+  function setMessage(message: string) {
     output.className = ''
     output.textContent = message
   }

@@ -25,7 +25,7 @@ export function watchServer() {
   let countedAt = 0
 
   ;(document.querySelector('main') as HTMLElement).hidden = false
-  say('verdict', 'Connecting')
+  setText('verdict', 'Connecting')
   form.addEventListener('submit', (event) => {
     event.preventDefault()
     token = field.value.trim()
@@ -43,24 +43,24 @@ export function watchServer() {
     if (looking) return
     looking = true
     clearTimeout(timer)
-    await ask().catch(showSilence)
+    await update().catch(renderSilence)
     looking = false
     if (!document.hidden) timer = setTimeout(look, everyMs)
   }
 
-  async function ask() {
+  async function update() {
     const response = await get('/healthz')
     const health: Health = await response.json()
-    const series = refused ? [] : await askMetrics()
+    const series = refused ? [] : await readMetrics()
     // By the clock of the server, like all times in its answers.
     const now = Date.parse(response.headers.get('date') ?? '')
     heardAt = Date.now()
-    if (series.length > 0) showNumbers(series, now)
-    showWorkers(health, series, now)
-    showVerdict(health, series, now)
+    if (series.length > 0) renderNumbers(series, now)
+    renderWorkers(health, series, now)
+    renderVerdict(health, series, now)
   }
 
-  async function askMetrics(): Promise<Series[]> {
+  async function readMetrics(): Promise<Series[]> {
     const response = await get('/metrics', token ? { Authorization: `Bearer ${token}` } : {})
     if (response.ok && token) sessionStorage.setItem('token', token)
     refused = response.status === 401
@@ -73,29 +73,29 @@ export function watchServer() {
 
   function refuse() {
     field.setAttribute('aria-invalid', String(token !== ''))
-    say('hint', token ? 'The token is wrong: check it for typos.' : '')
+    setText('hint', token ? 'The token is wrong: check it for typos.' : '')
   }
 
   function get(path: string, headers = {}): Promise<Response> {
     return fetch(path, { headers, cache: 'no-store', signal: AbortSignal.timeout(10_000) })
   }
 
-  function showSilence() {
+  function renderSilence() {
     const since = heardAt > 0 ? ` for ${span((Date.now() - heardAt) / 1000)}` : ''
     document.body.className = 'silent'
-    say('verdict', 'The server does not answer')
-    say('problems', `No answer${since}. Retrying every ${everyMs / 1000} seconds.`)
+    setText('verdict', 'The server does not answer')
+    setText('problems', `No answer${since}. Retrying every ${everyMs / 1000} seconds.`)
   }
 
-  function showVerdict(health: Health, series: Series[], now: number) {
+  function renderVerdict(health: Health, series: Series[], now: number) {
     const problems = problemsOf(health, series, failuresOf(points), now)
     const good = series.length > 0 ? 'All is well' : 'The server answers'
     document.body.className = problems.length > 0 ? 'troubled' : 'well'
-    say('verdict', problems.length > 0 ? 'Needs attention' : good)
-    say('problems', problems.join(' '))
+    setText('verdict', problems.length > 0 ? 'Needs attention' : good)
+    setText('problems', problems.join(' '))
   }
 
-  function showWorkers({ deploy, workers, silent = [] }: Health, series: Series[], now: number) {
+  function renderWorkers({ deploy, workers, silent = [] }: Health, series: Series[], now: number) {
     const ageOf = (time: string) => span((now - Date.parse(time)) / 1000)
     const rows = workers.map(({ worker, release, startedAt, draining }) => {
       const memory = total(series, 'process_resident_memory_bytes', (one) => one.worker === worker)
@@ -106,13 +106,13 @@ export function watchServer() {
     fill('workers', [...rows, ...missing])
     byId('deploy').hidden = deploy === undefined
     if (deploy === undefined) return
-    say('deploy-status', deploy.status)
-    say('deploy-release', deploy.release?.slice(0, 12) ?? '–')
-    say('deploy-age', ageOf(deploy.at))
-    say('deploy-reason', deploy.reason ?? '')
+    setText('deploy-status', deploy.status)
+    setText('deploy-release', deploy.release?.slice(0, 12) ?? '–')
+    setText('deploy-age', ageOf(deploy.at))
+    setText('deploy-reason', deploy.reason ?? '')
   }
 
-  function showNumbers(series: Series[], now: number) {
+  function renderNumbers(series: Series[], now: number) {
     const at = performance.now()
     const seconds = (at - countedAt) / 1000
     if (counters.size > 0) points.push(pointOf(counters, series, { at, seconds }))
@@ -126,24 +126,24 @@ export function watchServer() {
       format(count),
     ])
     fill('errors', errors.length > 0 ? errors : [['–', 'none', '0']])
-    showMachine(series, now)
+    renderMachine(series, now)
   }
 
-  function showMachine(series: Series[], now: number) {
+  function renderMachine(series: Series[], now: number) {
     const backupAt = largest(series, 'onebox_backup_last_success_timestamp_seconds')
     const size = format(largest(series, 'onebox_backup_size_bytes'), 'B')
-    say('backup', backupAt > 0 ? `${span(now / 1000 - backupAt)} ago, ${size}` : 'none yet')
-    say('database', format(largest(series, 'onebox_database_bytes'), 'B'))
-    showRoom('disk', series, 'onebox_disk_free_bytes', 'onebox_disk_bytes')
-    showRoom('memory', series, 'onebox_memory_available_bytes', 'onebox_memory_bytes')
+    setText('backup', backupAt > 0 ? `${span(now / 1000 - backupAt)} ago, ${size}` : 'none yet')
+    setText('database', format(largest(series, 'onebox_database_bytes'), 'B'))
+    renderFree('disk', series, 'onebox_disk_free_bytes', 'onebox_disk_bytes')
+    renderFree('memory', series, 'onebox_memory_available_bytes', 'onebox_memory_bytes')
   }
 
-  function showRoom(id: string, series: Series[], part: string, whole: string) {
+  function renderFree(id: string, series: Series[], part: string, whole: string) {
     const [free, all] = [largest(series, part), largest(series, whole)]
     const meter = byId(`${id}-meter`) as HTMLMeterElement
     meter.hidden = all === 0
-    if (meter.hidden) return say(id, '–')
-    say(id, `${format(free, 'B')} free of ${format(all, 'B')}`)
+    if (meter.hidden) return setText(id, '–')
+    setText(id, `${format(free, 'B')} free of ${format(all, 'B')}`)
     meter.value = 1 - free / all
   }
 
@@ -184,7 +184,7 @@ export function watchServer() {
     )
   }
 
-  function say(id: string, text: string) {
+  function setText(id: string, text: string) {
     if (byId(id).textContent !== text) byId(id).textContent = text
   }
 

@@ -13,7 +13,7 @@ const platform = 'linux-x64'
 const otherNode = '26.9.0'
 
 export async function buildArchives(dir: string, print: (text: string) => void) {
-  const runtime = await buildRuntime({ platform, say: print })
+  const runtime = await buildRuntime({ platform, onStep: print })
   const release = await buildRelease({ platform, outDir: join(dir, 'releases') })
   return { runtime, release }
 }

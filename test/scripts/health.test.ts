@@ -29,7 +29,7 @@ function healthOf(deploy: object, ...releases: string[]) {
 
 function collect() {
   const lines: string[] = []
-  const live = { say: (text: string) => void lines.push(text.trim()), show() {}, end() {} }
+  const live = { print: (text: string) => void lines.push(text.trim()), show() {}, end() {} }
   return { lines, live }
 }
 

@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises'
 import { note, printRates, progress, step } from '../report/print.ts'
 import { type Rate, type Results, rateOf } from '../report/results.ts'
 import { alternate } from '../rounds.ts'
-import { ask, type Bench, type Server, type ServerSettings, withServers } from '../servers.ts'
+import { type Bench, type Server, type ServerSettings, send, withServers } from '../servers.ts'
 import { load } from '../wrk.ts'
 
 const settleMs = 1000
@@ -66,13 +66,13 @@ async function checkDelay(bench: Bench, server: Server, { fsyncDelayMs = 0 }: Se
 }
 
 async function put(bench: Bench, server: Server, string: string) {
-  const { status } = await ask('PUT', `${server.url}/`, string)
+  const { status } = await send('PUT', `${server.url}/`, string)
   if (status !== 204) bench.failures.push(`${server.name}: PUT / answered ${status}, not 204`)
 }
 
 async function checkStored(bench: Bench, server: Server, string: RegExp) {
-  const { body } = await ask('GET', `${server.url}/`)
-  const heading = /<h1>The saved string is (.*)<\/h1>/.exec(body)?.[1] ?? ''
+  const { text } = await send('GET', `${server.url}/`)
+  const heading = /<h1>The saved string is (.*)<\/h1>/.exec(text)?.[1] ?? ''
   if (string.test(heading)) return
   bench.failures.push(`${server.name}: the string should match ${string}, it is "${heading}"`)
 }

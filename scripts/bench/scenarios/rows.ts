@@ -5,7 +5,7 @@ import { run } from '../processes.ts'
 import { printRows, progress, step } from '../report/print.ts'
 import { type Results, type Rows, rateOf } from '../report/results.ts'
 import { alternate } from '../rounds.ts'
-import { ask, type Bench, type Server, withServers } from '../servers.ts'
+import { type Bench, type Server, send, withServers } from '../servers.ts'
 import { load } from '../wrk.ts'
 
 const connections = 64
@@ -100,11 +100,11 @@ async function pagePaths({ url }: Server, size: number): Promise<string[]> {
 }
 
 async function pageAfter(url: string, path: string): Promise<string | null> {
-  const { next } = JSON.parse((await ask('GET', url + path)).body)
+  const { next } = JSON.parse((await send('GET', url + path)).text)
   const cursor = new URL(next ?? '/', url).searchParams.get('cursor')
   if (cursor === null) return null
   const page = `/movies?limit=${pageLimit}&cursor=${encodeURIComponent(cursor)}`
-  const { movies } = JSON.parse((await ask('GET', url + page)).body)
+  const { movies } = JSON.parse((await send('GET', url + page)).text)
   return movies?.length === pageLimit ? page : null
 }
 

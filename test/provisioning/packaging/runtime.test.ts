@@ -38,10 +38,10 @@ test('a runtime is built byte for byte the same in another folder, and named by 
 })
 
 test('a runtime that is there is not built again, and nothing of its making is left', async () => {
-  const said: string[] = []
-  const say = (text: string) => said.push(text)
-  assert.deepEqual(await buildRuntime({ platform: 'linux-x64', outDir, say }), again)
-  assert.deepEqual(said, [])
+  const steps: string[] = []
+  const onStep = (text: string) => steps.push(text)
+  assert.deepEqual(await buildRuntime({ platform: 'linux-x64', outDir, onStep }), again)
+  assert.deepEqual(steps, [])
   assert.deepEqual(readdirSync(outDir).sort(), [basename(again.path), 'linux-x64.json'].sort())
 })
 

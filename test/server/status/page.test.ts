@@ -70,7 +70,7 @@ test('every element that the script looks for by its id is there, once', async (
   const ids = [...page.matchAll(/ id="([\w-]+)"/g)].map(([, id]) => id)
   assert.equal(new Set(ids).size, ids.length)
   const wanted = [
-    ...(statusScript.body ?? '').matchAll(/(?:say|byId|fill|showRoom)\("?'?([\w-]+)['"]/g),
+    ...(statusScript.body ?? '').matchAll(/(?:setText|byId|fill|renderFree)\("?'?([\w-]+)['"]/g),
   ]
   assert.ok(wanted.length > 10)
   for (const [, id = ''] of wanted) assert.ok(ids.includes(id), id)
