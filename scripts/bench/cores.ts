@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { hasCommand, run } from './processes.ts'
 
-/** The server's core and the load's; null if there is only one core, or no taskset. */
+/** The cores of the server and of the load; null with only one core or without taskset. */
 export type Cores = { server: number; load: number } | null
 
 export function assignCores(): Cores {
@@ -12,7 +12,7 @@ export function assignCores(): Cores {
   return hasCommand('taskset') ? { server, load } : null
 }
 
-/** Everything started from here on shares the load's core, unless pinned to the server's. */
+/** Pins this process, and all it starts later, to the load's core. */
 export async function pinThisProcess(cores: Cores) {
   if (!cores) return
   await run(['taskset', '--all-tasks', '--cpu-list', '--pid', `${cores.load}`, `${process.pid}`])

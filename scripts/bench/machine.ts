@@ -14,8 +14,8 @@ export interface Machine {
 export function missingTools(): string[] {
   const missing: string[] = []
   if (process.platform !== 'linux') missing.push('The benchmark needs Linux (/proc, taskset)')
-  if (!hasCommand('wrk')) missing.push('The load comes from wrk: apt install wrk')
-  if (!hasCommand('setpriv')) missing.push('Servers are started by setpriv: apt install util-linux')
+  if (!hasCommand('wrk')) missing.push('wrk is missing: apt install wrk')
+  if (!hasCommand('setpriv')) missing.push('setpriv is missing: apt install util-linux')
   return missing
 }
 

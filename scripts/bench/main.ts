@@ -1,12 +1,14 @@
-// Runs onebox and its peers side by side and writes down what came of it: `npm run bench`.
 import { existsSync } from 'node:fs'
+import { defineCommand } from '../terminal/command.ts'
+import { dispatch, runCommand } from '../terminal/run.ts'
+import { step } from '../terminal/step.ts'
 import { assignCores, pinThisProcess } from './cores.ts'
 import { fileSystemOf, machineFacts, missingTools } from './machine.ts'
-import { help, type Options, parseOptions } from './options.ts'
+import { about, declarations, type Options, readOptions } from './options.ts'
 import { findContestants, preparePage } from './peers.ts'
 import { cleanUp, run, temporaryFolder } from './processes.ts'
 import { goals } from './report/goals.ts'
-import { failed, note, printGoals, step } from './report/print.ts'
+import { note, printGoals } from './report/print.ts'
 import type { Results } from './report/results.ts'
 import { writeReport } from './report/write.ts'
 import { measureGet } from './scenarios/get.ts'
@@ -30,28 +32,34 @@ process.on('SIGINT', () => interrupt(130, 'Interrupted'))
 process.on('SIGTERM', () => interrupt(143, 'Terminated'))
 process.on('uncaughtException', (error) => interrupt(1, error.message))
 
-try {
-  await main()
-} catch (error) {
-  if (!interrupted) fail(error)
-} finally {
-  await cleanUp()
-}
+const command = defineCommand({
+  usage: '',
+  about,
+  options: declarations,
+  async run(values) {
+    const options = readOptions(values)
+    checkTools()
+    await installPeers()
+    const bench = await prepare(options)
+    const results: Results = {}
+    for (const name of options.only) Object.assign(results, await scenarios[name](bench))
+    await report(bench, results)
+  },
+})
 
-async function main() {
-  const options = parseOptions(process.argv.slice(2))
-  if (options.help) return console.log(help)
-  checkTools()
-  await installPeers()
-  const bench = await prepare(options)
-  const results: Results = {}
-  for (const name of options.only) Object.assign(results, await scenarios[name](bench))
-  await report(bench, results)
-}
+await runCommand(async () => {
+  try {
+    await dispatch('npm run bench', command)
+  } catch (error) {
+    if (!interrupted) throw error
+  } finally {
+    await cleanUp()
+  }
+})
 
 function checkTools() {
   const missing = missingTools()
-  if (missing.length > 0) throw new Error(missing.join('\n'))
+  if (missing.length > 0) throw new Error(missing.join('; '))
 }
 
 async function installPeers() {
@@ -69,7 +77,8 @@ async function prepare(options: Options): Promise<Bench> {
   note(bench.contestants.map(({ name, version }) => `${name} ${version}`).join(', '))
   bench.slowDisk = await buildSlowDisk(folder)
   bench.page = await preparePage(bench)
-  if ((await fileSystemOf(folder)) === 'tmpfs') note('No disk here: set TMPDIR to a folder on one')
+  if ((await fileSystemOf(folder)) === 'tmpfs')
+    note('TMPDIR is in memory: set it to a folder on a disk')
   return bench
 }
 
@@ -86,18 +95,13 @@ async function report(bench: Bench, results: Results) {
     goals: verdicts,
     failures: bench.failures,
   })
-  if (bench.failures.length > 0) throw new Error(bench.failures.join('\n'))
-}
-
-function fail(error: unknown) {
-  failed(error)
-  process.exitCode = 1
+  if (bench.failures.length > 0) throw new Error(bench.failures.join('; '))
 }
 
 async function interrupt(exitCode: number, reason: string) {
   if (interrupted) return
   interrupted = true
-  step(`${reason}: ending the servers`)
+  step(`${reason}: stopping the servers`)
   await cleanUp()
   process.exit(exitCode)
 }

@@ -1,4 +1,4 @@
-// Made-up movies, like those of the usual sample in shape and size.
+// Made-up movies of the same shape and size as those of AWS's sample data.
 
 const years = { first: 1900, count: 125 }
 const plot =
@@ -11,14 +11,14 @@ interface Movie {
   info: string
 }
 
-/** The movie at a place in a table of `count`; in the order of years and titles. */
+/** The movie at an index of a table of `count`, ordered by year and title. */
 export function movieAt(index: number, count: number): Movie {
   const year = years.first + Math.floor((index * years.count) / count)
   const number = String(index).padStart(8, '0')
   return { year, title: `The Story of ${number}`, info: infoOf(year, index) }
 }
 
-/** Visits each place of a table of `count` (a power of ten) once, in no order of the index. */
+/** The index for a step: visits every index of a table of `count`, a power of ten, once, in mixed order. */
 export function shuffled(step: number, count: number): number {
   return (step * 61_803_399) % count
 }

@@ -2,14 +2,14 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { buildRelease } from '../../provisioning/packaging/release.ts'
 import { pm2Environment } from '../local/pm2.ts'
-import { step } from './report/print.ts'
+import { step } from '../terminal/step.ts'
 import type { Contestant } from './servers.ts'
 
 const [pm2App] = createRequire(import.meta.url)('../../server/ecosystem.config.cjs').apps
 
 /**
- * The release as `npm run build` makes it for this machine, with the settings it has under pm2,
- * but without pm2: one process, like a peer.
+ * The release of this machine with the settings it has under pm2, but without pm2: one process, like
+ * the peers.
  */
 export async function buildOnebox(folder: string): Promise<Contestant> {
   step('Building the release of onebox')

@@ -1,24 +1,25 @@
-// Who takes part, and how each is started: one process each, production settings, no log but ours.
+// The servers to compare: one process each, production settings, and no log except onebox's.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { step } from '../terminal/step.ts'
 import { buildOnebox } from './onebox.ts'
 import { run } from './processes.ts'
-import { note, step } from './report/print.ts'
+import { note } from './report/print.ts'
 import { type Bench, type Contestant, send, withServers } from './servers.ts'
 
 const folder = join(import.meta.dirname, 'peers')
 const python = '/usr/bin/python3'
 
-/** Headers that Node or the request gives an answer, not the page. */
+/** Headers that do not come from the page. */
 const changingHeaders = ['connection', 'content-length', 'date', 'keep-alive', 'transfer-encoding']
 
 export async function findContestants(temporary: string): Promise<Contestant[]> {
   return [await buildOnebox(temporary), ...nodePeers(), ...(await pythonPeers())]
 }
 
-/** Our page, byte for byte, for the peers to answer with. */
+/** Saves onebox's page, which the peers serve byte for byte. */
 export async function preparePage(bench: Bench): Promise<Record<string, string>> {
-  step('Taking the page from onebox, for the peers to serve the same')
+  step('Saving the page of onebox for the peers')
   const onebox = bench.contestants.slice(0, 1)
   const answer = await withServers(bench, onebox, {}, ([server]) => send('GET', `${server?.url}/`))
   const files = {
@@ -62,7 +63,7 @@ async function pythonPeers(): Promise<Contestant[]> {
   return peers.filter((peer) => peer !== null)
 }
 
-/** Threads rather than the sync worker, which answers one request a connection. */
+/** With threads, as the sync worker closes the connection after each answer. */
 function gunicorn(port: number): string[] {
   const bind = ['--bind', `127.0.0.1:${port}`, '--keep-alive', '75', '--graceful-timeout', '1']
   const worker = ['--workers', '1', '--worker-class', 'gthread', '--threads', '4']
@@ -84,7 +85,7 @@ async function pythonPeer(
     const version = (await run([python, '-W', 'ignore', '-c', script])).trim()
     return { name, version, command, cwd: folder }
   } catch {
-    note(`${name} is left out: apt install ${packages}`)
+    note(`${name} is skipped: apt install ${packages}`)
     return null
   }
 }

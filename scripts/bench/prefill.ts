@@ -1,4 +1,4 @@
-// node prefill.ts FILE ROWS: fills the movies table of a database that no server has open.
+// node prefill.ts FILE ROWS: fills the movies table of a database that no server uses.
 import assert from 'node:assert'
 import SQLite from 'better-sqlite3'
 import { movieAt, shuffled } from './movies.ts'
@@ -7,7 +7,7 @@ const [file = '', rows = ''] = process.argv.slice(2)
 const count = Number(rows)
 assert(Number.isInteger(Math.log10(count)), 'ROWS is a power of ten')
 
-// One transaction outside the WAL, which would have to hold every row again.
+// One transaction without the WAL, which would hold a second copy of every row.
 const database = new SQLite(file, { fileMustExist: true })
 database.pragma('journal_mode = MEMORY')
 database.pragma('synchronous = OFF')

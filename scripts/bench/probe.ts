@@ -1,6 +1,6 @@
-// node probe.ts URL RATE SECONDS PAUSE_MS: how long GETs take that are sent at a fixed rate, whether or not
-// earlier ones have been answered; a slow answer thus keeps no later request from being counted.
-// Timed from the sending: the lateness of this process's own timers is not the server's.
+// node probe.ts URL RATE SECONDS PAUSE_MS: measures how long GETs take at a fixed rate. It does not
+// wait for earlier answers, so a slow answer does not keep later requests from being counted. Time
+// starts when a request is sent, so late timers of this process do not count.
 import { Agent, get } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
 import { percentile } from './report/statistics.ts'
@@ -8,11 +8,10 @@ import { percentile } from './report/statistics.ts'
 const [url = '', rate = '', seconds = '', pauseMs = ''] = process.argv.slice(2)
 const connections = 512
 const answerTimeoutMs = 20_000
-// All connections in turn, so that none grows old. Where they do not suffice, requests queue here,
-// and their wait counts.
+// Used in turn, so that none times out. If all are busy, requests queue here, and their wait counts.
 const agent = new Agent({ keepAlive: true, maxSockets: connections, maxFreeSockets: connections })
 
-// The connections are there before the load is: a server that is slow to accept is not our subject.
+// Connects before the load starts, as this does not measure how fast a server accepts.
 await Promise.all(Array.from({ length: connections }, timeOfOne))
 await delay(Number(pauseMs))
 const times = await Promise.all(await sendAtRate())
@@ -27,7 +26,7 @@ console.log(
   }),
 )
 
-/** Comes back when all are sent, whatever has been answered: waiting would let the load run out. */
+/** Returns once all are sent: the load would end while it waits for answers. */
 async function sendAtRate(): Promise<Promise<number | null>[]> {
   const sent: Promise<number | null>[] = []
   const start = performance.now()

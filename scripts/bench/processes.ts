@@ -1,4 +1,4 @@
-// Every child process and temporary folder of the benchmark, so that none outlives it.
+// Keeps track of child processes and temporary folders, so that none outlives the benchmark.
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { accessSync, constants, mkdtempSync, rmSync } from 'node:fs'

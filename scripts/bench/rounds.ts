@@ -1,6 +1,6 @@
 /**
- * Measures one after the other, round after round, each round beginning with another one, so that
- * a noisy minute of the machine or the warmth a neighbour leaves behind meets all of them alike.
+ * Measures the items one after the other in each round. Every round starts with another item, so that
+ * noise of the machine, and what the previous item leaves behind, affect all of them alike.
  */
 export async function alternate<Item, Result>(
   rounds: number,

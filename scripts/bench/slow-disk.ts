@@ -1,12 +1,13 @@
 import { join } from 'node:path'
+import { step } from '../terminal/step.ts'
 import { hasCommand, run } from './processes.ts'
-import { note, step } from './report/print.ts'
+import { note } from './report/print.ts'
 
-/** The library that makes each fsync wait, or null if it cannot be compiled. */
+/** The library that delays each fsync, or null without a compiler. */
 export async function buildSlowDisk(folder: string): Promise<string | null> {
   step('Compiling the slow disk (slow-disk/fsync-delay.c)')
   if (!hasCommand('cc')) {
-    note('The slow disk is left out: apt install gcc libc6-dev')
+    note('The slow disk is skipped: apt install gcc libc6-dev')
     return null
   }
   const library = join(folder, 'fsync-delay.so')

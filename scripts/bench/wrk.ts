@@ -9,7 +9,7 @@ interface Load {
   connections: number
   seconds: number
   args?: string[]
-  /** Lets everything else on the load's core go first. */
+  /** Gives everything else on the load's core priority. */
   yielding?: boolean
 }
 
@@ -23,7 +23,7 @@ interface Report {
   timeouts: number
 }
 
-/** Puts a server under load; answers its rate a second and notes what failed. */
+/** Puts a server under load. Returns its requests per second, and records failures. */
 export async function load(bench: Bench, server: Server, wanted: Load): Promise<number> {
   const output = await run(command(server, wanted), { cwd: folder }).catch((error) => {
     throw new Error(`${server.name} under load: ${error.message}`)

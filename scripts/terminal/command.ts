@@ -11,7 +11,7 @@ export interface Command<O extends Options = Options> {
   run(values: Values<O>, args: string[]): Promise<void> | void
 }
 
-type Options = Record<string, Option>
+export type Options = Record<string, Option>
 
 export type Option =
   | { type: 'boolean'; help: string }
@@ -24,7 +24,7 @@ export type Option =
       help: string
     }
 
-type Values<O extends Options> = { [Name in keyof O]: Value<O[Name]> }
+export type Values<O extends Options> = { [Name in keyof O]: Value<O[Name]> }
 
 type Value<O extends Option> = O extends { type: 'boolean' }
   ? boolean

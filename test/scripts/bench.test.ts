@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { parseCoreList } from '../../scripts/bench/cores.ts'
 import { movieAt, shuffled } from '../../scripts/bench/movies.ts'
-import { isWholeRun, parseOptions } from '../../scripts/bench/options.ts'
+import { declarations, isWholeRun, readOptions } from '../../scripts/bench/options.ts'
 import { goals } from '../../scripts/bench/report/goals.ts'
 import { drawHistory, entryOf } from '../../scripts/bench/report/history.ts'
 import { drawPlot } from '../../scripts/bench/report/plot.ts'
@@ -12,19 +12,24 @@ import { median, percentile } from '../../scripts/bench/report/statistics.ts'
 import { alternate } from '../../scripts/bench/rounds.ts'
 import { table } from '../../scripts/terminal/table.ts'
 
-test('the median is the middle value, or half-way between the middle two', () => {
+const standard = {
+  ...{ quick: false, 'ten-million': false, rounds: undefined, seconds: undefined },
+  only: declarations.only.default,
+}
+
+test('the median is the middle value, or the mean of the middle two', () => {
   assert.equal(median([9, 1, 5]), 5)
   assert.equal(median([9, 1, 5, 7]), 6)
 })
 
-test('a percentile is a value that was measured', () => {
+test('a percentile is a measured value', () => {
   const values = Array.from({ length: 200 }, (_, index) => 200 - index)
   assert.equal(percentile(values, 50), 100)
   assert.equal(percentile(values, 99), 198)
   assert.equal(percentile([3], 99), 3)
 })
 
-test('each round begins with another contestant, and results stay with theirs', async () => {
+test('each round starts with another contestant, and results keep the order of contestants', async () => {
   const order: string[] = []
   const results = await alternate(2, ['a', 'b', 'c'], async (name, round) => {
     order.push(name)
@@ -38,19 +43,18 @@ test('each round begins with another contestant, and results stay with theirs', 
   ])
 })
 
-test('an option that makes no sense is refused by name', () => {
-  assert.throws(() => parseOptions(['--rounds', '0']), /--rounds must be an integer from 1 to 50/)
-  assert.throws(() => parseOptions(['--only', 'get,post']), /--only takes .*, got "post"/)
+test('an unknown scenario is a usage error', () => {
+  assert.throws(() => readOptions({ ...standard, only: 'get,post' }), /--only must be .*"post"/)
 })
 
-test('only a run of everything at full length counts as whole', () => {
-  assert.equal(isWholeRun(parseOptions([])), true)
-  assert.equal(isWholeRun(parseOptions(['--quick'])), false)
-  assert.equal(isWholeRun(parseOptions(['--seconds', '1'])), false)
-  assert.equal(isWholeRun(parseOptions(['--only', 'get'])), false)
+test('only a run of everything at full length counts as complete', () => {
+  assert.equal(isWholeRun(readOptions(standard)), true)
+  assert.equal(isWholeRun(readOptions({ ...standard, quick: true })), false)
+  assert.equal(isWholeRun(readOptions({ ...standard, seconds: 1 })), false)
+  assert.equal(isWholeRun(readOptions({ ...standard, only: 'get' })), false)
 })
 
-test("the kernel's list of cores is read", () => {
+test("the list of cores is parsed in the kernel's notation", () => {
   assert.deepEqual(parseCoreList('0-2,5'), [0, 1, 2, 5])
 })
 
@@ -62,18 +66,18 @@ test('the made-up movies are in order, and each is inserted once', () => {
   assert.ok(movieAt(7, 1000).title < movieAt(8, 1000).title)
 })
 
-test('a table lines up', () => {
+test('the columns of a table are aligned', () => {
   assert.equal(table(['name', 'rate'], [['a', '1,000']]), 'name   rate\na     1,000')
 })
 
-test('a goal is measured against the peer it names', () => {
+test('a goal compares with the peer that it names', () => {
   const get = [rateOf('onebox', [89, 90, 91]), rateOf('node:http', [100, 100, 100])]
   const [goal] = goals({ get })
   assert.equal(goal?.met, true)
   assert.equal(goal?.got, '0.900×')
 })
 
-test('the plot is drawn from what there is, light and dark, with names escaped', () => {
+test('the plot shows the results at hand, in light and dark mode, with names escaped', () => {
   const machine = { cpu: 'A & B', cores: 2, memoryGb: 8, kernel: '6', fileSystem: '', pinning: '' }
   const results = { get: [rateOf('onebox', [10]), rateOf('<peer>', [5])] }
   const rest = { rounds: 1, seconds: 1, versions: [], goals: [], failures: [] }
@@ -84,7 +88,7 @@ test('the plot is drawn from what there is, light and dark, with names escaped',
   assert.doesNotMatch(svg, /NaN|Infinity|undefined|A & B/)
 })
 
-test('the history has a line for each figure, and takes whole benchmarks only', () => {
+test('the history has a line for each figure, and needs complete benchmarks', () => {
   const file = new URL('../../docs/benchmark.json', import.meta.url)
   const report: Report = JSON.parse(readFileSync(file, 'utf8'))
   const first = entryOf(report)
@@ -95,5 +99,5 @@ test('the history has a line for each figure, and takes whole benchmarks only', 
     assert.doesNotMatch(svg, /NaN|Infinity|undefined|null/)
   }
   assert.equal(first.figures['GET /, requests/s']?.length, 2)
-  assert.throws(() => entryOf({ ...report, results: {} }), /takes whole benchmarks only: npm run/)
+  assert.throws(() => entryOf({ ...report, results: {} }), /needs a complete benchmark: npm run/)
 })

@@ -1,4 +1,4 @@
-# SQLite is called on the event loop, as better-sqlite3 is by the Node peers: on one core a thread
+# Calls SQLite on the event loop, as the Node peers call better-sqlite3: on one core, a thread
 # pool costs every request more than it gains.
 import os
 

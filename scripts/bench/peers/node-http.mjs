@@ -1,4 +1,4 @@
-// The ceiling: the same bytes and headers as onebox, from memory, with nothing between.
+// The ceiling: the same bytes and headers as onebox, from memory, without a framework.
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { text } from 'node:stream/consumers'

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 
-// What every Node peer keeps its string in: one commit a request, on disk before the answer.
+// The store of every Node peer: one commit per request, on disk before the answer.
 export function openStore() {
   const database = new Database(join(process.env.DATA_DIR, 'peer.db'))
   database.pragma('journal_mode = WAL')

@@ -7,7 +7,7 @@ import {
   rateNamed,
 } from './results.ts'
 
-/** What onebox sets out to reach, beside what this run has found. */
+/** The goals of onebox and the results of this run. */
 export function goals({ get, put, putSlow, latency, rows, memory }: Results): Goal[] {
   return [
     ...(get ? [atLeast('GET / against bare node:http', ratio(get, 'node:http'), 0.9, 0.97)] : []),

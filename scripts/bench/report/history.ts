@@ -2,13 +2,13 @@ import { columnLeft, headHeight, margin, opening, panelWidth } from './plot.ts'
 import { type Rate, type Report, rateNamed } from './results.ts'
 import { circle, line, text } from './svg.ts'
 
-/** What is kept of a benchmark. */
+/** What the history keeps of a benchmark. */
 export interface Entry {
   date: string
   /** The id of the release. */
   release: string
   cpu: string
-  /** Of onebox, and of bare node:http, which shows how fast the machine was that day. */
+  /** Those of bare node:http show how fast the machine was that day. */
   figures: Record<string, [onebox: number, nodeHttp?: number]>
 }
 
@@ -16,11 +16,11 @@ const height = 200
 const titleHeight = 58
 const axisHeight = 24
 
-/** @throws {Error} if the benchmark left something out */
+/** @throws {Error} if the benchmark is not complete */
 export function entryOf({ date, machine, versions, results }: Report): Entry {
   const { get, put, putSlow, latency, memory } = results
   if (!get || !put || !putSlow || !latency || !memory) {
-    throw new Error('The history takes whole benchmarks only: npm run bench, without --only')
+    throw new Error('The history needs a complete benchmark: npm run bench, without --only')
   }
   return {
     date,
@@ -44,7 +44,7 @@ function isOnebox({ name }: { name: string }): boolean {
   return name === 'onebox'
 }
 
-/** A panel for each figure, from the first benchmark at its left edge to the last at its right. */
+/** A panel for each figure, with the first benchmark at the left edge and the last at the right. */
 export function drawHistory(entries: Entry[]): string {
   const titles = Object.keys(entries.at(-1)?.figures ?? {})
   const rows = Math.ceil(titles.length / 2)
@@ -108,8 +108,8 @@ function valuesOf(entries: Entry[], title: string, of: 0 | 1): Value[] {
 }
 
 function changeText(ours: number | undefined, nodeHttp: number | undefined): string {
-  const beside = nodeHttp === undefined ? '' : `, node:http ${nodeHttp.toLocaleString('en-US')}`
-  return `Last: ${ours?.toLocaleString('en-US')}${beside}`
+  const comparison = nodeHttp === undefined ? '' : `, node:http ${nodeHttp.toLocaleString('en-US')}`
+  return `Last: ${ours?.toLocaleString('en-US')}${comparison}`
 }
 
 function dayOf(time: number): string {

@@ -1,4 +1,5 @@
-// What the plot shows of the results: words and numbers, no places.
+import { whole } from '../../terminal/format.ts'
+// The contents of the plot: words and numbers, without positions.
 import type { Latency, Memory, Rate, Results, Rows } from './results.ts'
 
 interface Bar {
@@ -81,8 +82,4 @@ function latencySpan({ name, quietP99, loadedP99 }: Latency): Span {
 
 function figure(milliseconds: number): string {
   return milliseconds < 10 ? milliseconds.toFixed(1) : whole(milliseconds)
-}
-
-function whole(value: number): string {
-  return Math.round(value).toLocaleString('en-US')
 }

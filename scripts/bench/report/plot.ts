@@ -25,7 +25,7 @@ const style = `
     .grid { stroke: #30363d } .link { stroke: #56616e } .link.ours { stroke: #4493f8 }
   }`
 
-/** The whole picture: what was measured, two panels a row. */
+/** All results, two panels per row. */
 export function drawPlot(report: Report): string {
   const drawn = panels(report.results)
   const rows = Array.from({ length: Math.ceil(drawn.length / 2) }, (_, row) =>

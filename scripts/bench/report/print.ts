@@ -1,20 +1,11 @@
 import { styleText } from 'node:util'
+import { whole } from '../../terminal/format.ts'
 import { table } from '../../terminal/table.ts'
 import type { Bench } from '../servers.ts'
 import { type Goal, type Latency, type Memory, type Rate, type Rows, rateNamed } from './results.ts'
 
-export function step(text: string) {
-  console.log(`${styleText('bold', '→')} ${text}`)
-}
-
 export function note(text: string) {
   console.log(`  ${text}`)
-}
-
-export function failed(error: unknown) {
-  const message = error instanceof Error ? error.message : String(error)
-  console.error(styleText('red', message))
-  if (process.env.DEBUG) console.error(error)
 }
 
 export function progress({ options }: Bench, round: number, name: string, result: string) {
@@ -76,8 +67,4 @@ export function printGoals(goals: Goal[]) {
 function print(head: string[], rows: string[][]) {
   const [first = '', ...rest] = table(head, rows).split('\n')
   console.log(['', styleText('bold', first), ...rest, ''].join('\n'))
-}
-
-function whole(value: number): string {
-  return Math.round(value).toLocaleString('en-US')
 }

@@ -1,7 +1,7 @@
 import type { Machine } from '../machine.ts'
 import { hundredths, median } from './statistics.ts'
 
-/** Requests a second, of each round and in the middle. */
+/** Requests per second: of each round, and their median. */
 export interface Rate {
   name: string
   median: number
@@ -29,7 +29,7 @@ export interface Rows {
   pages: Rate
 }
 
-/** Resident megabytes (10⁶ bytes) of the process that answers. */
+/** Resident megabytes (10⁶ bytes) of the process that serves. */
 export interface Memory {
   name: string
   startMb: number

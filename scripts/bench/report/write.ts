@@ -1,14 +1,14 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
+import { step } from '../../terminal/step.ts'
 import { isWholeRun, type Options } from '../options.ts'
 import { run } from '../processes.ts'
 import { drawPlot } from './plot.ts'
-import { step } from './print.ts'
 import type { Report } from './results.ts'
 
 const root = join(import.meta.dirname, '../../..')
 
-/** The files of a shortened run go elsewhere, as the docs show whole runs only. */
+/** A shortened run is written to dist/bench, as the docs show complete runs only. */
 export async function writeReport(options: Options, report: Report) {
   const whole = isWholeRun(options)
   const folder = join(root, whole ? 'docs' : 'dist/bench')
@@ -19,7 +19,7 @@ export async function writeReport(options: Options, report: Report) {
   step(`Wrote ${relative(root, folder)}/benchmark.svg and benchmark.json`)
 }
 
-/** `npm run lint` looks at docs/ too. */
+/** `npm run lint` checks docs/ too. */
 async function format(file: string) {
   const biome = join(root, 'node_modules/.bin/biome')
   if (existsSync(biome)) await run([biome, 'format', '--write', file], { cwd: root })

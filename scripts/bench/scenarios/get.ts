@@ -1,4 +1,5 @@
-import { printRates, progress, step } from '../report/print.ts'
+import { step } from '../../terminal/step.ts'
+import { printRates, progress } from '../report/print.ts'
 import { type Results, rateOf } from '../report/results.ts'
 import { alternate } from '../rounds.ts'
 import { type Bench, type Server, withServers } from '../servers.ts'

@@ -1,7 +1,8 @@
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { step } from '../../terminal/step.ts'
 import { run } from '../processes.ts'
-import { note, printLatencies, progress, step } from '../report/print.ts'
+import { note, printLatencies, progress } from '../report/print.ts'
 import { type Latency, latencyOf, type Results } from '../report/results.ts'
 import { hundredths } from '../report/statistics.ts'
 import { alternate } from '../rounds.ts'
@@ -9,12 +10,12 @@ import { type Bench, type Server, withServers } from '../servers.ts'
 import { load } from '../wrk.ts'
 
 const fsyncDelayMs = 10
-/** One server of Node's and one of Python's are enough: all wait for the disk alike. */
+/** One Node server and one Python server are enough, as all wait for the disk in the same way. */
 const contenders = ['onebox', 'Fastify', 'aiohttp']
 const getsPerSecond = 500
-/** Enough that the disk never rests: one fsync is always under way, and more writes wait. */
+/** Enough to keep an fsync always in progress and more writes waiting. */
 const connections = 64
-/** The probe connects, then comes the load, and when that has settled, the first GET counts. */
+/** The probe connects, then the load starts, and once that has settled, GETs count. */
 const connectMs = 1000
 const pauseMs = 2000
 const probeScript = join(import.meta.dirname, '../probe.ts')
@@ -24,10 +25,10 @@ interface Probe {
   p99: number
 }
 
-/** How long GET / takes while PUTs keep a slow disk busy, and while there is quiet. */
+/** How long GET / takes when idle, and while PUTs keep a slow disk busy. */
 export async function measureLatency(bench: Bench): Promise<Results> {
   if (!bench.slowDisk) {
-    note('Read latency is left out: no C compiler')
+    note('Read latency is skipped: no C compiler')
     return {}
   }
   step(`GET / at ${getsPerSecond}/s while PUTs saturate a disk with ${fsyncDelayMs} ms added`)

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
-import { printMemory, progress, step } from '../report/print.ts'
+import { step } from '../../terminal/step.ts'
+import { printMemory, progress } from '../report/print.ts'
 import type { Memory, Results } from '../report/results.ts'
 import { alternate } from '../rounds.ts'
 import { type Bench, type Server, withServers } from '../servers.ts'
@@ -8,9 +9,9 @@ import { load } from '../wrk.ts'
 const sampleMs = 100
 const loadSeconds = 2
 
-/** What a worker takes of memory when it has started, and under GET and PUT load. */
+/** The memory of a worker after its start, and under GET and PUT load. */
 export async function measureMemory(bench: Bench): Promise<Results> {
-  step('Memory per worker: GET and PUT load in turns')
+  step('Memory per worker: GET and PUT load in turn')
   const memory = await withServers(bench, bench.contestants, {}, (servers) =>
     measureServers(bench, servers),
   )
@@ -53,7 +54,7 @@ function memoryOf({ pid }: Server) {
   return { residentMb: megabytes(status, 'VmRSS'), peakMb: megabytes(status, 'VmHWM') }
 }
 
-/** gunicorn answers in a child process; everyone else in the one that was started. */
+/** gunicorn serves in a child process, all others in the one that was started. */
 function workerPid(pid: number): number {
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim()
   return children === '' ? pid : Number(children.split(' ')[0])

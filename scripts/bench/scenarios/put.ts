@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises'
-import { note, printRates, progress, step } from '../report/print.ts'
+import { step } from '../../terminal/step.ts'
+import { note, printRates, progress } from '../report/print.ts'
 import { type Rate, type Results, rateOf } from '../report/results.ts'
 import { alternate } from '../rounds.ts'
 import { type Bench, type Server, type ServerSettings, send, withServers } from '../servers.ts'
@@ -9,11 +10,11 @@ const settleMs = 1000
 const connections = 256
 const fsyncDelayMs = 2
 
-/** PUT / that is on disk when it is answered, on this disk and on a slower one. */
+/** Durable PUT /, on this disk and on a slower one. */
 export async function measurePut(bench: Bench): Promise<Results> {
   const put = await measureDisk(bench, 'PUT / on the plain disk', {})
   if (!bench.slowDisk) {
-    note('PUT / on the slow disk is left out: no C compiler')
+    note('PUT / on the slow disk is skipped: no C compiler')
     return { put }
   }
   const title = `PUT / with ${fsyncDelayMs} ms added to each fsync`
@@ -49,7 +50,7 @@ async function measure(bench: Bench, server: Server, round: number): Promise<num
   const { seconds } = bench.options
   const rate = await load(bench, server, { script: 'put.lua', connections, seconds })
   await checkStored(bench, server, /bench \d+/)
-  // Servers with a queue of their own work on what the load left for a while.
+  // A server with a queue is still working on the rest of the load.
   await setTimeout(settleMs)
   await put(bench, server, `last of round ${round}`)
   await checkStored(bench, server, new RegExp(`last of round ${round}`))
@@ -57,7 +58,7 @@ async function measure(bench: Bench, server: Server, round: number): Promise<num
   return rate
 }
 
-/** Who answers a PUT sooner than the disk takes has not waited for it. */
+/** A PUT answered faster than the disk allows did not wait for the disk. */
 async function checkDelay(bench: Bench, server: Server, { fsyncDelayMs = 0 }: ServerSettings) {
   const start = performance.now()
   await put(bench, server, 'is it on disk?')

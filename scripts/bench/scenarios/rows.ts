@@ -1,8 +1,9 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { step } from '../../terminal/step.ts'
 import { randomPoint } from '../movies.ts'
 import { run } from '../processes.ts'
-import { printRows, progress, step } from '../report/print.ts'
+import { printRows, progress } from '../report/print.ts'
 import { type Results, type Rows, rateOf } from '../report/results.ts'
 import { alternate } from '../rounds.ts'
 import { type Bench, type Server, send, withServers } from '../servers.ts'
@@ -10,13 +11,13 @@ import { load } from '../wrk.ts'
 
 const connections = 64
 const pageLimit = 100
-/** Many keys, so that each round asks for rows all over the table. */
+/** Many keys, so that each round reads rows all over the table. */
 const pointCount = 200_000
 const pageCount = 400
 const yearCount = 125
 const prefillScript = join(import.meta.dirname, '../prefill.ts')
 
-/** Reads of one movie and of pages of them, in small and large tables. */
+/** Reads of one movie and of pages, in small and large tables. */
 export async function measureRows(bench: Bench): Promise<Results> {
   const sizes = sizesOf(bench)
   for (const size of sizes) await prefill(bench, size)
@@ -31,7 +32,7 @@ function sizesOf({ options }: Bench): number[] {
   return options.tenMillion ? [1000, 1_000_000, 10_000_000] : [1000, 1_000_000]
 }
 
-/** The server makes the schema; the rows then go straight into its file. */
+/** The server creates the schema; then the rows are written to its file directly. */
 async function prefill(bench: Bench, size: number) {
   step(`Filling a table with ${size.toLocaleString('en-US')} movies`)
   const dataDir = tableFolder(bench, size)
@@ -41,7 +42,7 @@ async function prefill(bench: Bench, size: number) {
   await run(command, { stdio: ['ignore', 'inherit', 'pipe'] })
 }
 
-/** Starts one server a table, one inside the other, and measures when all are up. */
+/** Starts one server per table, and measures once all are up. */
 async function withTables(bench: Bench, sizes: number[], servers: Server[]): Promise<Rows[]> {
   const [size, ...rest] = sizes
   if (size === undefined) return measureServers(bench, servers)
@@ -85,7 +86,7 @@ function pointPaths(size: number): string[] {
   return Array.from({ length: pointCount }, () => randomPoint(size))
 }
 
-/** Full pages only, from cursors that the server hands out at random years and distances. */
+/** Full pages only, with cursors from the server at random years and distances. */
 async function pagePaths({ url }: Server, size: number): Promise<string[]> {
   const paths: string[] = []
   const distances = Math.min(1000, size / yearCount - 1)

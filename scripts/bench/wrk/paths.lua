@@ -1,4 +1,4 @@
--- Asks for the paths of a file (one a line), one after the other and round again.
+-- Requests the paths of a file, one per line, over and over.
 require 'report'
 
 local paths = {}

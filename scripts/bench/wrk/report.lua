@@ -1,4 +1,4 @@
--- One line of JSON after each load, read by wrk.ts. wrk counts every status above 399.
+-- Prints one line of JSON after each load, for wrk.ts. wrk counts every status above 399.
 function done(summary, latency)
   local errors = summary.errors
   io.write(string.format(
