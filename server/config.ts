@@ -2,7 +2,32 @@ import { readFileSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import { type Env, type LogLevel, readSettings } from './settings.ts'
 
-export interface Config {
+/** The limits that are not settings. */
+const limits = {
+  bodyLimitBytes: 2 ** 20,
+  bulkBodyLimitBytes: 8 * 2 ** 20,
+  /** Request bodies in memory, in total per worker. */
+  bodyBudgetBytes: 32 * 2 ** 20,
+  /** Large answers that clients have not read yet, in total per worker. */
+  answerBudgetBytes: 32 * 2 ** 20,
+  /** How long a client may leave its answer unread. */
+  answerTimeoutMs: 30_000,
+  /** Requests that may wait for the one before them, per connection. */
+  pipelineLimit: 64,
+  headerLimitBytes: 16 * 1024,
+  headersTimeoutMs: 10_000,
+  requestTimeoutMs: 30_000,
+  /** Browsers that follow the saved string live, per worker. */
+  eventStreamLimit: 500,
+  /** Writes waiting for the disk, per worker. */
+  writeQueueLimit: 5_000,
+  /** After this, a draining process cuts off the requests still in progress. */
+  drainTimeoutMs: 32_000,
+}
+
+type Limits = typeof limits
+
+export interface Config extends Limits {
   /** An address, or a socket passed by systemd. */
   listen: { host: string; port: number } | { fd: number }
   dataDir: string
@@ -24,34 +49,15 @@ export interface Config {
   workers: number
   /** The workers that should run: all of pm2's, or without pm2 only this one. */
   workerNames: string[]
-  bodyLimitBytes: number
-  bulkBodyLimitBytes: number
-  /** Request bodies in memory, in total per worker. */
-  bodyBudgetBytes: number
-  /** Large answers that clients have not read yet, in total per worker. */
-  answerBudgetBytes: number
-  /** How long a client may leave its answer unread. */
-  answerTimeoutMs: number
-  /** Requests that may wait for the one before them, per connection. */
-  pipelineLimit: number
-  headerLimitBytes: number
-  headersTimeoutMs: number
-  requestTimeoutMs: number
   keepAliveTimeoutMs: number
   /** Addresses and networks of proxies whose X-Forwarded headers count. */
   trustedProxies: string[]
   /** Per worker. */
   connectionLimit: number
-  /** Browsers that follow the saved string live, per worker. */
-  eventStreamLimit: number
-  /** Writes waiting for the disk, per worker. */
-  writeQueueLimit: number
   /** Per address, minute and worker; 0 is no limit. */
   writesPerMinute: number
   /** How long a draining process keeps idle connections open. */
   drainIdleMs: number
-  /** After this, a draining process cuts off the requests still in progress. */
-  drainTimeoutMs: number
   canaryTimeoutMs: number
   /** Backups in the data folder; a new one removes the oldest beyond these. */
   backupsKept: number
@@ -62,6 +68,7 @@ export function readConfig(env: Env, releaseDir: string): Config {
   const set = readSettings(env)
   const keepAliveTimeoutMs = 1000 * set.KEEP_ALIVE_SECONDS
   const config: Config = {
+    ...limits,
     listen: set.LISTEN_FDS > 0 ? { fd: 3 } : { host: set.HOST, port: set.PORT },
     dataDir: resolve(set.DATA_DIR),
     socketDir: chooseSocketDir(env),
@@ -75,24 +82,12 @@ export function readConfig(env: Env, releaseDir: string): Config {
     worker: String(set.NODE_APP_INSTANCE),
     workers: set.WEB_CONCURRENCY,
     workerNames: env.NODE_APP_INSTANCE ? namesOf(set.WEB_CONCURRENCY) : ['0'],
-    bodyLimitBytes: 2 ** 20,
-    bulkBodyLimitBytes: 8 * 2 ** 20,
-    bodyBudgetBytes: 32 * 2 ** 20,
-    answerBudgetBytes: 32 * 2 ** 20,
-    answerTimeoutMs: 30_000,
-    pipelineLimit: 64,
-    headerLimitBytes: 16 * 1024,
-    headersTimeoutMs: 10_000,
-    requestTimeoutMs: 30_000,
     keepAliveTimeoutMs,
     trustedProxies: set.TRUSTED_PROXIES,
     connectionLimit: set.CONNECTION_LIMIT,
-    eventStreamLimit: 500,
-    writeQueueLimit: 5_000,
     writesPerMinute: set.WRITES_PER_MINUTE,
-    // Bounded, or a reload would end with the hard limit below.
+    // Bounded, or a reload would end with the hard limit above.
     drainIdleMs: Math.min(keepAliveTimeoutMs, 15_000) + 500,
-    drainTimeoutMs: 32_000,
     canaryTimeoutMs: set.CANARY_TIMEOUT_MS,
     backupsKept: set.BACKUPS_KEPT,
   }

@@ -1,14 +1,12 @@
-import { fixed, type Reply } from '../http/reply.ts'
+import { fixed, headersOf, type Reply } from '../http/reply.ts'
 import type { HttpRequest } from '../http/request.ts'
 import { createDocs } from './docs.ts'
 import openapi from './openapi.json' with { type: 'json' }
 
 /** The contract as OpenAPI and as a page, made from the same file. */
 export function createContractHandlers() {
-  const file = fixed(JSON.stringify(openapi, null, 2), [
-    ...['Content-Type', 'application/json; charset=utf-8'],
-    ...['Cache-Control', 'no-cache'],
-  ])
+  const headers = headersOf('application/json; charset=utf-8', 'no-cache')
+  const file = fixed(JSON.stringify(openapi, null, 2), headers)
   const render = createDocs(openapi)
   let shownAt: string | undefined
   let page: Reply

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
-import { HttpError } from '../http/http-error.ts'
+import { HttpError, tryLater } from '../http/http-error.ts'
 import type { Failure, Result, Row, Write, WriterData } from './writer-thread.ts'
 
 interface Waiting {
@@ -111,22 +111,16 @@ export class Writer {
 }
 
 function queueFull(): HttpError {
-  return new HttpError(503, 'Too many writes are waiting for the disk: try again in a second', {
-    headers: ['Retry-After', '1'],
-  })
+  return tryLater(503, 'Too many writes are waiting for the disk: try again in a second', 1)
 }
 
 function toError({ code, message }: Failure): Error {
   if (code === 'SQLITE_FULL') {
-    return new HttpError(
-      507,
-      'The disk is full: nothing was changed; free some space and try again',
-    )
+    const detail = 'The disk is full: nothing was changed; free some space and try again'
+    return new HttpError(507, detail)
   }
   if (code.startsWith('SQLITE_BUSY')) {
-    return new HttpError(503, 'The database is busy: try again in a second', {
-      headers: ['Retry-After', '1'],
-    })
+    return tryLater(503, 'The database is busy: try again in a second', 1)
   }
   return new Error(`${code}: ${message}`)
 }

@@ -36,6 +36,11 @@ export class HttpError extends Error {
   }
 }
 
+/** A refusal for now, which says when to try again. */
+export function tryLater(status: 429 | 503, detail: string, seconds: number): HttpError {
+  return new HttpError(status, detail, { headers: ['Retry-After', String(seconds)] })
+}
+
 /** A 400 that names the invalid field. */
 export function fieldError(field: string, detail: string): HttpError {
   return new HttpError(400, `${field} ${detail}`, { errors: [{ field, detail }] })

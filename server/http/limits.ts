@@ -1,4 +1,4 @@
-import { HttpError } from './http-error.ts'
+import { tryLater } from './http-error.ts'
 
 /** A bound on the bytes that one worker holds in memory, such as those of request bodies. */
 export class Budget {
@@ -11,9 +11,7 @@ export class Budget {
   /** @throws {HttpError} 503 when the budget is used up */
   take(bytes: number) {
     if (bytes > this.#leftBytes) {
-      throw new HttpError(503, 'Too many large requests at once: try again in a second', {
-        headers: ['Retry-After', '1'],
-      })
+      throw tryLater(503, 'Too many large requests at once: try again in a second', 1)
     }
     this.#leftBytes -= bytes
   }
@@ -41,7 +39,9 @@ export class WriteRate {
     const refill = ((now - bucket.at) * this.#perMinute) / 60_000
     const tokens = Math.min(this.#perMinute, bucket.tokens + refill)
     this.#remember(key, { tokens: tokens < 1 ? tokens : tokens - 1, at: now })
-    if (tokens < 1) throw tooManyWrites(Math.ceil(((1 - tokens) * 60) / this.#perMinute))
+    if (tokens >= 1) return
+    const seconds = Math.ceil(((1 - tokens) * 60) / this.#perMinute)
+    throw tryLater(429, `Too many writes from your address: try again in ${seconds} s`, seconds)
   }
 
   // Re-inserting keeps the map in order of last use, so that the first key is the oldest.
@@ -51,12 +51,6 @@ export class WriteRate {
     if (this.#buckets.size > 10_000)
       this.#buckets.delete(this.#buckets.keys().next().value as string)
   }
-}
-
-function tooManyWrites(waitSeconds: number): HttpError {
-  return new HttpError(429, `Too many writes from your address: try again in ${waitSeconds} s`, {
-    headers: ['Retry-After', String(waitSeconds)],
-  })
 }
 
 /** An IPv6 customer has a whole /64, so that counts as one client. */

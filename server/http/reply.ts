@@ -22,13 +22,9 @@ export interface Reply {
 /** What a JSON reply may have beyond its status and body. */
 type More = Partial<Pick<Reply, 'headers' | 'etag'>>
 
-const jsonHeaders = ['Content-Type', 'application/json; charset=utf-8', 'Cache-Control', 'no-store']
-const textHeaders = ['Content-Type', 'text/plain; charset=utf-8', 'Cache-Control', 'no-store']
-const problemHeaders = [
-  ...['Content-Type', 'application/problem+json'],
-  ...['Cache-Control', 'no-store'],
-  ...['Vary', 'Accept'],
-]
+const jsonHeaders = headersOf('application/json; charset=utf-8', 'no-store')
+const textHeaders = headersOf('text/plain; charset=utf-8', 'no-store')
+const problemHeaders = [...headersOf('application/problem+json', 'no-store'), 'Vary', 'Accept']
 
 // Node writes head and body in one call, from its stack, if they stay below 16 KiB.
 const smallBytes = 12 * 1024
@@ -52,6 +48,11 @@ function toWire(bytes: Buffer): WireBody {
   return isSmall(bytes) ? bytes.toString('latin1') : bytes
 }
 
+/** With no-cache, a copy may be kept but must be checked before each use. */
+export function headersOf(type: string, caching: 'no-cache' | 'no-store'): string[] {
+  return ['Content-Type', type, 'Cache-Control', caching]
+}
+
 export function json(status: number, value: unknown, more: More = {}): Reply {
   return jsonText(status, JSON.stringify(value), more)
 }
@@ -72,10 +73,7 @@ export function fixed(body: string, headers: readonly string[]): Reply {
 
 /** The script of a page. */
 export function script(source: string): Reply {
-  return fixed(compact(source), [
-    ...['Content-Type', 'text/javascript; charset=utf-8'],
-    ...['Cache-Control', 'no-cache'],
-  ])
+  return fixed(compact(source), headersOf('text/javascript; charset=utf-8', 'no-cache'))
 }
 
 /** Drops indentation and lines of comment. */

@@ -1,5 +1,5 @@
 import type { Server } from 'node:http'
-import { type Family, single } from './metrics.ts'
+import { counter, type Family, gauge } from './metrics.ts'
 
 /** Makes the function that counts connections, idle ones too. */
 export function createConnectionMetrics(server: Server): () => Family[] {
@@ -17,10 +17,9 @@ export function createConnectionMetrics(server: Server): () => Family[] {
 
   return function connectionMetrics() {
     return [
-      single('onebox_connections', 'gauge', 'Open client connections.', open),
-      single(
+      gauge('onebox_connections', 'Open client connections.', open),
+      counter(
         'onebox_connections_dropped_total',
-        'counter',
         'Connections refused at the connection limit.',
         dropped,
       ),

@@ -1,17 +1,14 @@
 import { assertPreconditions } from '../http/conditional.ts'
 import { HttpError } from '../http/http-error.ts'
-import { json, type Reply, text } from '../http/reply.ts'
+import { headersOf, json, type Reply, text } from '../http/reply.ts'
 import type { HttpRequest } from '../http/request.ts'
 import { readDeployState } from './deploy-state.ts'
 import type { Health, WorkerHealth } from './health.ts'
 import type { Log } from './log.ts'
-import { type Family, render, single } from './metrics.ts'
+import { type Family, gauge, render } from './metrics.ts'
 import type { WorkerState } from './worker.ts'
 
-const metricsHeaders = [
-  ...['Content-Type', 'text/plain; version=0.0.4; charset=utf-8'],
-  ...['Cache-Control', 'no-store'],
-]
+const metricsHeaders = headersOf('text/plain; version=0.0.4; charset=utf-8', 'no-store')
 
 interface Operations {
   own: () => WorkerState
@@ -88,10 +85,5 @@ function healthOf({ worker, release, startedAt, draining }: WorkerState): Worker
 }
 
 function up(value: 0 | 1): Family {
-  return single(
-    'onebox_worker_up',
-    'gauge',
-    'Whether the worker answers the other workers: 1 or 0.',
-    value,
-  )
+  return gauge('onebox_worker_up', 'Whether the worker answers the other workers: 1 or 0.', value)
 }

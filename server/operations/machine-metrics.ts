@@ -1,7 +1,7 @@
 import { statfsSync } from 'node:fs'
 import { freemem, totalmem } from 'node:os'
 import { lastBackup } from '../database/backup-folder.ts'
-import { type Family, single } from './metrics.ts'
+import { type Family, gauge } from './metrics.ts'
 
 const validMs = 2000
 
@@ -34,8 +34,4 @@ function read(dataDir: string): Family[] {
     ),
     gauge('onebox_backup_size_bytes', 'Size of the last checked backup, in bytes.', bytes),
   ]
-}
-
-function gauge(name: string, help: string, value: number): Family {
-  return single(name, 'gauge', help, value)
 }

@@ -105,14 +105,14 @@ class Histogram {
   }
 }
 
-/** A family of one sample without labels. */
-export function single(
-  name: string,
-  type: 'counter' | 'gauge',
-  help: string,
-  value: number,
-): Family {
-  return { name, type, help, samples: [{ value }] }
+/** A gauge of one sample without labels. */
+export function gauge(name: string, help: string, value: number): Family {
+  return { name, type: 'gauge', help, samples: [{ value }] }
+}
+
+/** A counter of one sample without labels. */
+export function counter(name: string, help: string, value: number): Family {
+  return { name, type: 'counter', help, samples: [{ value }] }
 }
 
 /** The text of several workers' families, each sample labelled by its worker. */

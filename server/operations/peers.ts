@@ -115,10 +115,8 @@ async function request<Answer>(
 
 /** One state per worker: during a reload two processes have the same name for a moment. */
 function latest<State extends { worker: string; startedAt: number }>(states: State[]): State[] {
-  const byWorker = new Map<string, State>()
-  for (const state of states.sort((a, b) => a.startedAt - b.startedAt)) {
-    byWorker.set(state.worker, state)
-  }
+  const oldestFirst = states.sort((a, b) => a.startedAt - b.startedAt)
+  const byWorker = new Map(oldestFirst.map((state) => [state.worker, state]))
   return [...byWorker.values()].sort((a, b) =>
     a.worker.localeCompare(b.worker, 'en', { numeric: true }),
   )

@@ -6,7 +6,7 @@ import { createConnectionMetrics } from './connection-metrics.ts'
 import { drain } from './drain.ts'
 import type { Log } from './log.ts'
 import { createMachineMetrics } from './machine-metrics.ts'
-import { type Family, RequestMetrics, single } from './metrics.ts'
+import { counter, type Family, gauge, RequestMetrics } from './metrics.ts'
 import { createPeers } from './peers.ts'
 import { createProcessMetrics } from './process-metrics.ts'
 import { killSibling } from './siblings.ts'
@@ -83,9 +83,9 @@ export function createWorker(
     const streams = 'Open event streams of the saved string.'
     const dropped = 'Log lines dropped because the log was read too slowly.'
     return [
-      single('onebox_event_streams', 'gauge', streams, countEventStreams()),
-      single('onebox_hung_workers_total', 'counter', 'Workers killed because they hung.', killed),
-      single('onebox_log_lines_dropped_total', 'counter', dropped, log.dropped()),
+      gauge('onebox_event_streams', streams, countEventStreams()),
+      counter('onebox_hung_workers_total', 'Workers killed because they hung.', killed),
+      counter('onebox_log_lines_dropped_total', dropped, log.dropped()),
       {
         name: 'onebox_release_info',
         help: 'The release that the worker runs, as a label.',

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
 import { escapeHtml } from '../http/html.ts'
+import { headersOf } from '../http/reply.ts'
 import { commonStyle } from './style.ts'
 
 const links = {
@@ -47,8 +48,7 @@ ${script ? `<script src="${script}" defer></script>\n` : ''}</head>
 <body>
 `
   const headers = [
-    ...['Content-Type', 'text/html; charset=utf-8'],
-    ...['Cache-Control', caching],
+    ...headersOf('text/html; charset=utf-8', caching),
     ...['Content-Security-Policy', policy(wholeStyle, script)],
     ...['Referrer-Policy', 'no-referrer'],
   ]

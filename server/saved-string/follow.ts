@@ -1,15 +1,12 @@
 import type { Writable } from 'node:stream'
-import { HttpError } from '../http/http-error.ts'
-import type { Reply } from '../http/reply.ts'
+import { tryLater } from '../http/http-error.ts'
+import { headersOf, type Reply } from '../http/reply.ts'
 import type { SavedString, SavedStringStore } from './store.ts'
 
 const pollMs = 250
 const heartbeatMs = 15_000
-const headers = [
-  ...['Content-Type', 'text/event-stream', 'Cache-Control', 'no-store'],
-  // nginx would buffer the events.
-  ...['X-Accel-Buffering', 'no'],
-]
+// nginx would buffer the events.
+const headers = [...headersOf('text/event-stream', 'no-store'), 'X-Accel-Buffering', 'no']
 
 export interface Follow {
   /** A stream of the string, now and after every change. @throws {HttpError} 503 over the limit */
@@ -34,8 +31,7 @@ export function createFollow(store: SavedStringStore, limit: number): Follow {
 
   function reply(): Reply {
     if (streams.size >= limit || ended) {
-      const detail = 'Too many browsers are following the string: reload the page instead'
-      throw new HttpError(503, detail, { headers: ['Retry-After', '5'] })
+      throw tryLater(503, 'Too many browsers are following the string: reload the page instead', 5)
     }
     return { status: 200, headers, stream: add }
   }

@@ -38,9 +38,7 @@ export function createSavedStringHandlers(
     },
 
     /** Server-sent events: the string now and after every change. */
-    events(): Reply {
-      return follow.reply()
-    },
+    events: follow.reply,
   }
 }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import net from 'node:net'
 import test from 'node:test'
 import { keepBackup } from '../../../server/database/backup-folder.ts'
-import { render, single } from '../../../server/operations/metrics.ts'
+import { counter, render } from '../../../server/operations/metrics.ts'
 import { eventually } from '../../support/eventually.ts'
 import { expectProblem, send, sendJson } from '../../support/http.ts'
 import { startApp, startServer } from '../../support/server.ts'
@@ -187,7 +187,7 @@ test('GET /metrics needs the token when one is set', async (t) => {
 })
 
 test('a label may contain any text', () => {
-  const families = [single('a_total', 'counter', 'Help.', 1)]
+  const families = [counter('a_total', 'Help.', 1)]
   const text = render([{ worker: 'a"b\\c\nd', families }])
   assert.equal(
     text,
