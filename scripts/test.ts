@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path'
 import { defineCommand } from './terminal/command.ts'
 import { dispatch, runCommand } from './terminal/run.ts'
 
-// What tests and killed servers leave behind goes with it.
+// Removed at the end, with all that tests and killed servers leave behind.
 const TMPDIR = mkdtempSync(join(tmpdir(), 'onebox-test-'))
 process.on('exit', () => rmSync(TMPDIR, { recursive: true, force: true, maxRetries: 3 }))
 

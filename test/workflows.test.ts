@@ -16,7 +16,7 @@ const workflows = readAll('.github/workflows/*.yml')
 const everything = new Map([...workflows, ...readAll('.github/actions/*/action.yml')])
 const jobs = [...workflows].flatMap(([name, text]) => jobsOf(name, text))
 
-test('every action is pinned by its commit, with its version beside it, and everywhere the same', () => {
+test('every action is pinned to one commit everywhere, with its version in a comment', () => {
   const pins = new Map<string, string>()
   for (const [name, text] of everything) {
     for (const [, use = ''] of text.matchAll(/\buses: (.+)/g)) {
@@ -32,7 +32,7 @@ test('every action is pinned by its commit, with its version beside it, and ever
   assert.ok(pins.size >= 4)
 })
 
-test('a workflow may nothing, and each of its jobs what it names', () => {
+test('a workflow has no permissions, and each job only those it names', () => {
   for (const [name, text] of workflows) assert.match(text, /^permissions: \{\}$/m, name)
   for (const { name, text } of jobs) assert.match(text, /^ {4}permissions:\n( {6}\S.*\n)+/m, name)
   const writing = jobs.flatMap(({ name, text }) => {
@@ -46,7 +46,7 @@ test('a workflow may nothing, and each of its jobs what it names', () => {
   ])
 })
 
-test('no job runs for ever, and none leaves a token on disk', () => {
+test('every job has a time limit, and none leaves a token on disk', () => {
   for (const { name, text } of jobs) {
     if (text.includes('uses: ./.github/workflows/')) continue
     assert.match(text, /^ {4}timeout-minutes: \d+$/m, name)
@@ -55,20 +55,20 @@ test('no job runs for ever, and none leaves a token on disk', () => {
   }
 })
 
-test('nothing that others can write is pasted into a command', () => {
+test('no text that others control is pasted into a command', () => {
   for (const [name, text] of everything) {
     assert.doesNotMatch(text, /pull_request_target|workflow_run/, name)
     for (const command of commandsOf(text)) assert.doesNotMatch(command, /\$\{\{/, name)
   }
 })
 
-test('no code of a pull request runs where its comments are written', () => {
+test('no code of a pull request runs in the job that may comment', () => {
   const { text = '' } = jobs.find(({ name }) => name === 'pull-request.yml: comment') ?? {}
   assert.match(text, /gh pr comment/)
   assert.doesNotMatch(text, /uses:|npm/)
 })
 
-test('every command is one that a person can type', () => {
+test('every command is one that people use, too', () => {
   const commands = [...everything.values()].flatMap(commandsOf)
   const scripts = namesIn(commands, /npm run ([\w:]+)/g)
   for (const script of scripts) assert.ok(script in manifest.scripts, script)
@@ -84,7 +84,7 @@ function namesIn(commands: string[], pattern: RegExp): string[] {
   return commands.flatMap((command) => [...command.matchAll(pattern)].map(([, name = '']) => name))
 }
 
-test('what is pinned is looked after', () => {
+test('everything pinned is kept up to date', () => {
   const text = readFileSync(join(root, '.github/dependabot.yml'), 'utf8')
   for (const kind of ['npm', 'github-actions'])
     assert.match(text, new RegExp(`ecosystem: ${kind}$`, 'm'))

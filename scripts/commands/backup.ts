@@ -6,7 +6,7 @@ import { stack } from '../terminal/options.ts'
 export default defineCommand({
   usage: '[FILE|FOLDER]',
   about: `Backs up the data on the instance while it serves, fetches the copy over SSH and checks it here.
-Only a sound one is saved, in backups/ unless FILE or FOLDER says otherwise.`,
+Saves it in backups/, or as FILE or in FOLDER, if the check passes.`,
   options: { stack },
   async run({ stack }, [place]) {
     const { outputs } = await requireStack(stack)

@@ -7,8 +7,8 @@ import { step } from '../terminal/step.ts'
 
 export default defineCommand({
   usage: 'FILE|URL',
-  about: `Adds the movies of a file, or of an http(s) address, to a running site, and replaces those it has.
-The file is a JSON array of {"year", "title", "info"}, or one of them per line (NDJSON, any size).
+  about: `Adds the movies of a file or URL to a running site, and replaces those that it already has.
+The file is a JSON array of {"year", "title", "info"}, or one of them per line (NDJSON of any size).
 Run it again after a failure: that is safe and completes the load.`,
   options: {
     url: { ...url, help: 'address of the site (default http://127.0.0.1:8080)' },

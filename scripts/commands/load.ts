@@ -17,15 +17,25 @@ if any request failed. The token comes from WRITE_TOKEN or from the stack.`,
   options: {
     url,
     stack: stackOfSite,
-    mine: { type: 'string', value: 'HOST', help: 'host of --url again, unless it is this machine' },
+    mine: {
+      type: 'string',
+      value: 'HOST',
+      help: 'repeat the host of --url, unless it is this machine',
+    },
     connections: {
       type: 'integer',
       value: 'N',
       default: 10,
       range: [1, 200],
-      help: 'at the same time',
+      help: 'number of connections',
     },
-    seconds: { type: 'integer', value: 'N', default: 10, range: [1, 300], help: 'how long' },
+    seconds: {
+      type: 'integer',
+      value: 'N',
+      default: 10,
+      range: [1, 300],
+      help: 'how long to send requests',
+    },
     'p99-ms': {
       type: 'integer',
       value: 'N',

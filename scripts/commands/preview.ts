@@ -50,7 +50,7 @@ export function roleFor(
   return isRelease && isReady ? 'release' : 'infrastructure'
 }
 
-/** Before its first alarm that acts on EC2, AWS makes a role for CloudWatch, if we may have it do so. */
+/** For the first alarm that acts on EC2, AWS creates a role for CloudWatch. */
 function needsIam({ operation, what }: Change): boolean {
   const isNew = operation === 'create'
   return what.startsWith('iam.') || (isNew && /^cloudwatch\.MetricAlarm re(cover|boot)$/.test(what))
@@ -58,7 +58,7 @@ function needsIam({ operation, what }: Change): boolean {
 
 interface Findings {
   changes: Change[]
-  /** Sentences beside them. */
+  /** Sentences printed with the changes. */
   notes?: string[]
   instance?: Instance | undefined
 }

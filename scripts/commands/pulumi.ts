@@ -6,7 +6,7 @@ import { stack } from '../terminal/options.ts'
 
 export default defineCommand({
   usage: '[COMMAND...]',
-  about: `Runs the Pulumi CLI with the state and the passphrase that the other commands use, such as
+  about: `Runs the Pulumi CLI with the state and the passphrase that the other commands use. For example:
 npx onebox pulumi config set timeZone Europe/Berlin`,
   options: { stack },
   async run({ stack }, args) {

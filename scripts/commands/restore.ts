@@ -11,10 +11,10 @@ import { step } from '../terminal/step.ts'
 
 export default defineCommand({
   usage: 'FILE',
-  about: `Puts a backup in place of the data on the instance, while it serves. FILE is checked here first,
-and the instance backs up its present data before anything changes.`,
+  about: `Replaces the data on the instance by a backup, while it serves. FILE is checked here first, and the
+instance backs up its current data before anything changes.`,
   options: {
-    overwrite: { type: 'boolean', help: 'also replace data that FILE lacks or has differently' },
+    overwrite: { type: 'boolean', help: 'also replace data that FILE lacks or that differs' },
     stack,
     yes,
   },
@@ -29,8 +29,8 @@ and the instance backs up its present data before anything changes.`,
 })
 
 /**
- * One remote command takes the file, checks it, restores it and removes it. It does so even if this
- * machine is gone by then: the file is cut short and fails the check.
+ * One remote command receives the file, checks it, restores it and removes it. If the connection is
+ * lost on the way, the file is incomplete and fails the check.
  */
 async function sendBack(instance: Instance, file: string, overwrite: boolean): Promise<string> {
   const script = `set -eu
@@ -39,7 +39,7 @@ trap 'sudo rm -f "$file"' EXIT
 trap 'exit 1' HUP INT TERM PIPE
 sudo -u onebox tee "$file" >/dev/null
 echo "${await sha256Of(file)}  $file" | sudo sha256sum --check --status ||
-  { echo 'The file did not arrive whole: try again' >&2; exit 1; }
+  { echo 'The file did not arrive complete: try again' >&2; exit 1; }
 sudo onebox restore "$file"${overwrite ? ' --overwrite' : ''}`
   const input = compose(createReadStream(file), createMeter(statSync(file).size))
   // Ctrl-C ends ssh, which ends the remote command.

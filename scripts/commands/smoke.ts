@@ -10,9 +10,9 @@ import { step } from '../terminal/step.ts'
 
 export default defineCommand({
   usage: '',
-  about: `Checks that a running site keeps its whole contract, in at most two minutes. What it changes it
-changes back, even after a failed check or Ctrl-C, and never over somebody else's change. The token
-comes from WRITE_TOKEN or from the stack.`,
+  about: `Checks that a running site keeps its whole contract, in at most two minutes. Undoes its changes,
+even after a failed check or Ctrl-C, and never overwrites somebody else's. The token comes from
+WRITE_TOKEN or from the stack.`,
   options: {
     url,
     stack: stackOfSite,

@@ -6,7 +6,7 @@ import { stack } from '../terminal/options.ts'
 export default defineCommand({
   usage: '[COMMAND...]',
   about: `Opens a shell on the instance as admin, or runs COMMAND there and exits with its code. On the
-instance, "onebox help" lists what helps to look around.`,
+instance, "onebox help" lists its commands.`,
   options: { stack },
   async run({ stack }, command) {
     const { outputs } = await requireStack(stack)

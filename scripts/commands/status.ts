@@ -17,7 +17,7 @@ import { json, stack } from '../terminal/options.ts'
 
 export default defineCommand({
   usage: '',
-  about: `Prints what the site itself reports about its release, workers, deploy, disk and backups. Exits with
+  about: `Prints the release, workers, deploy, disk and backups of the site, as it reports them. Exits with
 code 1 if it does not run what it should.`,
   options: { stack, json },
   async run(options) {

@@ -8,8 +8,8 @@ import { type Instance, quoteShell, runRemote } from './ssh.ts'
 import { createMeter } from './transfer.ts'
 
 /**
- * Makes a backup on the instance and fetches it into a file, or a folder, of this machine.
- * @throws {Error} if it is not sound; no file is left behind then
+ * Makes a backup on the instance and fetches it to a file or folder of this machine.
+ * @throws {Error} if it fails its check; no file is left behind then
  */
 export async function fetchBackup(instance: Instance, stack: string, wanted = 'backups/') {
   if (wanted.endsWith('/')) mkdirSync(wanted, { recursive: true })
@@ -66,5 +66,5 @@ async function download(instance: Instance, { path, bytes, sha256 }: RemoteBacku
   const output = compose(createMeter(bytes), createWriteStream(draft, { mode: 0o600, flags: 'wx' }))
   await runRemote(instance, `sudo cat ${quoteShell(path)}`, { output })
   if (statSync(draft).size === bytes && (await sha256Of(draft)) === sha256) return
-  throw new Error('The backup did not arrive whole: try again')
+  throw new Error('The backup did not arrive complete: try again')
 }

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 
-/** What SSH needs to know. */
+/** An instance as the target of SSH. */
 export interface Instance {
   instanceId: string
   ip: string
@@ -15,9 +15,9 @@ export interface Instance {
 }
 
 interface RemoteOptions {
-  /** What the command reads. */
+  /** The input of the command. */
   input?: Readable
-  /** Where it writes to, if not to the answer. */
+  /** Receives its output, which is otherwise returned. */
   output?: Writable
 }
 
@@ -61,7 +61,7 @@ export async function openSession(instance: Instance, command: string[]): Promis
 
 /**
  * Runs a command of the instance's shell; returns what it prints.
- * @throws {Error} with the last line of its complaint
+ * @throws {Error} with the last line of its error output
  */
 export async function runRemote(
   instance: Instance,
@@ -92,7 +92,7 @@ export async function runRemote(
   throw new Error(reason.replace(/^onebox: /, '') || `ssh ended with ${code}: see npx onebox logs`)
 }
 
-const accessCure = 'npx onebox up --ssh opens it for the present address of this machine'
+const accessCure = 'npx onebox up --ssh opens it for the current address of this machine'
 
 async function exitCodeOf(child: ReturnType<typeof spawn>): Promise<number> {
   try {

@@ -23,7 +23,7 @@ export async function readLocalSite(typed: string) {
   return { config, env: { ...logged, DATA_DIR: config.dataDir } }
 }
 
-/** npm keeps `--port 9000` for itself, without a word. */
+/** npm takes `--port 9000` as an option of its own, silently. */
 function refusePort(typed: string) {
   const { npm_config_port: port } = process.env
   if (port === undefined) return
@@ -47,8 +47,8 @@ async function assertFree(listen: Config['listen'], typed: string) {
 }
 
 /**
- * Prints what a server prints, and its address once all workers are up, until it ends. The child
- * leads a process group of its own, so that it gets each signal only once: from here.
+ * Prints the output of a server until it ends, and its address once all workers are up. The child has
+ * a process group of its own, so that it gets each signal only once, from here.
  */
 export async function serveUntilSignal(
   child: ChildProcess,

@@ -5,7 +5,7 @@ const runtime = resolve(import.meta.dirname, '../../node_modules/pm2/bin/pm2-run
 
 interface Pm2Options {
   env: NodeJS.ProcessEnv
-  /** pm2's own folder, for it not to meet another pm2 of this user. */
+  /** pm2's own folder, so that it does not share one with another pm2 of this user. */
   home: string
   stdio?: StdioOptions
   detached?: boolean
@@ -24,9 +24,9 @@ export function startPm2(
 }
 
 /**
- * The environment of pm2 itself: its workers only get theirs once they run.
- * The workers accept connections by themselves: a primary that hands them out drops what it
- * holds when it is restarted. And glibc gives memory back, or a worker would keep 40 MB more.
+ * The environment of pm2 itself, as workers read these before they get their own. Workers accept
+ * connections themselves: a primary that hands them out drops those it holds when it restarts. And
+ * glibc returns memory to the system: otherwise a worker would keep 40 MB more.
  */
 export const pm2Environment = {
   NODE_CLUSTER_SCHED_POLICY: 'none',

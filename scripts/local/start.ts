@@ -45,8 +45,8 @@ Settings come from the environment; the README lists them all:
 await runCommand(() => dispatch('npm start', command))
 
 /**
- * A folder of this pm2's own, as two of them with one home take each other's workers. Its sockets
- * need a short path; and pm2 takes a script with a space in its path for a command line.
+ * A home of its own, as two pm2 with the same home take over each other's workers. Its path is short,
+ * for sockets, and without spaces, as pm2 takes a path with a space for a command line.
  */
 function makeHome({ socketDir }: Config, { dir }: Release): string {
   makeSocketDir(socketDir)

@@ -21,7 +21,7 @@ export async function printPdf(source: string, file: string) {
 function findBrowser(): string {
   const found = browsers.find((name) => spawnSync(name, ['--version']).status === 0)
   if (found) return found
-  throw new Error('There is no Chromium or Chrome to print with: apt install chromium')
+  throw new Error('Neither Chromium nor Chrome is installed: apt install chromium')
 }
 
 async function print(browser: string, source: string, file: string) {
@@ -30,7 +30,7 @@ async function print(browser: string, source: string, file: string) {
     const page = join(folder, 'page.html')
     const base = pathToFileURL(source).href
     writeFileSync(page, renderDocument(readFileSync(source, 'utf8'), base))
-    // Chromium refuses its sandbox to root; the page is our own and has no script.
+    // Chromium has no sandbox for root; the page is our own and has no script.
     const asRoot = process.getuid?.() === 0 ? ['--no-sandbox'] : []
     const quietly = ['--disable-gpu', '--no-first-run', `--user-data-dir=${folder}`]
     const paper = ['--no-pdf-header-footer', `--print-to-pdf=${file}`]

@@ -123,7 +123,7 @@ function unlessUnanswered(error: unknown): Unanswered {
   throw error
 }
 
-/** Undefined if another attempt would end the same. */
+/** Undefined if another attempt would not help. */
 function waitBefore(answer: Answer | Unanswered, attempt: number): number | undefined {
   if (answer instanceof TimedOut) return undefined
   const backoffMs = Math.min(longestWaitMs, firstWaitMs * 2 ** (attempt - 1))
@@ -141,7 +141,7 @@ export function retryAfterMs({ headers }: Answer): number | undefined {
   return Number.isNaN(ms) ? undefined : Math.max(0, ms)
 }
 
-/** The fields of a JSON object; none if it is something else. */
+/** The fields of a JSON object; none for anything else. */
 // biome-ignore lint/suspicious/noExplicitAny: what a server sends can be anything
 export function fieldsOf(text: string): Record<string, any> {
   try {

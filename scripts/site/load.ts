@@ -65,7 +65,7 @@ export async function load(target: Target, options: LoadOptions): Promise<Report
   }
 }
 
-/** How long the server asks to be left alone. */
+/** How long the server asks clients to wait. */
 function waitMsAfter(answer: Answer | undefined): number {
   if (answer === undefined) return 100
   const isAsked = answer.status === 429 || answer.status === 503
@@ -78,7 +78,7 @@ function save(target: Target, name: string, agent: Agent): Promise<Answer> {
   return request(`${target.base}/hello/${name}`, { agent, method: 'PUT', headers, body })
 }
 
-/** Gives the names that are still there. */
+/** Returns the names that could not be deleted. */
 export async function deleteAll(target: Target, names: string[]): Promise<string[]> {
   const deadline = performance.now() + cleanUpMs
   const left: string[] = []

@@ -4,7 +4,7 @@ import { parseJson } from '../../server/http/json.ts'
 /** One movie as a line of NDJSON. */
 export interface MovieLine {
   text: string
-  /** Where it stands in its file: `movie 12` of an array, or `line 12`. */
+  /** Its place in the file: `movie 12` of an array, or `line 12`. */
   place: string
   /** The part of the file up to its end, if the size is known. */
   fraction: number | undefined
@@ -17,12 +17,12 @@ interface Input {
 }
 
 const lineLimit = 2 ** 20
-// Takes about 1 GB of memory while it is parsed. (No string of V8 could hold 512 MiB.)
+// Parsing it takes about 1 GB of memory. V8's strings are limited to 512 MiB.
 const arrayLimit = 256 * 2 ** 20
 
 /**
- * Opens a file or an address with a JSON array of movies, or with one movie per line (NDJSON).
- * An array is read and parsed before this is done; lines come while they are read.
+ * Opens a file or a URL with a JSON array of movies, or with one movie per line (NDJSON). An array is
+ * read and parsed at once, lines as they are needed.
  * @throws {Error} one line that names the file and the cure
  */
 export async function openMovies(name: string): Promise<AsyncIterable<MovieLine>> {
@@ -45,7 +45,7 @@ async function openFile(name: string): Promise<Input> {
     return { name, chunks: file.createReadStream(), totalBytes }
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
-    if (code === 'ENOENT') throw new Error(`There is no file ${name}: check its name`)
+    if (code === 'ENOENT') throw new Error(`There is no file ${name}: check the name`)
     throw new Error(`${name} cannot be opened: ${message}`, { cause: error })
   }
 }
@@ -91,7 +91,7 @@ async function* decode({ name, chunks }: Input): AsyncGenerator<string> {
     if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA') {
       throw new Error(`${name} is not UTF-8 text: unpack it, or save it as UTF-8`)
     }
-    throw new Error(`${name} broke off (${reasonOf(error)})`, { cause: error })
+    throw new Error(`${name} was cut off (${reasonOf(error)})`, { cause: error })
   }
 }
 
@@ -121,7 +121,7 @@ async function readRest(name: string, start: string, texts: AsyncGenerator<strin
   return parts.join('')
 }
 
-/** As strict as the server, which cannot see what JSON.parse would drop here. */
+/** As strict as the server, which could not see what JSON.parse drops here. */
 function parseArray(name: string, text: string): unknown[] {
   let movies: unknown[]
   try {

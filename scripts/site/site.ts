@@ -21,7 +21,7 @@ export interface Site {
 }
 
 type SendOptions = Pick<RequestOptions, 'headers' | 'body' | 'agent'> & {
-  /** Another token than the site's own, or '' for none. */
+  /** Instead of the site's own token; '' for none. */
   token?: string
 }
 
@@ -30,7 +30,7 @@ type Undo = () => Promise<void>
 const totalMs = 120_000
 const longestWaitMs = 15_000
 
-/** Once `isInterrupted`, only what undoes something is sent. */
+/** Once `isInterrupted`, sends only what undoes something. */
 export function createSite({ base, token }: Target, isInterrupted: () => boolean): Site {
   const deadline = performance.now() + totalMs
   const undos: Undo[] = []
@@ -77,8 +77,8 @@ export function createSite({ base, token }: Target, isInterrupted: () => boolean
 const waves = [1, 8, 32, 64]
 
 /**
- * A connection to each worker by its name. The workers share a port and each answers what comes
- * over its own connections, so connections are made until all have been met.
+ * A connection to each worker, by its name. The workers share a port, and the kernel chooses the
+ * worker of a connection, so this connects until it has reached all of them.
  */
 export async function connectWorkers({ send, connect }: Site): Promise<Map<string, Agent>> {
   const agents: Agent[] = []

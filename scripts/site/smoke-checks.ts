@@ -11,18 +11,18 @@ export interface Check {
   run: (site: Site) => Promise<void>
 }
 
-/** What anyone may ask. */
+/** Checks that anyone may run. */
 export const readChecks: Check[] = [
   { name: 'GET / shows the string in its one heading', run: checkPage },
-  { name: 'GET / answers 304 where nothing is new', run: checkUnchanged },
+  { name: 'GET / answers 304 if nothing has changed', run: checkUnchanged },
   { name: 'every answer has its security headers', run: checkSecurity },
-  { name: 'every worker is well and runs the same release', run: checkHealth },
+  { name: 'every worker is healthy and runs the same release', run: checkHealth },
   { name: '/echo answers with each method', run: checkEcho },
   { name: '/openapi.json and /docs show the contract', run: checkContract },
   { name: 'errors are problem+json: 400, 404, 405', run: checkErrors },
 ]
 
-/** What changes something and takes it back, or needs the token. */
+/** Checks that change something and undo it, or need the token. */
 export const writeChecks: Check[] = [
   { name: '/metrics counts requests', run: checkMetrics },
   { name: 'without the token: 401, and nothing changes', run: checkToken, needsToken: true },
@@ -33,6 +33,7 @@ export const writeChecks: Check[] = [
 ]
 
 const json = { 'Content-Type': 'application/json' }
+
 async function checkPage({ send }: Site) {
   const page = await send('GET', '/')
   expectStatus(page, 200)
@@ -66,10 +67,7 @@ async function checkHealth({ send }: Site) {
   const answer = await send('GET', '/healthz')
   expectStatus(answer, 200)
   const { status, workers = [], deploy } = fieldsOf(answer.text)
-  expect(
-    status === 'ok' && workers.length > 0,
-    `/healthz is not well: ${answer.text.slice(0, 200)}`,
-  )
+  expect(status === 'ok' && workers.length > 0, `/healthz is not ok: ${answer.text.slice(0, 200)}`)
   const releases = new Set(workers.map(({ release }: { release: string }) => release))
   expect(releases.size === 1, `the workers run several releases: ${[...releases].join(', ')}`)
   const isLive = deploy === undefined || deploy.status === 'live'
@@ -107,8 +105,8 @@ async function checkMetrics({ send }: Site) {
   const metrics = await send('GET', '/metrics')
   expectStatus(metrics, 200)
   expectHeader(metrics, 'content-type', /^text\/plain/)
-  const isTold = metrics.text.includes('onebox_http_requests_total{')
-  expect(isTold, '/metrics has no onebox_http_requests_total')
+  const isCounted = metrics.text.includes('onebox_http_requests_total{')
+  expect(isCounted, '/metrics has no onebox_http_requests_total')
 }
 
 async function checkToken(site: Site) {
@@ -134,7 +132,7 @@ async function checkString(site: Site) {
   const shown = await readOnWorkers(site)
   const late = await site.send('PUT', '/', { headers: never, body: change.value })
   expectProblem(late, 412)
-  // Whoever sees another string while ours is the last one that was set, sees a wrong one.
+  // If somebody else has set a string since, the workers may rightly show that one.
   if (!(await change.restore())) return
   for (const [worker, value] of shown) {
     const is = `worker ${worker} shows ${quote(value)} after PUT / of ${quote(change.value)}`

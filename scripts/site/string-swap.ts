@@ -1,4 +1,4 @@
-// Changes the string of a site in use without losing what somebody else saves meanwhile.
+// Changes the string of a site in use without overwriting what somebody else saves meanwhile.
 import type { Answer } from './client.ts'
 import { expect, expectHeader, expectStatus, quote } from './expect.ts'
 import { randomLetters } from './letters.ts'
@@ -11,11 +11,11 @@ export const never = { 'If-Match': '"never"' }
 
 interface Change {
   value: string
-  /** Puts the old string back; gives whether ours was still the last one. */
+  /** Restores the old string. Resolves to whether ours was still the current one. */
   restore: () => Promise<boolean>
 }
 
-/** Puts a new string in the place of the one it has just read, and of no other. */
+/** Replaces the string that it has just read, and no other, by a new one. */
 export async function exchange({ send, undoLater }: Site): Promise<Change> {
   const mark = newMark()
   const value = `${mark} <b>&amp; "it's"`
@@ -35,7 +35,7 @@ export async function exchange({ send, undoLater }: Site): Promise<Change> {
   }
 }
 
-/** Runs what must not set the string to `mark`. */
+/** Runs `act`, which must not set the string to `mark`. */
 export async function expectNoChange(
   { send, undoLater }: Site,
   act: (mark: string) => Promise<void>,
@@ -49,8 +49,8 @@ export async function expectNoChange(
 }
 
 /**
- * Puts the old string back unless someone has set another since: only over the version `etag`, and
- * where that is not the last or not known, over one that bears the mark.
+ * Restores the old string unless someone has set another since: only over the version `etag` or, if
+ * that is unknown or outdated, over a string with the mark.
  */
 async function putBack(
   send: Site['send'],
@@ -68,7 +68,7 @@ async function putBack(
     if (!stringOf(page).includes(mark)) return false
     known = page.headers.etag
   }
-  throw new Error(`PUT / does not take back the old string ${JSON.stringify(old)}: set it by hand`)
+  throw new Error(`PUT / cannot restore the old string ${JSON.stringify(old)}: set it by hand`)
 }
 
 export async function readOnWorkers(site: Site): Promise<Map<string, string>> {

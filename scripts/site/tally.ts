@@ -5,12 +5,12 @@ export interface Report {
   seconds: number
   requests: number
   requestsPerSecond: number
-  /** What went wrong, and how often. */
+  /** How often each failure happened. */
   failures: Record<string, number>
-  /** Writes that the server's rate limit turned down. */
+  /** Writes refused by the server's rate limit. */
   limited: number
   milliseconds: { p50: number; p90: number; p99: number; max: number }
-  /** Names whose birthday is there now. */
+  /** Names whose birthdays are stored now. */
   saved: string[]
 }
 

@@ -10,13 +10,7 @@ export interface Target {
 }
 
 /** @throws {Error} one line that names what is missing or wrong, and the cure */
-export function readTarget({
-  url,
-  token,
-}: {
-  url: string | undefined
-  token?: string | undefined
-}): Target {
+export function readTarget(url: string | undefined, token?: string): Target {
   if (url === undefined)
     throw new UsageError('Which site? Add --url http://127.0.0.1:8080, or --stack NAME')
   return { base: baseOf(url), token: tokenOf(token) }
@@ -30,12 +24,12 @@ function baseOf(text: string): string {
   return url.origin + url.pathname.replace(/\/*$/, '')
 }
 
-/** The server's WRITE_TOKEN may be a list; any of its tokens will do. */
+/** The server's WRITE_TOKEN may be a list, in which every token is valid. */
 function tokenOf(given = process.env.WRITE_TOKEN): string | undefined {
   const token = given?.split(',')[0]?.trim()
   if (!token) return undefined
   if (/^[\x21-\x7e]+$/.test(token)) return token
-  throw new Error('The token must hold no spaces and ASCII only: check WRITE_TOKEN or --token')
+  throw new Error('The token must be ASCII without spaces: check WRITE_TOKEN or --token')
 }
 
 const loopback = new BlockList()
@@ -60,7 +54,7 @@ function isLoopback(hostname: string): boolean {
   return loopback.check(address, address.includes(':') ? 'ipv6' : 'ipv4')
 }
 
-/** @throws {Error} if nothing answers there */
+/** @throws {Error} if the site does not answer */
 export async function assertAnswers({ base }: Target) {
   try {
     await request(`${base}/healthz`)

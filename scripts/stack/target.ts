@@ -12,10 +12,10 @@ interface TargetOptions {
  * @throws {Error} one line that names what is missing or wrong, and the cure
  */
 export async function findTarget({ stack, url, token }: TargetOptions): Promise<Target> {
-  if (stack === undefined) return readTarget({ url, token })
+  if (stack === undefined) return readTarget(url, token)
   if (url !== undefined) throw new UsageError('--stack and --url exclude each other: drop one')
   // Pulumi takes a second to load: only those who need it wait.
   const { requireStack } = await import('./outputs.ts')
   const { outputs } = await requireStack(stack)
-  return readTarget({ url: outputs.url, token: token ?? (outputs.writeToken || undefined) })
+  return readTarget(outputs.url, token ?? (outputs.writeToken || undefined))
 }

@@ -10,7 +10,7 @@ export async function confirm(question: string, { yes }: { yes: boolean }): Prom
   return /^y(es)?$/i.test(answer)
 }
 
-/** @throws {Error} unless the answer is yes */
+/** @throws {Error} unless the person agrees */
 export async function assertConfirmed(question: string, options: { yes: boolean }) {
   if (!(await confirm(question, options))) throw new Error('Nothing was changed')
 }

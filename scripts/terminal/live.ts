@@ -2,9 +2,9 @@ import { duration } from './format.ts'
 
 /** The status of a long task. */
 export interface Live {
-  /** A line that stays. */
+  /** Prints a line that stays. */
   print: (text: string) => void
-  /** The current state, shown with the time since the start. */
+  /** Sets the current state, which is shown with the time since the start. */
   show: (text: string) => void
   end: () => void
 }
@@ -14,7 +14,7 @@ type Out = typeof process.stdout
 const redrawMs = 1000
 const reportMs = 30_000
 
-/** On a terminal a last line that is kept up to date, elsewhere a line after each silent half minute. */
+/** On a terminal, keeps the last line up to date; elsewhere, prints a line after each silent half minute. */
 export function createLive(out: Out = process.stdout): Live {
   const isTerminal = out.isTTY && process.env.TERM !== 'dumb'
   const startedAt = performance.now()
@@ -39,7 +39,7 @@ export function createLive(out: Out = process.stdout): Live {
   }
 
   function draw() {
-    // Nothing may wrap, as a terminal can only take back its last line.
+    // Nothing may wrap, as only the last line of a terminal can be overwritten.
     if (current !== '') out.write(`\r${standing().slice(0, (out.columns || 80) - 1)}\x1b[K`)
   }
 

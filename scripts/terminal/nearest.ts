@@ -1,6 +1,6 @@
 const farthest = 2
 
-/** The one of `words` that differs from `typed` in at most two letters, or begins with it. */
+/** The word that differs from `typed` in at most two letters, or else begins with it. */
 export function nearest(typed: string, words: string[]): string | undefined {
   const ranked = words
     .map((word) => ({ word, distance: distance(typed, word) }))

@@ -5,7 +5,7 @@ import { duration, whole } from './format.ts'
 export interface Progress {
   /** `fraction` is the part that is done, if known. */
   update: (done: number, fraction: number | undefined) => void
-  /** A line of its own; the bar moves below it. */
+  /** Prints a line; the bar moves below it. */
   print: (text: string) => void
   /** Leaves the bar as it is and starts a new line. */
   end: () => void
@@ -20,7 +20,7 @@ interface Standing {
 
 type Out = typeof process.stdout
 
-/** A bar on a terminal, and elsewhere a line now and then. */
+/** A bar on a terminal; elsewhere, a line from time to time. */
 export function createProgress(unit: string, out: Out = process.stdout): Progress {
   const isTerminal = out.isTTY && process.env.TERM !== 'dumb'
   return isTerminal ? createBar(unit, out) : createLines(unit, out)
@@ -47,7 +47,7 @@ const quietMs = 1000
 const silenceMs = 10_000
 const stepFraction = 0.1
 
-/** At most a line a second, and that only after another tenth or ten seconds. */
+/** At most one line per second, and only after another tenth or ten seconds. */
 function createLines(unit: string, out: Out): Progress {
   const stopwatch = createStopwatch(unit)
   let last = { at: performance.now(), fraction: 0 }
@@ -75,7 +75,7 @@ function createStopwatch(unit: string) {
 
 const narrow = 60
 
-/** The bar and what it means, in one line of a terminal this wide. */
+/** The bar and its text, in one line of a terminal with this many columns. */
 export function barText(standing: Standing, columns: number): string {
   const text = standingText(standing, columns < narrow)
   const room = columns < narrow ? columns - 28 : Math.min(40, columns - 50)
@@ -100,7 +100,7 @@ function drawBar(fraction: number, width: number): string {
   return full === 0 ? rest : styleText('green', '█'.repeat(full)) + rest
 }
 
-/** Nothing may wrap, as a terminal can only take back its last line. */
+/** Nothing may wrap, as only the last line of a terminal can be overwritten. */
 function cut(text: string, length: number): string {
   const plain = stripVTControlCharacters(text)
   return plain.length <= length ? text : plain.slice(0, length)

@@ -1,4 +1,4 @@
-/** Lets the first Ctrl-C end a command in good order; a second one ends it at once. */
+/** Lets the first Ctrl-C end a command cleanly; a second one ends it at once. */
 export function watchSignals(): () => boolean {
   let interrupted = false
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {

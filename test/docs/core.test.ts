@@ -5,7 +5,7 @@ import test from 'node:test'
 
 const root = resolve(import.meta.dirname, '../..')
 
-test('the core that the README shows is the code itself', () => {
+test('the core in the README matches the code', () => {
   const readme = readFileSync(join(root, 'README.md'), 'utf8')
   const excerpts = [...readme.matchAll(/^```ts\n\/\/ (\S+)\n(.*?)^```$/gms)]
   assert.equal(excerpts.length, 3)

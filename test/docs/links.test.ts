@@ -6,7 +6,7 @@ import test from 'node:test'
 const root = resolve(import.meta.dirname, '../..')
 const pages = globSync(['*.md', 'docs/**/*.md', '.github/**/*.md'], { cwd: root })
 
-test('every link within the repository leads to a file, and to a heading that is there', () => {
+test('every link within the repository leads to an existing file and heading', () => {
   const dead = pages.flatMap((page) => linksOf(page).filter((link) => !leadsSomewhere(page, link)))
   assert.ok(pages.length > 8, `${pages}`)
   assert.deepEqual(dead, [])

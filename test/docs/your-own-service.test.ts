@@ -23,7 +23,7 @@ const fork = makeFork()
 
 followPage()
 
-test('a fork that has followed the page already stays as it is', () => {
+test('following the page twice changes nothing', () => {
   const before = readSources()
   followPage()
   assert.deepEqual(readSources(), before)
@@ -36,14 +36,14 @@ test('the tests that the page names pass in a fork that follows it', async () =>
   assert.match(stdout, /exactly the routes/)
 })
 
-test('what the page adds is typed, linted and formatted like the rest', async () => {
+test("the page's code is typed, linted and formatted like the rest", async () => {
   const tsconfig = { extends: './tsconfig.json', include: ['server', 'test/server/poll.test.ts'] }
   writeFileSync(join(fork, 'tsconfig.poll.json'), JSON.stringify(tsconfig))
   await run('npx', 'tsc', '--project', 'tsconfig.poll.json')
   await run('npx', 'biome', 'check', '--vcs-enabled=false', 'server', 'test/server')
 })
 
-test('a release of it answers as the page shows', {
+test('its release answers as the page shows', {
   skip: needs('bash', 'curl'),
 }, async (t) => {
   const port = String(await freePort())

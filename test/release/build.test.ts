@@ -27,7 +27,7 @@ test('a release is reproducible byte for byte for each platform, and named by it
   assert.equal(ids.size, 2)
 })
 
-test('an archive holds the addon of its platform, and no trace of who built it', async () => {
+test('an archive holds the addon of its platform, and no trace of the builder', async () => {
   const { path } = await buildRelease({ platform: 'linux-arm64', outDir: makeDataDir() })
   const dir = unpack(path)
   assert.deepEqual(readdirSync(dir).sort(), [

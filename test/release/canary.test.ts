@@ -24,7 +24,7 @@ test('the canary of a good release passes beside the one that serves', async (t)
   await expectUntouched(worker.url, dataDir)
 })
 
-test('the canary of a release that throws at start refuses it', async (t) => {
+test('the canary refuses a release that throws at start', async (t) => {
   const { worker, dataDir } = await startService(t)
   const broken = breakRelease('throws', "throw new Error('broken at start')")
   const { exitCode, output } = await runCanary(t, broken, dataDir)
@@ -33,7 +33,7 @@ test('the canary of a release that throws at start refuses it', async (t) => {
   await expectUntouched(worker.url, dataDir)
 })
 
-test('the canary of a release that never gets ready refuses it within its timeout', async (t) => {
+test('the canary refuses a release that never gets ready, within its timeout', async (t) => {
   const { worker, dataDir } = await startService(t)
   const deaf = "require('node:net').Server.prototype.listen = function () { return this }"
   const { exitCode, output } = await runCanary(t, breakRelease('never ready', deaf), dataDir)
@@ -42,7 +42,7 @@ test('the canary of a release that never gets ready refuses it within its timeou
   await expectUntouched(worker.url, dataDir)
 })
 
-test('the canary of a release that cannot answer refuses it', async (t) => {
+test('the canary refuses a release that cannot answer', async (t) => {
   const { worker, dataDir } = await startService(t)
   const dumb =
     "require('node:http').ServerResponse.prototype.writeHead = () => { throw new Error() }"
@@ -51,7 +51,7 @@ test('the canary of a release that cannot answer refuses it', async (t) => {
   await expectUntouched(worker.url, dataDir)
 })
 
-test('the canary of a release whose migration fails refuses it, and the database stays', async (t) => {
+test('the canary refuses a release whose migration fails, and the database stays', async (t) => {
   const { worker, dataDir } = await startService(t)
   const broken = addMigration(release, 'bad migration', 'CREATE TABLE movies (id INTEGER)')
   const { exitCode, output } = await runCanary(t, broken, dataDir)
@@ -60,7 +60,7 @@ test('the canary of a release whose migration fails refuses it, and the database
   await expectUntouched(worker.url, dataDir)
 })
 
-test('the canary of a release with a migration tries it on a copy only', async (t) => {
+test('the canary tries a migration on a copy only', async (t) => {
   const { worker, dataDir } = await startService(t)
   const next = addMigration(
     release,
@@ -77,7 +77,7 @@ test('the canary of a release with a migration tries it on a copy only', async (
   assert.equal((await runCanary(t, release, dataDir)).exitCode, 0, 'the release before goes on')
 })
 
-test('the canary of the first release passes before there is a database', async (t) => {
+test('the canary of the first release passes without a database', async (t) => {
   const dataDir = makeDataDir()
   const { exitCode, output } = await runCanary(t, release, dataDir)
   assert.equal(exitCode, 0, output)

@@ -19,13 +19,13 @@ function problems(subscriptions: Record<string, string>, alarmTopics = [here, gl
   return problemsOfAlarms('dev', place, { alarmTopics })
 }
 
-test('nothing is said of alarms that nobody wants, or that somebody has confirmed', async () => {
+test('there is no problem with alarms that are off or confirmed', async () => {
   assert.deepEqual(await problems({}, []), [])
   assert.deepEqual(await problems({ [here]: `${here}:1`, [global]: `${global}:2` }), [])
   assert.ok(aws.requests.some((request) => request.startsWith('sns us-east-1 ')))
 })
 
-test('mails that wait to be confirmed are counted', async () => {
+test('unconfirmed mails are counted', async () => {
   const pending = 'PendingConfirmation'
   const until = 'to be confirmed: until then alarms reach nobody, and after 48 hours it is too late'
   assert.deepEqual(await problems({ [here]: pending, [global]: pending }), [
@@ -36,7 +36,7 @@ test('mails that wait to be confirmed are counted', async () => {
   ])
 })
 
-test('subscriptions that AWS has dropped, or somebody has ended, are told with the cure', async () => {
+test('lost subscriptions are reported with the cure', async () => {
   const [problem, ...others] = await problems({ [here]: 'Deleted' })
   assert.deepEqual(others, [])
   assert.match(
@@ -45,7 +45,7 @@ test('subscriptions that AWS has dropped, or somebody has ended, are told with t
   )
 })
 
-test('that AWS does not say is told, and stops nothing', async () => {
+test('a refused lookup of subscriptions is reported, and stops nothing', async () => {
   aws.refusal = 'AccessDenied'
   const [problem, ...others] = await problems({})
   aws.refusal = undefined

@@ -33,13 +33,13 @@ test('a month costs the sum of its lines', () => {
   assert.equal(afterDestroy.toFixed(2), '0.50')
 })
 
-test('alarms cost four alarms and a check from outside', () => {
+test('alarms cost four CloudWatch alarms and a health check', () => {
   const quiet = monthlyCost(config, list)
   const loud = monthlyCost({ ...config, alarms: true }, list)
   assert.equal((loud.perMonth - quiet.perMonth).toFixed(2), '2.00')
 })
 
-test('what has no price is said to have none, and nothing is made up for it', () => {
+test('a line without a price says so, and the total is marked as partial', () => {
   const { snapshotGbMonth: _, ...rest } = prices
   const region = { date: '2026-01-31', source: '', prices: rest, notVerified: {} }
   const { lines, perMonth } = monthlyCost(config, { regions: { 'xx-test-1': region } })
@@ -55,7 +55,7 @@ test('what has no price is said to have none, and nothing is made up for it', ()
   )
 })
 
-test('every region of the price list has a date, a source and each price or the reason for none', () => {
+test('every region of the price list has a date, a source, and each price or the reason it is missing', () => {
   const { regions } = readPrices()
   assert.ok(Object.keys(regions).length >= 7)
   for (const [name, region] of Object.entries(regions)) {
@@ -76,7 +76,7 @@ test('the age of a price list counts whole days', () => {
   assert.equal(ageDays('2026-01-31', Temporal.PlainDate.from('2026-08-02')), 183)
 })
 
-test('cost prints each line, the total, and what goes on while stopped or after destroy', () => {
+test('cost prints each line, the total, and the cost while stopped and after destroy', () => {
   const { s3GbMonth: _, ...known } = prices
   const region = { date: '2026-01-31', source: 'a test', prices: known, notVerified: {} }
   const out = costText(monthlyCost(config, { regions: { 'xx-test-1': region } }), 10)
@@ -91,13 +91,13 @@ test('cost prints each line, the total, and what goes on while stopped or after 
   assert.match(out, /^After destroy, .* at most \$0\.50 per month$/m)
 })
 
-test('cost is loud about prices older than half a year', () => {
+test('cost warns of prices older than half a year', () => {
   const cost = monthlyCost(config, list)
   assert.equal(ageText(cost, Temporal.PlainDate.from('2026-08-02')), 'The prices are 183 days old.')
   assert.match(ageText(cost, Temporal.PlainDate.from('2026-08-03')), /THE PRICES ARE 184 DAYS OLD/)
 })
 
-test('cost prints a region of its price list, as JSON too', async () => {
+test('cost prints a region of its price list as text and as JSON', async () => {
   const args = ['--region', 'eu-west-1']
   const { code, out } = await run('cost', args)
   assert.equal(code, 0)
@@ -109,7 +109,7 @@ test('cost prints a region of its price list, as JSON too', async () => {
   )
 })
 
-test('cost fails in one line for bad arguments', async () => {
+test('cost rejects bad arguments in one line', async () => {
   assertFailure(await run('cost', []), /^Which region\? Add --region eu-central-1/, 2)
   assertFailure(
     await run('cost', ['--region', 'mars-1']),

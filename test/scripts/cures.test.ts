@@ -55,7 +55,7 @@ for (const [reason, cure] of refusals) {
   })
 }
 
-test('no cure is made up for what nobody knows', () => {
+test('an unknown error has no cure', () => {
   const others = [
     's3.Bucket releases: creating S3 Bucket (x): BucketAlreadyExists: The requested bucket name is not available',
     'iam.Role server: creating IAM Role (x): EntityAlreadyExists: Role with name x already exists.',

@@ -21,17 +21,17 @@ const told: [what: string, text: string, expected: string][] = [
 ]
 
 for (const [what, text, expected] of told) {
-  test(`one readable line of ${what}`, () => assert.equal(readableReason(text), expected))
+  test(`a readable line from ${what}`, () => assert.equal(readableReason(text), expected))
 }
 
-test('a cure in the CLI’s words is for the stack that is meant', () => {
+test('a cure of the CLI names npx onebox and the stack', () => {
   assert.equal(
     readableReason('pulumi config set onebox:timeZone UTC', 'prod'),
     'npx onebox pulumi config --stack prod set onebox:timeZone UTC',
   )
 })
 
-test('the reason is found in the whole output of the CLI', () => {
+test('the reason is extracted from the output of the CLI', () => {
   const message = `code: -2
  stdout: Updating (dev):
  stderr: Command failed with exit code 255: pulumi up --yes --stack dev --non-interactive

@@ -33,7 +33,7 @@ function collect() {
   return { lines, live }
 }
 
-test('every change on the way to live is a line, and all workers have to get there', async (t) => {
+test('every change is printed until all workers are live', async (t) => {
   const wanted = await startSite(
     t,
     healthOf({ status: 'live', desired: old }, before, before),
@@ -63,7 +63,7 @@ test('every change on the way to live is a line, and all workers have to get the
   )
 })
 
-test('what was rejected before does not count', async (t) => {
+test('an earlier rejection does not count', async (t) => {
   const wanted = await startSite(
     t,
     healthOf({ status: 'rejected', desired: old, reason: 'long ago' }, before),
@@ -74,7 +74,7 @@ test('what was rejected before does not count', async (t) => {
   assert.match(lines.join(), /bbbbbbbbbbbb, has not seen the new one$/)
 })
 
-test('a draining worker, a failing one and another site are not live', async (t) => {
+test('a draining worker, a failing worker and another site are not live', async (t) => {
   const drains = healthOf({ status: 'live', desired }, release)
   for (const health of [
     { ...drains, workers: drains.workers.map((worker) => ({ ...worker, draining: true })) },

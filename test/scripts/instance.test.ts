@@ -13,7 +13,7 @@ import { line } from './stack/line.ts'
 before(() => buildRuntime({ platform: 'linux-arm64' }))
 
 // One stack for all, as making one takes seconds.
-test('whatever somebody does to the instance, up and destroy go on', async (t) => {
+test('up and destroy work whatever was done to the instance', async (t) => {
   const laptop = await makeLaptop(t)
   const { aws, cloud, instance } = laptop
   const changes: string[] = []
@@ -28,12 +28,12 @@ test('whatever somebody does to the instance, up and destroy go on', async (t) =
   const volumeIds = theInstance(aws).volumeIds
   changes.length = 0
 
-  await t.test('a first instance is told with its image', () => {
+  await t.test('up prints the image of a first instance', () => {
     const image = 'debian-13-arm64-20261101-2280 of 2026-11-01 (ami-0123456789abcdef0)'
     assert.ok(out.includes(`\n  Image: ${image}\n`), out)
   })
 
-  await t.test('terminated: status and preview say so, and up makes another', async () => {
+  await t.test('terminated: status and preview report it, and up creates another', async () => {
     const { id } = theInstance(aws)
     await terminate(aws, id)
     const silent = await laptop.run('status')
@@ -60,7 +60,7 @@ test('whatever somebody does to the instance, up and destroy go on', async (t) =
     assert.match(await page(instance.url), /is kept</)
   })
 
-  await t.test('terminated: without looking first, the provider is stuck', async () => {
+  await t.test('terminated: without a look at AWS first, the provider fails', async () => {
     await terminate(aws, theInstance(aws).id)
     const urn = urnOf(laptop, 'instance:Instance')
     const stuck = await laptop.run('pulumi', 'up', '--yes', '--replace', urn)
@@ -71,13 +71,13 @@ test('whatever somebody does to the instance, up and destroy go on', async (t) =
     changes.length = 0
   })
 
-  await t.test('up --new-instance goes on from there', async () => {
+  await t.test('up --new-instance works afterwards', async () => {
     succeed(await laptop.run('up', '--new-instance', '--yes'))
     assert.deepEqual(theInstance(aws).volumeIds, volumeIds)
     assert.match(await page(instance.url), /is kept</)
   })
 
-  await t.test('stopped: status and preview say so, and up starts it', async () => {
+  await t.test('stopped: status and preview report it, and up starts it', async () => {
     const { id } = theInstance(aws)
     await setState(aws, id, 'stopped')
     const silent = await laptop.run('status')
@@ -94,7 +94,7 @@ test('whatever somebody does to the instance, up and destroy go on', async (t) =
     assert.match(await page(instance.url), /is kept</)
   })
 
-  await t.test('volume detached and address taken away: up gives both back', async () => {
+  await t.test('volume detached and address removed: up restores both', async () => {
     Object.assign(theInstance(aws), { volumeIds: [], ip: '' })
     succeed(await laptop.run('up', '--yes'))
     assert.deepEqual(changes.splice(0), [
@@ -104,23 +104,20 @@ test('whatever somebody does to the instance, up and destroy go on', async (t) =
     assert.deepEqual(theInstance(aws).volumeIds, volumeIds)
   })
 
-  await t.test(
-    'an image that AWS does not give us is named before anything is replaced',
-    async () => {
-      cloud.answers['aws:ssm/getParameter:getParameter'] = { insecureValue: newer.id }
-      const { id } = theInstance(aws)
-      assertFailure(
-        await laptop.run('up', '--new-instance', '--yes'),
-        line(
-          `Nothing is made: AWS has no image ${newer.id} for this account in eu-central-1: let Debian's account 136693071363 through Allowed AMIs, if EC2's settings have that`,
-        ),
-      )
-      assert.deepEqual([changes, theInstance(aws).id], [[], id])
-      succeed(await laptop.run('up', '--yes'))
-    },
-  )
+  await t.test('an image that AWS refuses is named before anything is replaced', async () => {
+    cloud.answers['aws:ssm/getParameter:getParameter'] = { insecureValue: newer.id }
+    const { id } = theInstance(aws)
+    assertFailure(
+      await laptop.run('up', '--new-instance', '--yes'),
+      line(
+        `Nothing is made: AWS has no image ${newer.id} for this account in eu-central-1: let Debian's account 136693071363 through Allowed AMIs, if EC2's settings have that`,
+      ),
+    )
+    assert.deepEqual([changes, theInstance(aws).id], [[], id])
+    succeed(await laptop.run('up', '--yes'))
+  })
 
-  await t.test('up --new-instance takes the image of today, and says so', async () => {
+  await t.test('up --new-instance uses and prints the newest image', async () => {
     aws.images.push(newer)
     const kept = succeed(await laptop.run('up', '--yes'))
     assert.doesNotMatch(kept, /Image:/)
@@ -131,7 +128,7 @@ test('whatever somebody does to the instance, up and destroy go on', async (t) =
     assert.equal(theInstance(aws).imageId, id)
   })
 
-  await t.test('an image that is gone is no trouble to an instance that runs', async () => {
+  await t.test('a running instance does not need its image', async () => {
     aws.images = aws.images.filter(({ id }) => id === 'ami-0123456789abcdef0')
     cloud.answers = {}
     const ended = succeed(await laptop.run('preview'))
@@ -149,7 +146,7 @@ test('whatever somebody does to the instance, up and destroy go on', async (t) =
     assert.match(ended.out, new RegExp(`^→ Starting ${id}, which is stopped\n.*→ Saved `, 'ms'))
   })
 
-  await t.test('terminated, and forgotten by AWS: destroy leaves nothing', async () => {
+  await t.test('terminated and forgotten by AWS: destroy leaves nothing behind', async () => {
     await terminate(aws, theInstance(aws).id)
     aws.instances = []
     const ended = succeed(await laptop.run('destroy', '--yes'))

@@ -28,7 +28,7 @@ test('the life of a stack', async (t) => {
     if (process.env.SHOW) t.diagnostic(`${title}\n${out}${error}`)
   }
 
-  await t.test('up refuses China and GovCloud before it asks AWS anything', async () => {
+  await t.test('up rejects China and GovCloud before any call to AWS', async () => {
     assertFailure(
       await laptop.run('up', '--region', 'us-gov-west-1', '--yes'),
       line(
@@ -38,7 +38,7 @@ test('the life of a stack', async (t) => {
     assert.deepEqual(aws.requests, [])
   })
 
-  await t.test('up tells what AWS refuses in one line, and how to go on', async () => {
+  await t.test('up reports what AWS refuses in one line with the cure', async () => {
     aws.diskKey = 'arn:aws:kms:eu-central-1:123456789012:key/0a1b2c3d'
     cloud.refusals = {
       'aws:ec2/vpc:Vpc':
@@ -68,7 +68,7 @@ test('the life of a stack', async (t) => {
     cloud.refusals = {}
   })
 
-  await t.test('up goes on where a terminal was closed half-way', async () => {
+  await t.test('up continues after a terminal was closed half-way', async () => {
     const reached = Promise.withResolvers<void>()
     const changes: string[] = []
     cloud.onChange = (operation, { name, type }) => {
@@ -104,46 +104,40 @@ test('the life of a stack', async (t) => {
     )
   })
 
-  await t.test(
-    'up shows what would change to whoever it asks, and takes no for an answer',
-    async () => {
-      const ended = await inTerminal(laptop, 'n\n', 'up')
-      tell('up, in a terminal', ended)
-      assert.match(ended.out, /costs about .*Previewing the changes\n {2}nothing\nContinue\?/s)
-      assert.match(ended.out, /Nothing was changed/)
-    },
-  )
+  await t.test('up shows the changes before it asks, and accepts no for an answer', async () => {
+    const ended = await inTerminal(laptop, 'n\n', 'up')
+    tell('up, in a terminal', ended)
+    assert.match(ended.out, /costs about .*Previewing the changes\n {2}nothing\nContinue\?/s)
+    assert.match(ended.out, /Nothing was changed/)
+  })
 
-  await t.test(
-    'preview tells people and workflows what would change, and changes nothing',
-    async () => {
-      const files = {
-        GITHUB_OUTPUT: join(home, 'output'),
-        GITHUB_STEP_SUMMARY: join(home, 'summary'),
-      }
-      Object.assign(laptop.env, files)
-      const quiet = await laptop.run('preview', '--github')
-      tell('preview', quiet)
-      assert.match(quiet.out, /^→ Previewing the changes of stack dev\n {2}nothing\n$/)
-      await laptop.run('pulumi', 'config', 'set', 'instanceType', 't4g.small')
-      const before = stateOf(laptop)
-      const ended = await laptop.run('preview', '--github')
-      assert.equal(ended.error, '')
-      assert.match(ended.out, /^ {2}update ec2\.Instance server-arm64$/m)
-      assert.deepEqual(stateOf(laptop), before)
-      await laptop.run('pulumi', 'config', 'rm', 'onebox:instanceType')
-      const output = readFileSync(files.GITHUB_OUTPUT, 'utf8')
-      assert.deepEqual(output.match(/^role=.*$/gm), ['role=release', 'role=infrastructure'])
-      const summary = readFileSync(files.GITHUB_STEP_SUMMARY, 'utf8')
-      assert.match(summary, /^Nothing would change.*\| update \| ec2\.Instance server-arm64 \|$/ms)
-      assertFailure(
-        await laptop.run('preview', '--stack', 'prod'),
-        line('There is no stack prod: npx onebox up --stack prod creates it'),
-      )
-    },
-  )
+  await t.test('preview prints the changes for people and workflows, and makes none', async () => {
+    const files = {
+      GITHUB_OUTPUT: join(home, 'output'),
+      GITHUB_STEP_SUMMARY: join(home, 'summary'),
+    }
+    Object.assign(laptop.env, files)
+    const quiet = await laptop.run('preview', '--github')
+    tell('preview', quiet)
+    assert.match(quiet.out, /^→ Previewing the changes of stack dev\n {2}nothing\n$/)
+    await laptop.run('pulumi', 'config', 'set', 'instanceType', 't4g.small')
+    const before = stateOf(laptop)
+    const ended = await laptop.run('preview', '--github')
+    assert.equal(ended.error, '')
+    assert.match(ended.out, /^ {2}update ec2\.Instance server-arm64$/m)
+    assert.deepEqual(stateOf(laptop), before)
+    await laptop.run('pulumi', 'config', 'rm', 'onebox:instanceType')
+    const output = readFileSync(files.GITHUB_OUTPUT, 'utf8')
+    assert.deepEqual(output.match(/^role=.*$/gm), ['role=release', 'role=infrastructure'])
+    const summary = readFileSync(files.GITHUB_STEP_SUMMARY, 'utf8')
+    assert.match(summary, /^Nothing would change.*\| update \| ec2\.Instance server-arm64 \|$/ms)
+    assertFailure(
+      await laptop.run('preview', '--stack', 'prod'),
+      line('There is no stack prod: npx onebox up --stack prod creates it'),
+    )
+  })
 
-  await t.test('status tells what runs, to people and to programs', async () => {
+  await t.test('status prints what runs, as text and as JSON', async () => {
     const ended = await laptop.run('status')
     tell('status', ended)
     assert.equal(ended.code, 0)
@@ -154,22 +148,25 @@ test('the life of a stack', async (t) => {
     assert.equal(status.health.workers[0].release, status.wanted)
   })
 
-  await t.test('a rejected release is told with its reason, and the old one goes on', async () => {
-    instance.mood = 'rejecting'
-    await laptop.run('pulumi', 'config', 'set', 'timeZone', 'Europe/Berlin')
-    const ended = await laptop.run('up', '--yes')
-    tell('up, rejected', ended)
-    const release = outputsOf(laptop).release?.slice(0, 12)
-    assertFailure(
-      ended,
-      line(
-        `The deploy of release ${release} was rejected: The canary does not answer: fix it and run npx onebox up again; release ${release} is still live`,
-      ),
-    )
-    assertFailure(await laptop.run('status'), /has a problem: it is rejected, runs release/)
-    instance.mood = 'good'
-    await instance.retry()
-  })
+  await t.test(
+    'a rejected release is reported with its reason, and the old one keeps serving',
+    async () => {
+      instance.mood = 'rejecting'
+      await laptop.run('pulumi', 'config', 'set', 'timeZone', 'Europe/Berlin')
+      const ended = await laptop.run('up', '--yes')
+      tell('up, rejected', ended)
+      const release = outputsOf(laptop).release?.slice(0, 12)
+      assertFailure(
+        ended,
+        line(
+          `The deploy of release ${release} was rejected: The canary does not answer: fix it and run npx onebox up again; release ${release} is still live`,
+        ),
+      )
+      assertFailure(await laptop.run('status'), /has a problem: it is rejected, runs release/)
+      instance.mood = 'good'
+      await instance.retry()
+    },
+  )
 
   await t.test('a site with another token than the stack fails the checks', async () => {
     await instance.restart({ WRITE_TOKEN_SHA256: '0'.repeat(64) })
@@ -184,7 +181,7 @@ test('the life of a stack', async (t) => {
     await instance.restart()
   })
 
-  await t.test('an instance that never comes up ends with what its console says', async () => {
+  await t.test('up prints the console of an instance that never comes up', async () => {
     await instance.stop()
     aws.console = `${'cloud-init: starting\r\n'.repeat(50)}\u001b[31mdata-volume.sh: no such disk\u001b[0m\n`
     const ended = await laptop.run('up', '--yes', '--wait', '3')
@@ -215,7 +212,7 @@ test('the life of a stack', async (t) => {
     assert.doesNotMatch(ended.out, /ebs\.Volume|ec2\.Eip /)
   })
 
-  await t.test('releases lists what can be gone back to', async () => {
+  await t.test('releases lists the releases to go back to', async () => {
     addRelease(laptop, earlier, '2026-01-02T03:04:05Z')
     const ended = await laptop.run('releases')
     tell('releases', ended)
@@ -225,7 +222,7 @@ test('the life of a stack', async (t) => {
     )
   })
 
-  await t.test('rollback does not do more than it says', async () => {
+  await t.test('rollback changes the release and nothing else', async () => {
     await laptop.run('pulumi', 'config', 'set', 'instanceType', 't4g.small')
     assertFailure(
       await laptop.run('rollback', '--yes'),
@@ -242,7 +239,7 @@ test('the life of a stack', async (t) => {
   })
 
   await t.test(
-    'rollback goes to the release before that works, and stays there until told',
+    'rollback deploys the newest earlier release that works, and stays there until up --latest',
     async () => {
       const { release } = outputsOf(laptop)
       instance.broken.add(broken)
@@ -277,7 +274,7 @@ test('the life of a stack', async (t) => {
     assert.match(laptop.ssh.at(-1) as string, /^admin@127\.0\.0\.1:\d+ sh -c 'exit 7'$/)
   })
 
-  await t.test('backup brings a checked copy of everything', async () => {
+  await t.test('backup fetches a checked copy of everything', async () => {
     await put(url, token, 'kept')
     const ended = await laptop.run('backup', 'kept.db')
     tell('backup', ended)
@@ -296,12 +293,12 @@ test('the life of a stack', async (t) => {
   })
 
   await t.test(
-    'backup leaves nothing where it does not arrive whole or SSH is closed',
+    'backup leaves nothing behind if the copy is incomplete or SSH is closed',
     async () => {
       laptop.env.FAKE_SSH_CUT = '5000'
       assertFailure(
         await laptop.run('backup', 'cut.db'),
-        line('The backup did not arrive whole: try again'),
+        line('The backup did not arrive complete: try again'),
       )
       delete laptop.env.FAKE_SSH_CUT
       laptop.env.FAKE_SSH_CLOSED = 'yes'
@@ -319,27 +316,21 @@ test('the life of a stack', async (t) => {
     },
   )
 
-  await t.test(
-    'restore refuses files that are cut short or foreign before it sends any',
-    async () => {
-      const count = laptop.ssh.length
-      writeFileSync(join(home, 'short.db'), readFileSync(join(home, 'kept.db')).subarray(0, 9000))
-      writeFileSync(
-        join(home, 'text.db'),
-        'no database at all, but long enough to look like one'.repeat(9),
-      )
-      new SQLite(join(home, 'foreign.db')).exec('CREATE TABLE recipes (name TEXT)').close()
-      assertFailure(await laptop.run('restore', 'short.db', '--yes'), /^short\.db is damaged: /)
-      assertFailure(await laptop.run('restore', 'text.db', '--yes'), /^text\.db is damaged: /)
-      assertFailure(
-        await laptop.run('restore', 'foreign.db', '--yes'),
-        /^foreign\.db is no.* onebox/,
-      )
-      assert.equal(laptop.ssh.length, count)
-    },
-  )
+  await t.test('restore rejects truncated or foreign files before it sends them', async () => {
+    const count = laptop.ssh.length
+    writeFileSync(join(home, 'short.db'), readFileSync(join(home, 'kept.db')).subarray(0, 9000))
+    writeFileSync(
+      join(home, 'text.db'),
+      'no database at all, but long enough to look like one'.repeat(9),
+    )
+    new SQLite(join(home, 'foreign.db')).exec('CREATE TABLE recipes (name TEXT)').close()
+    assertFailure(await laptop.run('restore', 'short.db', '--yes'), /^short\.db is damaged: /)
+    assertFailure(await laptop.run('restore', 'text.db', '--yes'), /^text\.db is damaged: /)
+    assertFailure(await laptop.run('restore', 'foreign.db', '--yes'), /^foreign\.db is no.* onebox/)
+    assert.equal(laptop.ssh.length, count)
+  })
 
-  await t.test('restore puts a backup back, over newer data only when told', async () => {
+  await t.test('restore restores a backup, over newer data only with --overwrite', async () => {
     await put(url, token, 'newer')
     const refused = await laptop.run('restore', 'kept.db', '--yes')
     tell('restore, refused', refused)
@@ -351,7 +342,7 @@ test('the life of a stack', async (t) => {
     laptop.env.FAKE_SSH_CUT = '5000'
     assertFailure(
       await laptop.run('restore', 'kept.db', '--overwrite', '--yes'),
-      line('The file did not arrive whole: try again'),
+      line('The file did not arrive complete: try again'),
     )
     delete laptop.env.FAKE_SSH_CUT
     const ended = await laptop.run('restore', 'kept.db', '--overwrite', '--yes')
@@ -377,7 +368,7 @@ test('the life of a stack', async (t) => {
     assert.match(await page(url), /is kept</)
   })
 
-  await t.test('up --restore is for a stack that has no data', async () => {
+  await t.test('up --restore is rejected for a stack with data', async () => {
     const id = 'snap-0fedcba9876543210'
     assertFailure(
       await laptop.run('up', '--restore', id, '--yes'),
@@ -386,7 +377,7 @@ test('the life of a stack', async (t) => {
     await laptop.run('pulumi', 'config', 'set', 'restoreSnapshotId', id)
   })
 
-  await t.test('destroy fetches a last backup and tells what stays and what it costs', async () => {
+  await t.test('destroy fetches a last backup and prints what remains and its cost', async () => {
     const ended = await laptop.run('destroy', '--yes')
     tell('destroy', ended)
     assert.equal(ended.error, '')
@@ -405,12 +396,12 @@ test('the life of a stack', async (t) => {
     assert.equal('onebox:restoreSnapshotId' in stateOf(laptop).config, false)
   })
 
-  await t.test('up --restore says where the data will come from', async () => {
+  await t.test('up --restore prints the origin of the data', async () => {
     const { out } = await laptop.run('up', '--restore', 'snap-0123456789abcdef0')
     assert.match(out, /^→ The data volume will be made from snap-0123456789abcdef0$/m)
   })
 
-  await t.test('snapshots lists what stays, and deletes it when told', async () => {
+  await t.test('snapshots lists what remains, and deletes it on request', async () => {
     const listed = JSON.parse((await laptop.run('snapshots', '--json')).out)
     assert.deepEqual([listed.length, listed[0].kind, listed[0].volumeGiB], [1, 'final', 8])
     assertFailure(
@@ -426,7 +417,7 @@ test('the life of a stack', async (t) => {
     )
   })
 
-  await t.test('the commands have asked AWS for this and nothing else', () => {
+  await t.test('the commands make exactly these calls to AWS', () => {
     const asked = aws.requests.map((request) =>
       request.replace(/^(\w+) (\S+) .*?(Action=\w+|GET|GetAccountPlanState).*$/s, '$1 $2 $3'),
     )

@@ -24,7 +24,7 @@ interface Movie {
   info: Record<string, unknown>
 }
 
-test('load-movies adds every movie of a JSON array, equal field by field', async (t) => {
+test('load-movies adds every movie of a JSON array with all its fields', async (t) => {
   const url = await startServer(t)
   const movies = makeMovies(700)
   const { code, out, error } = await run([fileOf(JSON.stringify(movies, null, 4)), '--url', url])
@@ -34,7 +34,7 @@ test('load-movies adds every movie of a JSON array, equal field by field', async
   assert.deepEqual(await storedMovies(url), inOrder(movies))
 })
 
-test('load-movies replaces the same movies the second time', async (t) => {
+test('load-movies replaces the movies when it runs again', async (t) => {
   const url = await startServer(t)
   const file = fileOf(JSON.stringify(makeMovies(300)))
   await run([file, '--url', url])
@@ -43,7 +43,7 @@ test('load-movies replaces the same movies the second time', async (t) => {
   assert.match(out, /: 0 added, 300 replaced$/m)
 })
 
-test('load-movies bounds its requests by bytes, and sends movies larger than the rest', async (t) => {
+test('load-movies limits its requests in bytes, and sends movies over that limit alone', async (t) => {
   const url = await startServer(t)
   const movies = makeMovies(40).map((movie) => {
     return { ...movie, info: { plot: 'é'.repeat(30_000), ...movie.info } }
@@ -65,7 +65,7 @@ test('load-movies reads NDJSON with a byte order mark, blank lines and CRLF', as
   assert.deepEqual(await storedMovies(url), inOrder(movies))
 })
 
-test('load-movies reads from an address', async (t) => {
+test('load-movies reads from a URL', async (t) => {
   const url = await startServer(t)
   const movies = makeMovies(30)
   const source = await serve(t, (_, response) => response.end(linesOf(movies)))
@@ -102,7 +102,7 @@ test('load-movies names the bad movie of an array, and completes once it is fixe
   assert.match(fixed.out, /: 200 added, 1,000 replaced$/m)
 })
 
-test('load-movies names the bad line of NDJSON, blank lines counted', async (t) => {
+test('load-movies names the bad line of NDJSON, counting blank lines', async (t) => {
   const url = await startServer(t)
   const text = `\n\n${linesOf(makeMovies(2))}\n{"year":1999,\n`
   assertFailure(
@@ -131,7 +131,7 @@ const badFiles: [what: string, content: string | Buffer, error: RegExp][] = [
 ]
 
 for (const [what, content, error] of badFiles) {
-  test(`load-movies refuses ${what} in one line and stores nothing`, async (t) => {
+  test(`load-movies rejects ${what} in one line and stores nothing`, async (t) => {
     const url = await startServer(t)
     assertFailure(await run([fileOf(content), '--url', url]), error)
     assert.deepEqual(await storedMovies(url), [])
@@ -153,12 +153,12 @@ for (const [args, error] of badArguments) {
 }
 
 test('load-movies names a bad token, a missing file and a folder', async () => {
-  assertFailure(await run(['a.json', '--token', 'ü']), /^The token must hold/)
+  assertFailure(await run(['a.json', '--token', 'ü']), /^The token must be ASCII/)
   assertFailure(await run(['no-such-file.json']), /^There is no file no-such-file\.json/)
   assertFailure(await run(['/']), /^\/ is a folder/)
 })
 
-test('load-movies names an address that has no movies', async (t) => {
+test('load-movies names a URL without movies', async (t) => {
   const source = await serve(t, (_, response) => response.writeHead(404).end('Not here'))
   assertFailure(
     await run([`${source}/x.json`]),
@@ -168,13 +168,13 @@ test('load-movies names an address that has no movies', async (t) => {
   assertFailure(await run([gone]), /cannot be fetched \(ECONNREFUSED\): check the address/)
 })
 
-test('load-movies says that a download broke off', async (t) => {
+test('load-movies reports an interrupted download', async (t) => {
   const url = await startServer(t)
   const source = await serve(t, (_, response) => {
     response.writeHead(200, { 'content-length': 1_000_000 })
     response.write(linesOf(makeMovies(3)), () => setTimeout(() => response.destroy(), 50))
   })
-  assertFailure(await run([source, '--url', url]), /broke off \(.+\)\. Nothing is stored yet/)
+  assertFailure(await run([source, '--url', url]), /was cut off \(.+\)\. Nothing is stored yet/)
 })
 
 test('load-movies names a server that does not answer, and how to start one', async () => {
@@ -184,7 +184,7 @@ test('load-movies names a server that does not answer, and how to start one', as
   assert.match(failed.out, /; attempt 2 of 3 in 0\.5 s\n.*; attempt 3 of 3 in 1\.0 s\n/)
 })
 
-test('load-movies goes on where the server comes back', async (t) => {
+test('load-movies continues once the server is back', async (t) => {
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`
   const movies = makeMovies(5)
@@ -195,7 +195,7 @@ test('load-movies goes on where the server comes back', async (t) => {
   assert.deepEqual(await storedMovies(url), inOrder(movies))
 })
 
-test('load-movies waits as long as a 429 asks for', async (t) => {
+test('load-movies waits as long as a 429 says', async (t) => {
   let isTooEarly = true
   const url = await serve(t, (_, response) => {
     if (isTooEarly) response.writeHead(429, { 'retry-after': '1' }).end()
@@ -208,7 +208,7 @@ test('load-movies waits as long as a 429 asks for', async (t) => {
   assert.match(out, /: 5 added, 0 replaced$/m)
 })
 
-test('load-movies halves what a slow line does not carry in time, and stays with that', async (t) => {
+test('load-movies halves batches that a slow connection cannot send in time', async (t) => {
   const sizes: number[] = []
   const url = await serve(t, async (request, response) => {
     const size = (await text(request)).split('\n').length
@@ -226,13 +226,13 @@ test('load-movies halves what a slow line does not carry in time, and stays with
   assert.equal(refused.length, 2, String(sizes))
 })
 
-test('load-movies stops where not even one movie arrives in time', async (t) => {
+test('load-movies stops if not even one movie arrives in time', async (t) => {
   const url = await serve(t, (_, response) => response.writeHead(408).end())
   const ended = await run([fileOf(linesOf(makeMovies(3))), '--url', url])
   assertFailure(ended, /^http:\S+: answers 408 \(Request Timeout\)\. Nothing is stored yet$/m)
 })
 
-test('load-movies stops where another server answers', async (t) => {
+test('load-movies stops if another server answers', async (t) => {
   const file = fileOf(linesOf(makeMovies(1)))
   const other = await serve(t, (_, response) => response.end('<h1>Hello</h1>'))
   assertFailure(
@@ -245,7 +245,7 @@ test('load-movies stops where another server answers', async (t) => {
   assertFailure(await run([file, '--url', moved]), /it has moved to https:\/\/example\.org\/movies/)
 })
 
-test('load-movies ends by itself where nobody reads its output', async (t) => {
+test('load-movies ends when nobody reads its output', async (t) => {
   const url = await startServer(t)
   const child = spawn(process.execPath, [
     main,
@@ -263,7 +263,7 @@ test('load-movies ends by itself where nobody reads its output', async (t) => {
   assert.deepEqual({ code, error }, { code: 141, error: '' })
 })
 
-test('the progress of a load fits its terminal', () => {
+test('the progress of load-movies fits its terminal', () => {
   const standing = { unit: 'movies', done: 1936, fraction: 0.42, seconds: 0.2 }
   assert.equal(standingText(standing), ' 42 %  1,936 movies  9,680/s  0.3 s left')
   const long = { unit: 'movies', done: 123_456_789, fraction: 0.01, seconds: 12_345 }

@@ -12,7 +12,7 @@ function birthdays({ database }: StartedApp): unknown {
   return database.read.prepare('SELECT count(*) FROM birthdays').pluck().get()
 }
 
-test('load says how fast the answers come, and reads only without a token', async (t) => {
+test('load prints the rate, and only reads without a token', async (t) => {
   const app = await startApp(t)
   const { code, out, error } = await run('load', ['--url', app.url, ...brief])
   assert.deepEqual({ code, error }, { code: 0, error: '' })
@@ -23,7 +23,7 @@ test('load says how fast the answers come, and reads only without a token', asyn
   )
 })
 
-test('load saves birthdays of its own where it may, and deletes each of them', async (t) => {
+test('load saves birthdays with a token, and deletes each of them', async (t) => {
   const app = await startApp(t, env)
   const { code, out } = await run('load', ['--url', app.url, ...brief, '--json'], { env })
   const report = JSON.parse(out)
@@ -40,7 +40,7 @@ test('load saves birthdays of its own where it may, and deletes each of them', a
   assert.match(await metrics.text(), /route="\/hello\/{username}",method="PUT",status="204"} [1-9]/)
 })
 
-test('load counts writes that the rate limit turns down apart, and fails for nothing', async (t) => {
+test('load counts rate-limited writes separately, and does not fail for them', async (t) => {
   const counts: Record<string, number> = {}
   const url = await serve(t, ({ method = '' }, response) => {
     counts[method] = (counts[method] ?? 0) + 1
@@ -58,7 +58,7 @@ test('load counts writes that the rate limit turns down apart, and fails for not
   assert.equal(counts.DELETE, report.saved.length * 2 - 1)
 })
 
-test('load ends in good order at Ctrl-C', async (t) => {
+test('load stops cleanly at Ctrl-C', async (t) => {
   const app = await startApp(t, env)
   const { promise: signal, resolve } = Promise.withResolvers<NodeJS.Signals>()
   const base = await startProxy(t, app.url, {
@@ -73,7 +73,7 @@ test('load ends in good order at Ctrl-C', async (t) => {
   assert.equal(birthdays(app), 0)
 })
 
-test('load fails where requests do, tells how, and backs off from a server that is busy', async (t) => {
+test('load reports failed requests, fails, and backs off from a busy server', async (t) => {
   let requests = 0
   const url = await serve(t, ({ url: path }, response) => {
     if (path === '/healthz') return response.end('{}')
@@ -88,7 +88,7 @@ test('load fails where requests do, tells how, and backs off from a server that 
   assert.ok(requests < 100, `${requests} requests of four connections in a second`)
 })
 
-test('load fails where the slowest hundredth is over --p99-ms', async (t) => {
+test('load fails if the p99 is above --p99-ms', async (t) => {
   const url = await serve(t, (_, response) => setTimeout(() => response.end(), 20))
   const slow = await run('load', ['--url', url, ...brief, '--p99-ms', '10'])
   assertFailure(slow, /^p99 is [\d.]+ ms, over --p99-ms 10: try fewer --connections/)
@@ -128,7 +128,7 @@ const refusals: [args: string[], error: RegExp][] = [
   [['--user', 'x'], /^Unknown option --user: npx onebox load --help lists them/],
 ]
 
-test('load refuses what is not named as the own, and more than its bounds', async () => {
+test('load rejects hosts without --mine, and values beyond its limits', async () => {
   for (const [args, error] of refusals) assertUsageError(await run('load', args), error)
   const url = `http://127.0.0.1:${await freePort()}`
   for (const own of [

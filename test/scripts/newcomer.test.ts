@@ -19,7 +19,7 @@ test('up without the Pulumi CLI says how to get it', async (t) => {
   )
 })
 
-test('up without AWS credentials says where they may come from', async (t) => {
+test('up without AWS credentials says how to set them', async (t) => {
   const laptop = await makeLaptop(t)
   delete laptop.env.AWS_ACCESS_KEY_ID
   assertFailure(
@@ -44,7 +44,7 @@ for (const [refusal, message] of Object.entries(refusals)) {
   })
 }
 
-test('up needs a region that there is and that is enabled, and writes no other down', async (t) => {
+test('up rejects an unknown or disabled region, and does not save it', async (t) => {
   const laptop = await makeLaptop(t)
   laptop.aws.regions['ap-east-1'] = 'not-opted-in'
   assertUsageError(
@@ -66,7 +66,7 @@ test('up needs a region that there is and that is enabled, and writes no other d
   assert.doesNotMatch((await laptop.run('pulumi', 'config')).out, /aws:region/)
 })
 
-test('up takes the region of the environment; then the stack stays there', async (t) => {
+test('up uses the region of the environment, and the stack stays there', async (t) => {
   const laptop = await makeLaptop(t)
   laptop.env.AWS_REGION = 'us-east-1'
   const { out } = await laptop.run('up')
@@ -80,7 +80,7 @@ test('up takes the region of the environment; then the stack stays there', async
   )
 })
 
-test('up --ssh without a key says how to make one', async (t) => {
+test('up --ssh without a key says how to create one', async (t) => {
   const laptop = await makeLaptop(t)
   rmSync(join(laptop.home, '.ssh'), { recursive: true })
   assertFailure(
@@ -89,7 +89,7 @@ test('up --ssh without a key says how to make one', async (t) => {
   )
 })
 
-test('up names a setting that makes no sense, and a cure that works as it stands', async (t) => {
+test('up names an invalid setting, and a cure that can be pasted', async (t) => {
   const laptop = await makeLaptop(t)
   laptop.env.AWS_REGION = 'eu-central-1'
   await laptop.run('up')
@@ -102,7 +102,7 @@ test('up names a setting that makes no sense, and a cure that works as it stands
   )
 })
 
-test('up on AWS’s Free plan takes the smallest type that it allows, and tells that one’s price', async (t) => {
+test('up on AWS’s Free plan chooses the smallest type it allows, and prints its price', async (t) => {
   const laptop = await makeLaptop(t)
   laptop.aws.plan = 'FREE'
   const { out } = await laptop.run('up', ...region)
@@ -121,7 +121,7 @@ test('up on AWS’s Free plan takes the smallest type that it allows, and tells 
   )
 })
 
-test('up goes on where it may not ask for the plan, and tells what AWS then says', async (t) => {
+test('up continues without the permission to read the plan, and reports what AWS refuses', async (t) => {
   const laptop = await makeLaptop(t)
   laptop.aws.plan = undefined
   assert.match((await laptop.run('up', ...region)).out, /^→ t4g\.nano in eu-central-1 costs/m)
@@ -132,7 +132,7 @@ test('up goes on where it may not ask for the plan, and tells what AWS then says
   )
 })
 
-test('up does nothing where nobody can be asked, and says first what it would cost', async (t) => {
+test('up changes nothing without a terminal, and prints the cost first', async (t) => {
   const laptop = await makeLaptop(t)
   const changes: string[] = []
   laptop.cloud.onChange = (operation, { name }) => void changes.push(`${operation} ${name}`)
@@ -145,7 +145,7 @@ test('up does nothing where nobody can be asked, and says first what it would co
   assert.deepEqual(changes, [])
 })
 
-test('nobody has to log in: the passphrase is made once, and only its owner can read it', async (t) => {
+test('no login is needed: the passphrase is created once, readable only by its owner', async (t) => {
   const laptop = await makeLaptop(t)
   const { out } = await laptop.run('up', ...region)
   assert.match(out, /^→ Pulumi keeps its state on this machine, in ~\/\.pulumi, its secrets under/)
@@ -157,7 +157,7 @@ test('nobody has to log in: the passphrase is made once, and only its owner can 
   assert.equal(readFileSync(file, 'utf8'), passphrase)
 })
 
-test('commands for a stack that is not there say how to make it', async (t) => {
+test('commands for a stack that does not exist say how to create it', async (t) => {
   const laptop = await makeLaptop(t)
   for (const name of ['status', 'backup', 'destroy']) {
     const ended = await laptop.run(name, '--stack', 'prod')

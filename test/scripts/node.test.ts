@@ -38,7 +38,7 @@ test('Node and its threads run with our libatomic', {
   assert.equal(out, `${join(folder, cpu, 'libatomic.so.1')}\n`)
 })
 
-test('where the system’s libatomic cannot be loaded, Node and its children take ours', {
+test('if the system’s libatomic cannot be loaded, Node and its children use ours', {
   skip: cannotMount,
 }, () => {
   const { sharedObjects } = process.report.getReport() as { sharedObjects: string[] }
@@ -84,14 +84,14 @@ test('without node_modules, or on another system, one line says what to do', () 
 for (const name of ['x86_64', 'aarch64']) {
   const library = readFileSync(join(folder, name, 'libatomic.so.1'))
 
-  test(`our libatomic for ${name} gives the one function, and needs nothing itself`, () => {
+  test(`our libatomic for ${name} has the one function, and depends on nothing`, () => {
     assert.deepEqual(readDynamic(library), {
       needed: [],
       names: ['__atomic_compare_exchange', 'libatomic.so.1', 'LIBATOMIC_1.0'],
     })
   })
 
-  test(`our libatomic for ${name} is what its source says`, {
+  test(`our libatomic for ${name} is built from its source`, {
     skip: needs(`${name}-linux-gnu-gcc`),
   }, () => {
     const dir = makeDataDir()

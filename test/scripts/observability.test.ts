@@ -16,7 +16,7 @@ const skip = needs('promtool')
 // What Prometheus adds to each series by itself.
 const addedLabels = ['instance', 'job']
 
-test('every metric and label of the alerts and the dashboard is one that a server tells', async (t) => {
+test('every metric and label of the alerts and the dashboard is one that a server reports', async (t) => {
   const metrics = await scrape(await startServer(t))
   const series = [...metrics.matchAll(/^([a-z0-9_]+)\{(.*)\} /gm)]
   const told = new Set(series.map(([, name]) => name))
@@ -39,12 +39,12 @@ test('every metric and label of the alerts and the dashboard is one that a serve
   )
 })
 
-test('the alerts and the example of a scrape are what Prometheus understands', { skip }, () => {
+test('Prometheus accepts the alerts and the scrape example', { skip }, () => {
   promtool('check', 'rules', join(folder, 'alerts.yml'))
   promtool('check', 'config', '--syntax-only', join(folder, 'prometheus.yml'))
 })
 
-test('each alert fires for its trouble, and none for a good server', { skip }, () => {
+test('each alert fires for its problem, and none for a healthy server', { skip }, () => {
   promtool('test', 'rules', join(import.meta.dirname, 'alerts.test.yml'))
 })
 
@@ -58,7 +58,7 @@ test('each query of the dashboard is PromQL', { skip }, () => {
   promtool('check', 'rules', file)
 })
 
-test('the dashboard shows no errors as 0, and what is down as nothing', { skip }, () => {
+test('the dashboard shows no errors as 0, and no data for a server that is down', { skip }, () => {
   const { targets = [] } = dashboard.panels.find(({ title }) => title === 'Errors') ?? {}
   const expr = targets[0]?.expr.replaceAll('$instance', 'a')
   const series = { series: 'onebox_http_requests_total{instance="a", status="200"}' }
@@ -76,7 +76,7 @@ test('the dashboard shows no errors as 0, and what is down as nothing', { skip }
   promtool('test', 'rules', file)
 })
 
-test('the metrics themselves please promtool', { skip }, async (t) => {
+test('promtool accepts the metrics', { skip }, async (t) => {
   const input = await scrape(await startServer(t))
   const { status, stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], { input })
   assert.equal(`${stdout}${stderr}`, '')

@@ -10,7 +10,7 @@ import { needs } from '../support/tools.ts'
 
 const script = resolve(import.meta.dirname, '../../scripts/main.ts')
 
-test('links lead within the document or to the web; to another file, there is only the text', () => {
+test('links lead within the document or to the web, and links to other files become text', () => {
   const page = renderDocument(
     '# On *paper*\n\n[there](#on-paper) [web](https://a.example) [file](b.md) ![c](d.svg)',
     'file:///docs/a.md',
@@ -21,7 +21,7 @@ test('links lead within the document or to the web; to another file, there is on
   assert.match(page, /<img src="file:\/\/\/docs\/d\.svg" alt="c">/)
 })
 
-test('npx onebox pdf prints the solution on a handful of pages', {
+test('npx onebox pdf prints the solution on a few pages', {
   skip: needs('chromium'),
 }, () => {
   const file = join(makeDataDir(), 'solution.pdf')
@@ -38,5 +38,5 @@ test('npx onebox pdf without a browser names the cure in one line', () => {
     encoding: 'utf8',
   })
   assert.equal(status, 1)
-  assert.match(stderr, /^There is no Chromium or Chrome to print with: apt install chromium\n$/)
+  assert.match(stderr, /^Neither Chromium nor Chrome is installed: apt install chromium\n$/)
 })

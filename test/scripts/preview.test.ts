@@ -17,7 +17,7 @@ const running = {
   ip: '203.0.113.10',
 }
 
-test('a change takes the narrowest role that can bring it about, and one of IAM has none', () => {
+test('a change gets the narrowest role that can make it, and changes of IAM get none', () => {
   assert.equal(roleFor([]), 'release')
   assert.equal(roleFor([release]), 'release')
   assert.equal(roleFor([release, instance]), 'infrastructure')
@@ -31,7 +31,7 @@ test('a change takes the narrowest role that can bring it about, and one of IAM 
   assert.equal(roleFor([alarm]), 'infrastructure')
 })
 
-test('the log of a build server does not have the addresses that may use SSH', (t) => {
+test('the log of a build server does not contain SSH addresses', (t) => {
   const urn =
     'urn:pulumi:dev::onebox::aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule::ssh-in-198.51.100.7/32'
   const { CI = '' } = process.env
@@ -42,7 +42,7 @@ test('the log of a build server does not have the addresses that may use SSH', (
   assert.equal(nameOf(urn), 'ssh-in-198.51.100.7/32')
 })
 
-test('a preview reads as a table, below who would bring it about', () => {
+test('a preview is a table below the role that would make the changes', () => {
   assert.equal(markdown('dev', { changes: [] }), 'Nothing would change in stack dev.\n')
   assert.match(
     markdown('dev', { changes: [release] }),

@@ -7,7 +7,7 @@ import type { Stack } from '@pulumi/pulumi/automation/index.js'
 import { readConfig } from '../../provisioning/config.ts'
 import { keepPrivate, warnOfPipeline } from '../../scripts/stack/privacy.ts'
 
-test('what says where somebody lives is kept as a secret of the stack, once', async (t) => {
+test('personal settings become secrets of the stack, once', async (t) => {
   const said = listen(t)
   const set: unknown[] = []
   const stack = { name: 'dev', setConfig: async (...args: unknown[]) => void set.push(args) }
@@ -24,7 +24,7 @@ test('what says where somebody lives is kept as a secret of the stack, once', as
   assert.doesNotMatch(said(), /anna/)
 })
 
-test('what a pipeline would undo is told, where git has not got it', (t) => {
+test('uncommitted settings that a pipeline would undo are reported', (t) => {
   const said = listen(t)
   const stack = { name: 'dev' } as Stack
   pretendGit(t, ' M provisioning/Pulumi.dev.yaml')

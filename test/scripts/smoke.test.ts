@@ -39,7 +39,7 @@ function escaped(text: string): string {
   return text.replace(/[&<>"']/g, (sign) => `&${html[sign]};`)
 }
 
-test('a good site passes every check and is afterwards as before', async (t) => {
+test('a good site passes every check and is unchanged afterwards', async (t) => {
   const app = await startUsed(t, { WRITES_PER_MINUTE: '60' })
   const { code, out, error } = await run('smoke', ['--url', app.url], {
     env: { WRITE_TOKEN: token },
@@ -49,7 +49,7 @@ test('a good site passes every check and is afterwards as before', async (t) => 
   await assertUntouched(app)
 })
 
-test('a good site of two workers passes, the new string read from each', async (t) => {
+test('a good site of two workers passes, and the new string is read from each', async (t) => {
   const { app, choose } = await startTwo(t)
   const asked = new Set<string>()
   const base = await startProxy(t, app.url, {
@@ -63,7 +63,7 @@ test('a good site of two workers passes, the new string read from each', async (
   await assertUntouched(app)
 })
 
-test('--json gives the outcome to programs, --read-only needs no token', async (t) => {
+test('--json prints the outcome as JSON, --read-only needs no token', async (t) => {
   const app = await startUsed(t)
   const { code, out } = await run('smoke', ['--url', app.url, '--json', '--read-only'])
   const outcome = JSON.parse(out)
@@ -80,7 +80,7 @@ test('a site without a token is checked without one', async (t) => {
   await assertUntouched(app, 'dynamic string')
 })
 
-test('without the token the checks fail, say how to go on and change nothing', async (t) => {
+test('without the token the checks fail with a cure and change nothing', async (t) => {
   const app = await startUsed(t)
   const ended = await run('smoke', ['--url', app.url])
   assertFailure(ended, /^5 of 12 checks of http.* failed: set WRITE_TOKEN, or add --read-only$/m)
@@ -119,7 +119,7 @@ const wrongs: [what: string, options: ProxyOptions, problem: RegExp][] = [
   [
     'a failing worker',
     { spoil: answer(/healthz/, (a) => (a.body = a.body.replace('"ok"', '"failing"'))) },
-    /\/healthz is not well/,
+    /\/healthz is not ok/,
   ],
   [
     'two releases at once',
@@ -221,7 +221,7 @@ const wrongs: [what: string, options: ProxyOptions, problem: RegExp][] = [
   ],
 ]
 
-test('the smoke test notices what is wrong, and leaves everything as it was', async (t) => {
+test('the smoke test finds each fault, and leaves everything as it was', async (t) => {
   const app = await startUsed(t)
   for (const [what, options, expected] of wrongs) {
     await t.test(what, async (t) => {
@@ -235,7 +235,7 @@ test('the smoke test notices what is wrong, and leaves everything as it was', as
   }
 })
 
-test('the smoke test notices a worker that shows an old string', async (t) => {
+test('the smoke test finds a worker that shows an old string', async (t) => {
   const { app, other, choose } = await startTwo(t)
   const before = await (await fetch(app.url)).text()
   const base = await startProxy(t, app.url, {
@@ -248,7 +248,7 @@ test('the smoke test notices a worker that shows an old string', async (t) => {
   await assertUntouched(app)
 })
 
-test("another user's string, set in the middle of the smoke test, stays", async (t) => {
+test('a string that another user sets during the smoke test is kept', async (t) => {
   const app = await startUsed(t)
   let isSet = false
   const base = await startProxy(t, app.url, {
@@ -262,7 +262,7 @@ test("another user's string, set in the middle of the smoke test, stays", async 
   await assertUntouched(app, 'theirs')
 })
 
-test("another user's string, set just before the smoke test's own, comes back", async (t) => {
+test("a string that another user sets just before the smoke test's own is restored", async (t) => {
   const app = await startUsed(t)
   let isSet = false
   const base = await startProxy(t, app.url, {
@@ -277,7 +277,7 @@ test("another user's string, set just before the smoke test's own, comes back", 
   await assertUntouched(app, 'theirs')
 })
 
-test('the smoke test waits where the rate limit asks for it', async (t) => {
+test('the smoke test waits when the rate limit says so', async (t) => {
   const app = await startUsed(t)
   let isLimited = false
   const base = await startProxy(t, app.url, {
@@ -296,7 +296,7 @@ test('the smoke test waits where the rate limit asks for it', async (t) => {
   await assertUntouched(app)
 })
 
-test('Ctrl-C in the middle of a check still takes everything back', async (t) => {
+test('Ctrl-C during a check still undoes everything', async (t) => {
   const app = await startUsed(t)
   for (const change of [/^PUT \/$/, /^PUT \/hello/, /^POST \/movies/]) {
     const { promise: signal, resolve } = Promise.withResolvers<NodeJS.Signals>()
@@ -315,7 +315,7 @@ test('Ctrl-C in the middle of a check still takes everything back', async (t) =>
   }
 })
 
-test('a string that cannot be put back is shown, for someone to do it', async (t) => {
+test('a string that cannot be restored is printed', async (t) => {
   const app = await startUsed(t)
   const base = await startProxy(t, app.url, {
     spoil(passing) {
@@ -332,10 +332,10 @@ test('a string that cannot be put back is shown, for someone to do it', async (t
     },
   })
   const [problem] = await problems(base)
-  assert.match(problem ?? '', /PUT \/ does not take back the old string "it's <old> .*by hand/)
+  assert.match(problem ?? '', /PUT \/ cannot restore the old string "it's <old> .*by hand/)
 })
 
-test('a site that does not answer, and arguments that make no sense, fail in one line', async () => {
+test('a site that does not answer and invalid arguments fail in one line', async () => {
   const url = `http://127.0.0.1:${await freePort()}`
   const unreachable = /^http:.* does not answer \(ECONNREFUSED\): start onebox, or check/
   assertFailure(await run('smoke', ['--url', url]), unreachable)

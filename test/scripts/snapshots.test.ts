@@ -23,7 +23,7 @@ function snapshot(id: string, day: number, more: Partial<FakeSnapshot> = {}): Fa
   return { id, at, volumeGiB: 8, bytes: 2 ** 30, tags, ...more }
 }
 
-test('daily snapshots of a volume that is gone are left over, those of the present one are not', async () => {
+test('daily snapshots of a deleted volume are leftovers, those of the current volume are not', async () => {
   aws.volumes = ['vol-now']
   aws.snapshots = [
     snapshot('snap-old', 1, { tags: daily, volumeId: 'vol-gone' }),
@@ -46,7 +46,7 @@ test('daily snapshots of a volume that is gone are left over, those of the prese
   )
 })
 
-test('the newest of all is kept, even if it is left over: it may be all that is left', async () => {
+test('the newest snapshot is kept even if it is a leftover, as it may be the only copy', async () => {
   aws.volumes = []
   aws.snapshots = [1, 2, 3].map((day) => snapshot(`snap-${day}`, day, { tags: daily }))
   const listed = await listSnapshots(place, { project: 'onebox', stack: 'dev' })
@@ -86,7 +86,7 @@ const unusable: [what: string, snapshot: FakeSnapshot | undefined, message: RegE
 ]
 
 for (const [what, given, message] of unusable) {
-  test(`a snapshot ${what} is refused before anything is made`, async () => {
+  test(`a snapshot ${what} is rejected before anything is created`, async () => {
     aws.snapshots = given ? [given] : []
     await assert.rejects(() => assertRestorable(place, configOf({})), { message })
   })

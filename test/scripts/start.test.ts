@@ -14,7 +14,7 @@ const root = resolve(import.meta.dirname, '../..')
 const commands = { start: ['start'], 'run dev': ['run', 'dev'] }
 
 for (const [name, args] of Object.entries(commands)) {
-  test(`npm ${name} ends with its address, and on a signal with all its processes`, async (t) => {
+  test(`npm ${name} prints its address, and ends all its processes on a signal`, async (t) => {
     const site = await startSite(t, args, makeDataDir())
     assert.match(
       site.output(),
@@ -29,7 +29,7 @@ for (const [name, args] of Object.entries(commands)) {
   })
 }
 
-test('two of npm start in one checkout both serve, each with its own end', async (t) => {
+test('two npm start in one checkout both serve, and end independently', async (t) => {
   const dataDir = makeDataDir()
   const first = await startSite(t, ['start'], dataDir)
   const second = await startSite(t, ['start'], dataDir)
@@ -41,7 +41,7 @@ test('two of npm start in one checkout both serve, each with its own end', async
 })
 
 for (const script of ['local/start.ts', 'local/dev.ts']) {
-  test(`${script} says in one line why it cannot start, before anything else`, async (t) => {
+  test(`${script} reports in one line why it cannot start, before anything else`, async (t) => {
     const name = script === 'local/start.ts' ? 'start' : 'run dev'
     const notFolder = join(makeDataDir(), 'file')
     writeFileSync(notFolder, '')

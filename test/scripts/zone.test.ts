@@ -19,7 +19,7 @@ test('a stack moves to another zone when its own is full', async (t) => {
   const up = ['up', '--region', 'eu-central-1', '--yes'] as const
 
   await t.test(
-    'a zone that does not have the type is refused before anything is made',
+    'a zone without the instance type is rejected before anything is created',
     async () => {
       assertFailure(
         await laptop.run(...up, '--zone', 'eu-central-1c'),
@@ -35,7 +35,7 @@ test('a stack moves to another zone when its own is full', async (t) => {
     },
   )
 
-  await t.test('one that is full is told with the ways out', async () => {
+  await t.test('a full zone is reported with the cures', async () => {
     laptop.cloud.refusals[instance] = full
     assertFailure(
       await laptop.run(...up, '--zone', 'eu-central-1a'),
@@ -44,27 +44,24 @@ test('a stack moves to another zone when its own is full', async (t) => {
     laptop.cloud.refusals = {}
   })
 
-  await t.test(
-    'the volume that is there stays in its zone, and a snapshot is for a new one',
-    async () => {
-      const { id } = find(laptop, 'volume:Volume')
-      assertFailure(
-        await laptop.run(...up, '--zone', 'eu-central-1b'),
-        line(
-          `Stack dev already has data volume ${id} in eu-central-1a: npx onebox destroy, then npx onebox up --zone eu-central-1b, with --restore SNAPSHOT to keep the data`,
-        ),
-      )
-      assert.match(
-        (await laptop.run(...up, '--restore', 'snap-0fedcba9876543210')).error,
-        new RegExp(`^Stack dev already has data volume ${id}: `),
-      )
-      await laptop.run('pulumi', 'config', 'set', 'availabilityZone', 'eu-central-1b')
-      assert.equal((await laptop.run(...up)).error, '')
-      assert.equal(find(laptop, 'subnet:Subnet').inputs.availabilityZone, 'eu-central-1a')
-    },
-  )
+  await t.test('an existing volume stays in its zone, and a snapshot makes a new one', async () => {
+    const { id } = find(laptop, 'volume:Volume')
+    assertFailure(
+      await laptop.run(...up, '--zone', 'eu-central-1b'),
+      line(
+        `Stack dev already has data volume ${id} in eu-central-1a: npx onebox destroy, then npx onebox up --zone eu-central-1b, with --restore SNAPSHOT to keep the data`,
+      ),
+    )
+    assert.match(
+      (await laptop.run(...up, '--restore', 'snap-0fedcba9876543210')).error,
+      new RegExp(`^Stack dev already has data volume ${id}: `),
+    )
+    await laptop.run('pulumi', 'config', 'set', 'availabilityZone', 'eu-central-1b')
+    assert.equal((await laptop.run(...up)).error, '')
+    assert.equal(find(laptop, 'subnet:Subnet').inputs.availabilityZone, 'eu-central-1a')
+  })
 
-  await t.test('destroyed and restored, it is in the other', async () => {
+  await t.test('after destroy and restore it is in the other zone', async () => {
     assert.equal((await laptop.run('destroy', '--no-backup', '--yes')).error, '')
     const restore = ['--zone', 'eu-central-1b', '--restore', 'snap-0123456789abcdef0']
     assert.equal((await laptop.run(...up, ...restore)).error, '')

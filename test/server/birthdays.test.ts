@@ -82,7 +82,7 @@ test('TIME_ZONE decides what today is', async (t) => {
   assert.match(await read(east), /in 36[345] day/)
 })
 
-test('a username may be of any script, and is the same in both of its Unicode forms', async (t) => {
+test('a username may be in any script, and is the same in both of its Unicode forms', async (t) => {
   const url = await startServer(t)
   for (const name of ['Ольга', '李', 'محمد', 'Zoë']) {
     const path = `${url}/hello/${encodeURIComponent(name)}`
@@ -124,7 +124,7 @@ test('DELETE /hello/{username} answers 204, and 404 if there is none', async (t)
   await expectProblem(await send('DELETE', url), 404, /^No birthday stored for Ann/)
 })
 
-test('a birthday is there after a restart', async (t) => {
+test('a birthday survives a restart', async (t) => {
   const { url, dataDir, drain, server } = await startApp(t)
   await put(`${url}/hello/Ann`, bornSoBirthdayIsIn(9))
   server.closeAllConnections()

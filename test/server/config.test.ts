@@ -118,7 +118,7 @@ for (const [name, value, rule] of refused) {
   })
 }
 
-test('a value of several lines still makes a message of one', () => {
+test('an invalid value of several lines is reported in one line', () => {
   assert.throws(() => read({ PORT: '80\nPORT is fine' }), { message: /^PORT must .*$/ })
 })
 

@@ -171,7 +171,7 @@ test('an entity tag of one server matches at the other', async (t) => {
   assert.equal(await readHeading(one), 'again')
 })
 
-test('the string is there after a restart', async (t) => {
+test('the string survives a restart', async (t) => {
   const { url, dataDir, server, drain } = await startApp(t)
   const tag = (await send('PUT', url, 'hello')).headers.get('etag') as string
   server.closeAllConnections()

@@ -3,7 +3,7 @@ import test, { type TestContext } from 'node:test'
 import { type MetadataOptions, startMetadata } from '../support/metadata.ts'
 import { makeCredentials } from '../support/sigv4.ts'
 
-test('the metadata service answers nobody without a token', async (t) => {
+test('the metadata service answers nothing without a token', async (t) => {
   const { metadata } = await start(t)
   for (const token of ['', 'guessed']) {
     const headers = { 'x-aws-ec2-metadata-token': token }
@@ -12,7 +12,7 @@ test('the metadata service answers nobody without a token', async (t) => {
   }
 })
 
-test('the metadata service gives tokens for a PUT with a time to live only', async (t) => {
+test('the metadata service returns tokens only for a PUT with a time to live', async (t) => {
   const { metadata } = await start(t)
   const ask = (method: string, headers: Record<string, string>) =>
     fetch(`${metadata.url}/latest/api/token`, { method, headers })
@@ -23,7 +23,7 @@ test('the metadata service gives tokens for a PUT with a time to live only', asy
   assert.equal((await ask('PUT', headers)).status, 200)
 })
 
-test('the metadata service tells of the instance, folder by folder', async (t) => {
+test('the metadata service lists the facts of the instance, folder by folder', async (t) => {
   const { get } = await start(t, { instance: { instanceId: 'i-0abc', region: 'eu-north-1' } })
   assert.match(await get('meta-data/'), /^iam\/$/m)
   assert.equal(await get('meta-data/instance-id'), 'i-0abc')
@@ -32,7 +32,7 @@ test('the metadata service tells of the instance, folder by folder', async (t) =
   assert.equal(await get('meta-data/nothing'), '404')
 })
 
-test('the metadata service gives the credentials of the role, the newest ones', async (t) => {
+test('the metadata service returns the newest credentials of the role', async (t) => {
   const { credentials, get } = await start(t)
   const role = await get('meta-data/iam/security-credentials/')
   Object.assign(credentials, makeCredentials())
@@ -43,7 +43,7 @@ test('the metadata service gives the credentials of the role, the newest ones', 
   assert.equal(given.Expiration, credentials.expiration)
 })
 
-test('the metadata service gives user data byte for byte, and the public key', async (t) => {
+test('the metadata service returns user data byte for byte, and the public key', async (t) => {
   const userData = Uint8Array.of(0x1f, 0x8b, 0, 0xff)
   const { metadata, getBytes, get } = await start(t, { userData, publicKey: 'ssh-ed25519 AAAA me' })
   assert.deepEqual(await getBytes('user-data'), userData)

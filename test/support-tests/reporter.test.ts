@@ -8,7 +8,7 @@ import { makeDataDir } from '../support/server.ts'
 
 const support = resolve(import.meta.dirname, '../support')
 
-test('the last lines say how many tests were left out, why, and what brings their tools', () => {
+test('the last lines say how many tests were skipped, why, and how to install their tools', () => {
   const { status, stdout } = runTests(`
     test('a', { skip: needs('curl') }, () => {})
     test('b', { skip: needs('python3', 'zstd') }, () => {})
@@ -25,7 +25,7 @@ test('the last lines say how many tests were left out, why, and what brings thei
   assert.equal(status, 0)
 })
 
-test('where nothing was left out, nothing is said of it, and a failure is one', () => {
+test('without skipped tests there is no such line, and a failure is still a failure', () => {
   const { status, stdout } = runTests(`test('a', () => assert.fail())`)
   assert.doesNotMatch(stdout, /left out|apt install/)
   assert.match(stdout, /✖ failing tests:/)

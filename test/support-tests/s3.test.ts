@@ -8,7 +8,7 @@ import { needs } from '../support/tools.ts'
 
 const region = 'eu-west-1'
 
-test('S3 gives an object to who signs with the role credentials, and its ETag again as 304', {
+test("S3 returns an object to requests signed with the role's credentials, and 304 for its ETag", {
   skip: needs('curl'),
 }, async (t) => {
   const { s3, get } = await start(t)
@@ -20,7 +20,7 @@ test('S3 gives an object to who signs with the role credentials, and its ETag ag
   assert.deepEqual(s3.requests, ['GET bucket/desired.json 200', 'GET bucket/desired.json 304'])
 })
 
-test('S3 takes the bucket from the host as well', { skip: needs('curl') }, async (t) => {
+test('S3 also reads the bucket from the host', { skip: needs('curl') }, async (t) => {
   const { s3, get } = await start(t)
   s3.objects.set('my-bucket/releases/a b', Buffer.from('archive'))
   const host = `my-bucket.s3.${region}.amazonaws.com`
@@ -34,7 +34,7 @@ test('S3 stores what is put', { skip: needs('curl') }, async (t) => {
   assert.equal(s3.objects.get('bucket/key')?.toString(), 'new')
 })
 
-test('S3 refuses what is not signed, or not by the one it should be', {
+test('S3 refuses requests without a signature, or signed by another', {
   skip: needs('curl'),
 }, async (t) => {
   const { s3, credentials, get } = await start(t)
@@ -68,12 +68,12 @@ test('S3 refuses a request that was changed after it was signed', {
   assert.equal((await fetch(`${s3.url}/bucket/other`, { headers })).status, 403)
 })
 
-test('S3 answers 403 for a key that is not there', { skip: needs('curl') }, async (t) => {
+test('S3 answers 403 for a key that does not exist', { skip: needs('curl') }, async (t) => {
   const { get } = await start(t)
   assert.match(await get('/bucket/nothing'), /403 [\s\S]*AccessDenied/)
 })
 
-test('S3 goes with the credentials when they are changed', { skip: needs('curl') }, async (t) => {
+test('S3 follows a change of credentials', { skip: needs('curl') }, async (t) => {
   const { s3, credentials, get } = await start(t)
   s3.objects.set('bucket/key', Buffer.from('secret'))
   const old = { ...credentials }

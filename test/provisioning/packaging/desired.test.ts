@@ -21,7 +21,7 @@ const notForUsers = new Set([
   'WRITE_TOKEN',
 ])
 
-test('desired.json names both archives and every setting, empty where the default holds', () => {
+test('desired.json has both archives and every setting, empty for the default', () => {
   assert.deepEqual(JSON.parse(desired(archives)), {
     ...archives,
     environment: {
@@ -38,7 +38,7 @@ test('desired.json names both archives and every setting, empty where the defaul
   })
 })
 
-test('desired.json holds exactly the settings that the server reads and the instance leaves to us', () => {
+test("desired.json has exactly the server's settings that the instance does not set itself", () => {
   const read = new Set<string>()
   const get = (_: unknown, name: string) => void read.add(name)
   const env = new Proxy<Record<string, string>>({}, { get })
@@ -48,7 +48,7 @@ test('desired.json holds exactly the settings that the server reads and the inst
   assert.deepEqual(Object.keys(environment).sort(), ours.sort())
 })
 
-test('desired.json takes the settings that are given, in whatever order', () => {
+test('desired.json does not depend on the order of the settings', () => {
   const hashes = `${'c'.repeat(64)},${'d'.repeat(64)}`
   const given = { TIME_ZONE: 'America/Port-au-Prince', WRITE_TOKEN_SHA256: hashes }
   const reverse = { WRITE_TOKEN_SHA256: hashes, TIME_ZONE: 'America/Port-au-Prince' }

@@ -27,7 +27,7 @@ before(async () => {
   dir = unpack(arm64.path)
 })
 
-test('a runtime is built byte for byte the same in another folder, and named by its SHA-256', () => {
+test('a runtime is the same byte for byte in another folder, and named by its SHA-256', () => {
   const content = readFileSync(x64.path)
   assert.equal(hash('sha256', content), x64.id)
   assert.equal(basename(x64.path), `${x64.id}.tar.zst`)
@@ -37,7 +37,7 @@ test('a runtime is built byte for byte the same in another folder, and named by 
   assert.notEqual(arm64.id, x64.id)
 })
 
-test('a runtime that is there is not built again, and nothing of its making is left', async () => {
+test('an existing runtime is not built again, and its build leaves nothing behind', async () => {
   const steps: string[] = []
   const onStep = (text: string) => steps.push(text)
   assert.deepEqual(await buildRuntime({ platform: 'linux-x64', outDir, onStep }), again)
@@ -45,12 +45,12 @@ test('a runtime that is there is not built again, and nothing of its making is l
   assert.deepEqual(readdirSync(outDir).sort(), [basename(again.path), 'linux-x64.json'].sort())
 })
 
-test('an archive that was damaged is not taken for a good one', () => {
+test('a damaged archive is not used', () => {
   appendFileSync(again.path, 'x')
   assert.throws(() => findArchive(outDir, again.id), /is damaged: remove it/)
 })
 
-test('a runtime holds Node for its platform without symbols, and no trace of who built it', () => {
+test('a runtime holds Node for its platform without symbols, and no trace of the builder', () => {
   assert.deepEqual(readdirSync(dir).sort(), ['bin', 'node_modules', 'runtime.json', 'sbom.json'])
   assert.deepEqual(readdirSync(join(dir, 'bin')), ['node'])
   const node = readFileSync(join(dir, 'bin/node'))
@@ -91,7 +91,7 @@ test('Node and SQLite load only libraries that Debian’s cloud image has', () =
   }
 })
 
-test('the SBOM of a runtime lists Node and every package that is there, and no other', () => {
+test('the SBOM of a runtime lists exactly Node and its packages', () => {
   const { components } = JSON.parse(readFileSync(join(dir, 'sbom.json'), 'utf8'))
   const listed = components.map(({ name, version }: Package) => `${name} ${version}`)
   const { node, pm2 } = JSON.parse(readFileSync(join(dir, 'runtime.json'), 'utf8'))
@@ -105,7 +105,7 @@ test('the SBOM of a runtime lists Node and every package that is there, and no o
   assert.deepEqual(listed.sort(), there.sort())
 })
 
-test('a runtime runs and reloads a release under pm2 with no other program in reach', async (t) => {
+test('a runtime runs and reloads a release under pm2 without any other program', async (t) => {
   const platform = `${process.platform}-${process.arch}`
   const archive = { 'linux-x64': x64, 'linux-arm64': arm64 }[platform]
   if (!archive) return t.skip('the archives are for Linux')
@@ -137,7 +137,7 @@ test('a runtime runs and reloads a release under pm2 with no other program in re
   assert.match(output(), /\[onebox\]/)
 })
 
-test('a runtime that npm cannot fetch is an error that says so, and leaves nothing behind', async (t) => {
+test('a runtime that npm cannot fetch is an error with the reason, and leaves nothing behind', async (t) => {
   const empty = makeDataDir()
   Object.assign(process.env, { npm_config_offline: 'true', npm_config_cache: join(empty, 'npm') })
   t.after(() => {

@@ -6,7 +6,7 @@ import { sbom } from '../../../provisioning/packaging/sbom.ts'
 const integrity = `sha512-${hash('sha512', 'package', 'base64')}`
 const subject = { name: 'thing', version: '1.0.0' }
 
-test('an SBOM is CycloneDX 1.6, without a time or a number of its own', () => {
+test('an SBOM is CycloneDX 1.6, without a time or a serial number', () => {
   const text = sbom(subject, {})
   assert.deepEqual(JSON.parse(text), {
     $schema: 'http://cyclonedx.org/schema/bom-1.6.schema.json',
@@ -18,7 +18,7 @@ test('an SBOM is CycloneDX 1.6, without a time or a number of its own', () => {
   })
 })
 
-test('an SBOM tells name, version, address, hash and license of each package', () => {
+test('an SBOM has the name, version, URL, hash and license of each package', () => {
   const folder = 'node_modules/a/node_modules/@scope/b'
   const text = sbom(subject, { [folder]: { version: '2.0.1', integrity, license: 'MIT' } })
   assert.deepEqual(JSON.parse(text).components, [
@@ -34,7 +34,7 @@ test('an SBOM tells name, version, address, hash and license of each package', (
   ])
 })
 
-test('an SBOM gives a license as an id only where SPDX has it', () => {
+test('an SBOM gives a license as an id only if SPDX has it', () => {
   const licenses = ['Apache-2', undefined, [{ type: 'Public Domain' }, { type: 'MIT' }]]
   const packages = licenses.map((license, index) => {
     return [`node_modules/${index}`, { version: '1.0.0', integrity, license }] as const

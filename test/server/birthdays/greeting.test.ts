@@ -32,7 +32,7 @@ const days: [born: string, today: string, days: number][] = [
 
 for (const [born, today, count] of days) {
   const message = count === 0 ? 'Happy Birthday!' : `Your birthday is in ${count} day(s)`
-  test(`someone born on ${born} is told on ${today}: ${message}`, () => {
+  test(`the greeting on ${today} for someone born on ${born}: ${message}`, () => {
     assert.equal(greet(born, today), `Hello, Ann! ${message}`)
   })
 }
@@ -63,7 +63,7 @@ const letters = [
   'a'.repeat(64),
 ]
 
-test('a username is 1 to 64 letters of any script', () => {
+test('a username is 1 to 64 letters in any script', () => {
   for (const name of letters) assert.equal(parseUsername(name), name)
   assert.equal(parseUsername('𐐷'.repeat(64)).length, 128)
 })

@@ -28,7 +28,7 @@ function placeBackup(dataDir: string, at: number): string {
   return name
 }
 
-test('a backup is named by its time in UTC, sound, and for its owner alone', () => {
+test('a backup is intact, named by its time in UTC, and readable only by its owner', () => {
   const dataDir = makeDatabase()
   const before = Math.floor(Date.now() / 1000)
   const path = keepBackup(dataDir, 7)

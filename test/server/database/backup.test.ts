@@ -32,7 +32,7 @@ async function startFilled(t: TestContext) {
   return { url, from: join(dataDir, 'onebox.db'), to }
 }
 
-test('a backup made while many write is sound and holds all that was confirmed before', async (t) => {
+test('a backup made under writes is intact and holds all that was confirmed before', async (t) => {
   const { url, from, to } = await startFilled(t)
   const confirmed: string[] = []
   let stopped = false
@@ -84,7 +84,7 @@ test('an existing file is not overwritten', async (t) => {
   assert.equal(readFileSync(to, 'utf8'), 'precious')
 })
 
-test('a draft left by an interrupted backup is no obstacle', async (t) => {
+test('a draft left by an interrupted backup does no harm', async (t) => {
   const { from, to } = await startFilled(t)
   writeFileSync(`${to}.draft`, 'half a backup')
   backup(from, to)

@@ -202,7 +202,7 @@ for (const [what, spoil, message] of spoilt) {
   })
 }
 
-test('a file that does not exist is refused by name', () => {
+test('a file that does not exist is rejected by name', () => {
   const dataDir = makeDataDir()
   prepareDatabase(dataDir)
   const path = join(dataDir, 'missing.db')

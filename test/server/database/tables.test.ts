@@ -15,7 +15,7 @@ function namesIn(sql: string): Record<string, string[]> {
   )
 }
 
-test("all tables hold data but the server's own, and all columns but a version made at random", () => {
+test("every table holds data except the server's own, and every column except random versions", () => {
   assert.deepEqual(namesIn(''), {
     birthdays: ['username', 'date_of_birth', 'version'],
     movies: ['year', 'title', 'info', 'replacements'],
