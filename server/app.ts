@@ -1,10 +1,12 @@
 import type { Server } from 'node:http'
+import type { Server as NetServer } from 'node:net'
 import { createBirthdayHandlers } from './birthdays/handlers.ts'
 import { createBirthdayStore } from './birthdays/store.ts'
 import type { Config } from './config.ts'
 import { createContractHandlers } from './contract/handlers.ts'
 import type { Database } from './database/database.ts'
 import { createAuthorize } from './http/authorize.ts'
+import { limitConnections } from './http/connections.ts'
 import { Budget, WriteRate } from './http/limits.ts'
 import { createListener } from './http/listener.ts'
 import { TrustedProxies } from './http/proxies.ts'
@@ -12,8 +14,10 @@ import { createRouter } from './http/router.ts'
 import { createHttpServer } from './http/server.ts'
 import { createMovieHandlers } from './movies/handlers.ts'
 import { createMovieStore } from './movies/store.ts'
+import { connectionMetrics } from './operations/connection-metrics.ts'
 import { createOperationsHandlers } from './operations/handlers.ts'
 import { createHealthCheck } from './operations/health.ts'
+import { createHttps } from './operations/https.ts'
 import type { Log } from './operations/log.ts'
 import { createWorker } from './operations/worker.ts'
 import { problemPage } from './pages/problem-page.ts'
@@ -22,10 +26,13 @@ import { createFollow } from './saved-string/follow.ts'
 import { createSavedStringHandlers } from './saved-string/handlers.ts'
 import { createSavedStringStore } from './saved-string/store.ts'
 import { createStatusHandlers } from './status/handlers.ts'
+import { createChallengeHandlers } from './tls/challenges.ts'
 
 export interface App {
   /** Not listening yet. */
   server: Server
+  /** For HTTPS, if it is configured; not listening yet. */
+  secureServer: NetServer | undefined
   /** Finishes the requests in progress and resolves when the last connection is closed. */
   drain: () => Promise<void>
 }
@@ -35,6 +42,7 @@ export function createApp(config: Config, database: Database, log: Log): App {
   const savedStrings = createSavedStringStore(database)
   const follow = createFollow(savedStrings, config.eventStreamLimit)
   const worker = createWorker(config, database, log, follow.count)
+  const https = createHttps(config, log, (socket) => server.emit('connection', socket))
   const needsToken = config.tokenHashes.length > 0
   const healthCheck = createHealthCheck(database, config.worker)
 
@@ -43,9 +51,10 @@ export function createApp(config: Config, database: Database, log: Log): App {
       savedString: createSavedStringHandlers(savedStrings, { needsToken, follow }),
       birthdays: createBirthdayHandlers(createBirthdayStore(database), config.timeZone),
       movies: createMovieHandlers(createMovieStore(database)),
-      operations: createOperationsHandlers({ ...config, ...worker, healthCheck, log }),
+      operations: createOperationsHandlers({ ...config, ...worker, healthCheck, https, log }),
       status: createStatusHandlers(),
       contract: createContractHandlers(),
+      challenges: createChallengeHandlers(config.acmeDir),
     },
     createAuthorize(config.tokenHashes, new WriteRate(config.writesPerMinute)),
   )
@@ -58,15 +67,20 @@ export function createApp(config: Config, database: Database, log: Log): App {
     limits: { ...config, bodies, answers },
     problemPage,
     proxies: new TrustedProxies(config.trustedProxies),
+    https: https?.policy,
   })
   const server = createHttpServer(listener, config)
-  worker.watch(server)
+  const acceptors = https ? [server, https.server] : [server]
+  const connections = limitConnections(acceptors, config.connectionLimit)
+  worker.watch(() => [...connectionMetrics(connections), ...(https?.families() ?? [])])
 
   return {
     server,
-    drain() {
+    secureServer: https?.server,
+    async drain() {
       follow.end()
-      return worker.drain(server)
+      await worker.drain(server, acceptors)
+      https?.close()
     },
   }
 }

@@ -1,6 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
-import { type Env, type LogLevel, readSettings } from './settings.ts'
+import { type Env, type LogLevel, readSettings, type Settings } from './settings.ts'
+
+/** An address, or a socket passed by systemd. */
+export type Listen = { host: string; port: number } | { fd: number }
 
 /** The limits that are not settings. */
 const limits = {
@@ -16,6 +19,8 @@ const limits = {
   pipelineLimit: 64,
   headerLimitBytes: 16 * 1024,
   headersTimeoutMs: 10_000,
+  /** For TLS; a drain waits for it. */
+  handshakeTimeoutMs: 10_000,
   requestTimeoutMs: 30_000,
   /** Browsers that follow the saved string live, per worker. */
   eventStreamLimit: 500,
@@ -28,8 +33,13 @@ const limits = {
 type Limits = typeof limits
 
 export interface Config extends Limits {
-  /** An address, or a socket passed by systemd. */
-  listen: { host: string; port: number } | { fd: number }
+  listen: Listen
+  /** Where to speak TLS as well, and the file with key and certificate chain. */
+  tls: { listen: Listen; file: string } | undefined
+  /** The folder of the ACME client: its challenges, which we answer, and its state. */
+  acmeDir: string | undefined
+  /** The domain of the site, if it has one. */
+  domain: string | undefined
   dataDir: string
   /** This user's own folder for Unix sockets. */
   socketDir: string
@@ -67,9 +77,13 @@ export interface Config extends Limits {
 export function readConfig(env: Env, releaseDir: string): Config {
   const set = readSettings(env)
   const keepAliveTimeoutMs = 1000 * set.KEEP_ALIVE_SECONDS
+  const sockets = inheritedSockets(set)
   const config: Config = {
     ...limits,
-    listen: set.LISTEN_FDS > 0 ? { fd: 3 } : { host: set.HOST, port: set.PORT },
+    listen: sockets.http ?? { host: set.HOST, port: set.PORT },
+    tls: chooseTls(set, sockets),
+    acmeDir: set.ACME_DIR === '' ? undefined : resolve(set.ACME_DIR),
+    domain: set.DOMAIN || undefined,
     dataDir: resolve(set.DATA_DIR),
     socketDir: chooseSocketDir(env),
     tokenHashes: [...set.WRITE_TOKEN, ...set.WRITE_TOKEN_SHA256],
@@ -93,6 +107,27 @@ export function readConfig(env: Env, releaseDir: string): Config {
   }
   assertSafe(config)
   return config
+}
+
+interface Sockets {
+  http?: { fd: number }
+  https?: { fd: number }
+}
+
+/** The sockets that systemd passes, by name: their order is not ours. See sd_listen_fds(3). */
+function inheritedSockets({ LISTEN_FDS, LISTEN_FDNAMES }: Settings): Sockets {
+  const names = LISTEN_FDNAMES.split(':')
+  const fds = Array.from({ length: LISTEN_FDS }, (_, index) => 3 + index)
+  const https = fds.find((fd) => names[fd - 3] === 'https')
+  // Before there were two, the socket had no name of its own.
+  const http = fds.find((fd) => names[fd - 3] === 'http') ?? fds.find((fd) => fd !== https)
+  return { ...(http && { http: { fd: http } }), ...(https && { https: { fd: https } }) }
+}
+
+function chooseTls({ TLS_FILE, HOST, TLS_PORT }: Settings, sockets: Sockets): Config['tls'] {
+  if (TLS_FILE === '') return undefined
+  const listen = sockets.http ? sockets.https : { host: HOST, port: TLS_PORT }
+  return listen && { listen, file: resolve(TLS_FILE) }
 }
 
 /** pm2 numbers its workers. */

@@ -1,11 +1,11 @@
 import cluster from 'node:cluster'
 import { once } from 'node:events'
-import type { Server } from 'node:http'
+import type { Server } from 'node:net'
 import { parseArgs } from 'node:util'
 import { isMainThread } from 'node:worker_threads'
 import { createApp } from './app.ts'
 import { runCanary } from './canary.ts'
-import { type Config, readConfig } from './config.ts'
+import { type Config, type Listen, readConfig } from './config.ts'
 import { keepBackup } from './database/backup-folder.ts'
 import { isDiskFull } from './database/connect.ts'
 import { openDatabase } from './database/database.ts'
@@ -63,7 +63,14 @@ async function serve(config: Config) {
   const database = openDatabase(config.dataDir, { ...config, threadFile: import.meta.filename })
   const app = createApp(config, database, log)
   await listen(app.server, config.listen)
-  log.info({ message: 'listening', address: app.server.address(), release: config.releaseId })
+  if (app.secureServer && config.tls) await listen(app.secureServer, config.tls.listen, 'TLS_PORT')
+  const secure = app.secureServer?.address()
+  log.info({
+    message: 'listening',
+    address: app.server.address(),
+    secure,
+    release: config.releaseId,
+  })
   if (config.openWrites) log.info({ message: 'OPEN_WRITES is on: anyone can change the data' })
   if (isDiskFull(config.dataDir)) {
     log.error({ message: 'The disk is full: reads work, writes answer 507' })
@@ -90,21 +97,21 @@ async function serve(config: Config) {
   }
 }
 
-async function listen(server: Server, where: Config['listen']) {
+async function listen(server: Server, where: Listen, setting = 'PORT') {
   // As an argument, as Node takes no notice of `backlog` among the options beside an `fd`, and would
   // cut what systemd asked for down to 511.
   server.listen(where, connectionBacklog)
   try {
     await once(server, 'listening')
   } catch (error) {
-    throw new Error(explain(error as NodeJS.ErrnoException, where), { cause: error })
+    throw new Error(explain(error as NodeJS.ErrnoException, where, setting), { cause: error })
   }
 }
 
-function explain({ code, message }: NodeJS.ErrnoException, where: Config['listen']): string {
+function explain({ code, message }: NodeJS.ErrnoException, where: Listen, setting: string): string {
   if ('fd' in where) return `Cannot listen on the systemd socket: ${message}`
   if (code === 'EADDRINUSE')
-    return `PORT ${where.port} is in use: stop the program that uses it, or set another PORT`
-  if (code === 'EACCES') return `PORT ${where.port} needs root: use a port above 1023`
+    return `${setting} ${where.port} is in use: stop the program that uses it, or set another ${setting}`
+  if (code === 'EACCES') return `${setting} ${where.port} needs root: use a port above 1023`
   return `HOST ${where.host} is not an address of this machine: set HOST=127.0.0.1 (${message})`
 }

@@ -6,6 +6,7 @@ import type { createMovieHandlers } from './movies/handlers.ts'
 import type { createOperationsHandlers } from './operations/handlers.ts'
 import type { createSavedStringHandlers } from './saved-string/handlers.ts'
 import type { createStatusHandlers } from './status/handlers.ts'
+import type { createChallengeHandlers } from './tls/challenges.ts'
 
 export interface Handlers {
   savedString: ReturnType<typeof createSavedStringHandlers>
@@ -14,11 +15,12 @@ export interface Handlers {
   operations: ReturnType<typeof createOperationsHandlers>
   status: ReturnType<typeof createStatusHandlers>
   contract: ReturnType<typeof createContractHandlers>
+  challenges: ReturnType<typeof createChallengeHandlers>
 }
 
 /** Every URL of the server. HEAD and OPTIONS are added automatically. */
 export function createRoutes(handlers: Handlers, { read, write }: Authorize): Routes {
-  const { savedString, birthdays, movies, operations, status, contract } = handlers
+  const { savedString, birthdays, movies, operations, status, contract, challenges } = handlers
   const { echo } = operations
 
   return {
@@ -42,5 +44,6 @@ export function createRoutes(handlers: Handlers, { read, write }: Authorize): Ro
     '/status.js': { GET: status.script },
     '/openapi.json': { GET: contract.openapi },
     '/docs': { GET: contract.docs },
+    '/.well-known/acme-challenge/{token}': { GET: challenges.get },
   }
 }

@@ -22,6 +22,10 @@ export const settings = {
   WEB_CONCURRENCY: integer(Math.min(64, availableParallelism()), { min: 1, max: 64 }),
   CONNECTION_LIMIT: integer(2000, { min: 1, max: 100_000 }),
   KEEP_ALIVE_SECONDS: integer(5, { min: 1, max: 3600 }),
+  TLS_FILE: text(''),
+  TLS_PORT: integer(8443, { min: 0, max: 65535 }),
+  ACME_DIR: text(''),
+  DOMAIN: { byDefault: '', parse: parseDomain },
   TRUSTED_PROXIES: { byDefault: '', parse: parseNetworks },
   RELEASE_ID: text(''),
   DEPLOY_STATE_FILE: text(''),
@@ -33,13 +37,14 @@ export const settings = {
 /** What systemd and pm2 set. */
 const inherited = {
   LISTEN_FDS: integer(0, { min: 0, max: 16 }),
+  LISTEN_FDNAMES: text(''),
   NODE_APP_INSTANCE: integer(0, { min: 0, max: 9999 }),
 }
 
 const all = { ...settings, ...inherited }
 
 export type Env = Record<string, string | undefined>
-type Settings = { [Name in keyof typeof all]: ReturnType<(typeof all)[Name]['parse']> }
+export type Settings = { [Name in keyof typeof all]: ReturnType<(typeof all)[Name]['parse']> }
 export type LogLevel = Settings['LOG_LEVEL']
 
 /** An empty variable counts as unset. @throws {Error} one line naming the variable and the cure */
@@ -111,6 +116,18 @@ function parseNetworks(value: string, name: string): string[] {
   if (bad === undefined) return networks
   const rule = 'be addresses or networks of /8 or smaller, separated by commas'
   throw invalid(name, bad, rule, 'for example 10.0.0.0/8,2001:db8::1')
+}
+
+function parseDomain(value: string, name: string): string {
+  if (value === '' || isDomain(value)) return value
+  throw invalid(name, value, 'be a domain name in lower case', 'for example www.example.com')
+}
+
+/** A name that a certificate authority may know: with a dot, and not an address. */
+export function isDomain(text: string): boolean {
+  const labels = text.split('.')
+  const isLabel = (label: string) => /^[a-z\d]([a-z\d-]{0,61}[a-z\d])?$/.test(label)
+  return text.length <= 253 && labels.length > 1 && labels.every(isLabel) && !/\.\d+$/.test(text)
 }
 
 function list(value: string): string[] {

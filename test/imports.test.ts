@@ -13,6 +13,7 @@ scripts/instance scripts/local scripts/site
 scripts/terminal
 provisioning
 userdata
+acme
 server/main.ts
 server/canary.ts
 server/app.ts
@@ -21,6 +22,7 @@ server/birthdays server/contract server/movies server/saved-string server/status
 server/operations
 server/pages
 server/database
+server/tls
 server/config.ts
 server/settings.ts
 server/http`
@@ -29,7 +31,7 @@ server/http`
   .map((line) => line.split(' '))
 
 const root = resolve(import.meta.dirname, '..')
-const files = globSync('{scripts,provisioning,userdata,server}/**/*.ts', {
+const files = globSync('{scripts,provisioning,userdata,acme,server}/**/*.ts', {
   cwd: root,
   exclude: ['**/node_modules'],
 }).sort()

@@ -5,7 +5,7 @@ import { resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Config, readConfig } from '../../server/config.ts'
+import { type Config, type Listen, readConfig } from '../../server/config.ts'
 import { prepareDatabase } from '../../server/database/prepare.ts'
 import { UsageError } from '../terminal/command.ts'
 
@@ -18,7 +18,8 @@ export async function readLocalSite(typed: string) {
   refusePort(typed)
   const logged = { ...process.env, LOG_LEVEL: process.env.LOG_LEVEL || 'error' }
   const config = readConfig(logged, resolve(import.meta.dirname, '../..'))
-  await assertFree(config.listen, typed)
+  await assertFree('PORT', config.listen, typed)
+  if (config.tls) await assertFree('TLS_PORT', config.tls.listen, typed)
   prepareDatabase(config.dataDir)
   return { config, env: { ...logged, DATA_DIR: config.dataDir } }
 }
@@ -30,7 +31,7 @@ function refusePort(typed: string) {
   throw new UsageError(`The port comes from the environment: PORT=${port} ${typed}`)
 }
 
-async function assertFree(listen: Config['listen'], typed: string) {
+async function assertFree(setting: 'PORT' | 'TLS_PORT', listen: Listen, typed: string) {
   if ('fd' in listen) return
   const probe = createServer().listen(listen)
   try {
@@ -39,7 +40,7 @@ async function assertFree(listen: Config['listen'], typed: string) {
     const another = listen.port < 1024 ? 8080 : (listen.port % 65535) + 1
     const { message } = error as Error
     throw new Error(
-      `PORT ${listen.port} cannot be used (${message}): set another, such as PORT=${another} ${typed}`,
+      `${setting} ${listen.port} cannot be used (${message}): set another, such as ${setting}=${another} ${typed}`,
     )
   }
   probe.close()
@@ -71,14 +72,19 @@ export async function serveUntilSignal(
   process.exitCode = code ?? (ending ? 0 : 1)
 }
 
-async function announce(child: ChildProcess, { listen, workers }: Config) {
+async function announce(child: ChildProcess, { listen, tls, workers }: Config) {
   if ('fd' in listen) return
-  const url = `http://${listen.host.includes(':') ? `[${listen.host}]` : listen.host}:${listen.port}`
+  const url = `http://${placeOf(listen)}`
   while ((await countWorkers(url)) < workers) {
     if (child.exitCode !== null || child.signalCode !== null) return
     await sleep(100)
   }
-  console.log(`\nonebox is up at ${url} (Ctrl-C ends it)\n`)
+  const secure = tls && !('fd' in tls.listen) ? ` and https://${placeOf(tls.listen)}` : ''
+  console.log(`\nonebox is up at ${url}${secure} (Ctrl-C ends it)\n`)
+}
+
+function placeOf({ host, port }: { host: string; port: number }): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`
 }
 
 async function countWorkers(url: string): Promise<number> {

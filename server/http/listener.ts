@@ -26,12 +26,22 @@ export interface Outcome {
   address: string
 }
 
+/** What having TLS means for requests. */
+export interface HttpsPolicy {
+  /** The answer to a plain request that belongs on HTTPS; `target` is its path and query. */
+  redirect: (request: HttpRequest, target: string) => Reply | undefined
+  /** Headers of every answer, as a flat list of names and values. */
+  headers: (request: HttpRequest) => readonly string[]
+}
+
 interface ListenerOptions {
   find: (path: string) => Match | undefined
   limits: Limits
   /** An error for clients that prefer HTML; others get JSON. */
   problemPage: (error: HttpError) => Reply
   proxies: TrustedProxies
+  /** Absent if the server has no TLS. */
+  https?: HttpsPolicy | undefined
   /** Once true, each answer closes its connection. */
   isDraining: () => boolean
   onOutcome: (outcome: Outcome) => void
@@ -93,7 +103,10 @@ class Exchange {
 
   #answer(): Reply | Promise<Reply> {
     assertFraming(this.#incoming)
-    const path = pathOf(this.#incoming.url as string)
+    const target = targetOf(this.#incoming.url as string)
+    const redirect = this.#options.https?.redirect(this.#request, target)
+    if (redirect !== undefined) return redirect
+    const path = pathOf(target)
     const match = this.#options.find(path)
     if (!match) throw new HttpError(404, `There is nothing at ${path.slice(0, 80)}: see /docs`)
     this.#route = match.route.pattern
@@ -175,6 +188,8 @@ class Exchange {
       'X-Content-Type-Options',
       'nosniff',
     ]
+    const { https } = this.#options
+    if (https !== undefined) headers.push(...https.headers(this.#request))
     if (traceparent) headers.push('traceparent', traceparent)
     if (encoding && body !== undefined) headers.push('Content-Encoding', encoding)
     if (isCompressible(reply)) headers.push('Vary', 'Accept-Encoding')
@@ -203,11 +218,14 @@ class Exchange {
   }
 }
 
-/** The path of a request target, which may be in absolute form (RFC 9112, 3.2.2). */
+/** The path and query of a request target, which may be in absolute form (RFC 9112, 3.2.2). */
+function targetOf(url: string): string {
+  return url.startsWith('/') ? url : url.slice(startOfPath(url))
+}
+
 function pathOf(target: string): string {
-  const start = target.startsWith('/') ? 0 : startOfPath(target)
-  const mark = target.indexOf('?', start)
-  return mark < 0 ? target.slice(start) : target.slice(start, mark)
+  const mark = target.indexOf('?')
+  return mark < 0 ? target : target.slice(0, mark)
 }
 
 function startOfPath(target: string): number {

@@ -58,11 +58,26 @@ export class HttpRequest {
     return this.#proxies.clientOf(this.#peer, this.header('x-forwarded-for'))
   }
 
+  /** Whether it came over TLS. */
+  get isEncrypted(): boolean {
+    return (this.#incoming.socket as TLSSocket).encrypted === true
+  }
+
+  /** Whether it came from this machine. */
+  get isFromHere(): boolean {
+    return /^(::ffff:)?127\.|^::1$|^$/.test(this.#peer)
+  }
+
+  /** Whether it came from a trusted proxy. */
+  get isForwarded(): boolean {
+    return this.#proxies.trusts(this.#peer)
+  }
+
   /** Scheme and host as the client sees them, such as `https://example.com`. */
   get origin(): string {
     const scheme = this.#forwarded('x-forwarded-proto').toLowerCase()
     const host = this.#forwarded('x-forwarded-host')
-    const ownScheme = (this.#incoming.socket as TLSSocket).encrypted ? 'https' : 'http'
+    const ownScheme = this.isEncrypted ? 'https' : 'http'
     const ownHost = this.header('host') ?? ''
     return `${/^https?$/.test(scheme) ? scheme : ownScheme}://${isAuthority(host) ? host : ownHost}`
   }
@@ -73,7 +88,7 @@ export class HttpRequest {
 
   /** The last value of a header, if it comes from a trusted proxy. */
   #forwarded(name: string): string {
-    const said = this.#proxies.trusts(this.#peer) ? this.header(name) : undefined
+    const said = this.isForwarded ? this.header(name) : undefined
     return said?.split(',').at(-1)?.trim() ?? ''
   }
 

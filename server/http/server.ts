@@ -6,7 +6,6 @@ interface ServerLimits {
   headersTimeoutMs: number
   requestTimeoutMs: number
   keepAliveTimeoutMs: number
-  connectionLimit: number
 }
 
 /** Node's server, not listening yet, with everything it receives handed to `listener`. */
@@ -24,7 +23,6 @@ export function createHttpServer(listener: RequestListener, limits: ServerLimits
     },
     listener,
   )
-  server.maxConnections = limits.connectionLimit
   server.on('checkContinue', listener)
   server.on('checkExpectation', listener)
   server.on('clientError', answerClientError)

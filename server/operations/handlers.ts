@@ -4,6 +4,7 @@ import { headersOf, json, type Reply, text } from '../http/reply.ts'
 import type { HttpRequest } from '../http/request.ts'
 import { readDeployState } from './deploy-state.ts'
 import type { Health, WorkerHealth } from './health.ts'
+import type { Https } from './https.ts'
 import type { Log } from './log.ts'
 import { type Family, gauge, render } from './metrics.ts'
 import type { WorkerState } from './worker.ts'
@@ -18,6 +19,7 @@ interface Operations {
   /** @throws when the database cannot be read or written */
   healthCheck: () => Promise<void>
   deployStateFile: string | undefined
+  https: Pick<Https, 'health'> | undefined
   log: Log
 }
 
@@ -27,6 +29,7 @@ export function createOperationsHandlers({
   workerNames,
   healthCheck,
   deployStateFile,
+  https,
   log,
 }: Operations) {
   return {
@@ -43,6 +46,7 @@ export function createOperationsHandlers({
         uptimeSeconds: Math.round(process.uptime()),
         workers: known.map(healthOf),
         silent: silent.length > 0 ? silent : undefined,
+        https: https?.health(),
         deploy: await readDeployState(deployStateFile),
       }
       return json(problem === undefined ? 200 : 503, health)

@@ -1,5 +1,6 @@
 import type { Database } from '../database/database.ts'
 import type { DeployState } from './deploy-state.ts'
+import type { HttpsHealth } from './https.ts'
 
 /** The body of /healthz. */
 export interface Health {
@@ -12,6 +13,8 @@ export interface Health {
   workers: WorkerHealth[]
   /** Workers that do not answer; absent if all do. */
   silent?: string[] | undefined
+  /** Absent if HTTPS is not configured. */
+  https?: HttpsHealth | undefined
   deploy?: DeployState | undefined
 }
 

@@ -13,7 +13,8 @@ export function problemsOf(
     workers,
     silent = [],
     deploy,
-  }: Pick<Health, 'problem' | 'workers' | 'silent' | 'deploy'>,
+    https,
+  }: Pick<Health, 'problem' | 'workers' | 'silent' | 'deploy' | 'https'>,
   series: Series[],
   failed: number,
   now: number,
@@ -21,10 +22,13 @@ export function problemsOf(
   const releases = new Set(workers.map(({ release }) => release))
   // An instance makes a backup every day, a laptop makes none.
   const needsBackup = deploy !== undefined && series.length > 0
+  const hoursLeft = (Date.parse(https?.expiresAt ?? '') - now) / 3_600_000
   const all: [holds: boolean, text: string][] = [
     [problem !== undefined, `A worker is failing: ${problem}.`],
     [deploy?.status === 'rejected', `The deploy was rejected: ${deploy?.reason}.`],
     [deploy?.status === 'waiting', `The deploy is waiting: ${deploy?.reason}.`],
+    [https?.problem !== undefined, `HTTPS: ${https?.problem}.`],
+    [hoursLeft > 0 && hoursLeft < 48, `The certificate expires in ${Math.floor(hoursLeft)} hours.`],
     [failed > 0, `${failed.toLocaleString('en')} requests failed in the last five minutes.`],
     [silent.length > 0, `Not answering: ${silent.map((name) => `worker ${name}`).join(', ')}.`],
     [releases.size > 1, `The workers run ${releases.size} different releases.`],

@@ -1,8 +1,8 @@
 import type { Server } from 'node:http'
+import type { Server as NetServer } from 'node:net'
 import type { Config } from '../config.ts'
 import type { Database } from '../database/database.ts'
 import type { Outcome } from '../http/listener.ts'
-import { createConnectionMetrics } from './connection-metrics.ts'
 import { drain } from './drain.ts'
 import type { Log } from './log.ts'
 import { createMachineMetrics } from './machine-metrics.ts'
@@ -28,10 +28,10 @@ interface Worker {
   isDraining: () => boolean
   onOutcome: (outcome: Outcome) => void
   onBug: (error: unknown, id: string) => void
-  /** Counts the connections of the server, and replaces other workers that hang. */
-  watch: (server: Server) => void
-  /** Ends the work of the server; resolves when its last connection is closed. */
-  drain: (server: Server) => Promise<void>
+  /** Adds metrics of the server, and replaces other workers that hang. */
+  watch: (serverMetrics: () => Family[]) => void
+  /** As `drain` in drain.ts, with the limits of the configuration. */
+  drain: (server: Server, acceptors: readonly NetServer[]) => Promise<void>
 }
 
 export function createWorker(
@@ -63,13 +63,14 @@ export function createWorker(
     onBug(error, id) {
       log.error({ id, error: (error as Error)?.stack ?? String(error) })
     },
-    watch(server) {
-      sources.push(createConnectionMetrics(server))
+    watch(serverMetrics) {
+      sources.push(serverMetrics)
       peers.watch(replace)
     },
-    async drain(server) {
+    async drain(server, acceptors) {
       draining = true
-      await drain(server, { idleMs: config.drainIdleMs, timeoutMs: config.drainTimeoutMs })
+      const { drainIdleMs: idleMs, drainTimeoutMs: timeoutMs } = config
+      await drain(server, acceptors, { idleMs, timeoutMs })
       peers.close()
     },
   }

@@ -57,6 +57,7 @@ export function watchServer() {
     heardAt = Date.now()
     if (series.length > 0) renderNumbers(series, now)
     renderWorkers(health, series, now)
+    renderHttps(health, now)
     renderVerdict(health, series, now)
   }
 
@@ -110,6 +111,16 @@ export function watchServer() {
     setText('deploy-release', deploy.release?.slice(0, 12) ?? '–')
     setText('deploy-age', ageOf(deploy.at))
     setText('deploy-reason', deploy.reason ?? '')
+  }
+
+  function renderHttps({ https }: Health, now: number) {
+    byId('https').hidden = https === undefined
+    if (https === undefined) return
+    const left = (time = '') => (time ? span((Date.parse(time) - now) / 1000) : '–')
+    setText('https-names', https.names.join(', ') || 'none yet')
+    setText('https-expiry', left(https.expiresAt))
+    setText('https-next', https.nextTryAt ? `in ${left(https.nextTryAt)}` : '–')
+    setText('https-problem', https.problem ?? 'none')
   }
 
   function renderNumbers(series: Series[], now: number) {

@@ -65,6 +65,15 @@ ${table('errors', ['Status', 'Meaning', 'Count'])}
 </div>
 </div>
 <div class="panels">
+<section id="https" hidden>
+<h2>HTTPS</h2>
+<dl>
+${fact('Certificate', 'https-names')}
+${fact('Expires in', 'https-expiry')}
+${fact('Next', 'https-next')}
+${fact('Problem', 'https-problem')}
+</dl>
+</section>
 <section id="deploy" hidden>
 <h2>Deploy</h2>
 <dl>

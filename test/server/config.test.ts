@@ -104,6 +104,11 @@ const refused: [name: string, value: string, rule: RegExp][] = [
   ['TRUSTED_PROXIES', '192.0.2.1,::/0', /of \/8 or smaller, separated by commas, got "::\/0"/],
   ['TRUSTED_PROXIES', '0.0.0.0/0', /got "0.0.0.0\/0": for example 10.0.0.0\/8,2001:db8::1$/],
   ['TRUSTED_PROXIES', 'proxy.local', /got "proxy.local"/],
+  ['TLS_PORT', '65536', /an integer from 0 to 65535, got "65536"/],
+  ['DOMAIN', 'Example.com', /^DOMAIN must be a domain name in lower case, got "Example.com": for/],
+  ['DOMAIN', 'localhost', /got "localhost"/],
+  ['DOMAIN', '203.0.113.10', /got "203.0.113.10"/],
+  ['DOMAIN', 'https://example.com', /got "https:\/\/example.com"/],
   ['OPEN_WRITES', 'yes', /be true or false, got "yes": use one of them/],
   ['OPEN_WRITES', 'TRUE', /be true or false, got "TRUE"/],
   ['LOG_LEVEL', 'verbose', /be error or info, got "verbose": use one of them/],
@@ -176,6 +181,27 @@ test('a systemd socket takes precedence over HOST and PORT, and needs a token', 
   assert.throws(() => read(env), { message: /^WRITE_TOKEN is required .* the systemd socket/ })
   assert.deepEqual(read({ ...env, WRITE_TOKEN: 'red' }).listen, { fd: 3 })
   assert.deepEqual(read({ LISTEN_FDS: '0' }).listen, { host: '127.0.0.1', port: 8080 })
+})
+
+test('sockets from systemd are taken by name, whatever their order', () => {
+  const env = { LISTEN_FDS: '2', OPEN_WRITES: 'true', TLS_FILE: '/tls.pem' }
+  const places = (LISTEN_FDNAMES: string, more: Env = {}) => {
+    const { listen, tls } = read({ ...env, LISTEN_FDNAMES, ...more })
+    return [listen, tls]
+  }
+  const [three, four] = [{ fd: 3 }, { fd: 4 }]
+  assert.deepEqual(places('http:https'), [three, { listen: four, file: '/tls.pem' }])
+  assert.deepEqual(places('https:http'), [four, { listen: three, file: '/tls.pem' }])
+  assert.deepEqual(places('https:onebox.socket'), [four, { listen: three, file: '/tls.pem' }])
+  assert.deepEqual(places('onebox.socket', { LISTEN_FDS: '1' }), [three, undefined])
+  assert.deepEqual(places('', { LISTEN_FDS: '1' }), [three, undefined])
+  assert.deepEqual(places('http:https', { TLS_FILE: '' }), [three, undefined])
+})
+
+test('TLS_FILE opens TLS_PORT on the same host', () => {
+  const { tls } = read({ TLS_FILE: 'tls.pem', HOST: '::1' })
+  assert.deepEqual(tls, { listen: { host: '::1', port: 8443 }, file: resolve('tls.pem') })
+  assert.equal(read({ TLS_PORT: '443' }).tls, undefined)
 })
 
 test('the release id comes from RELEASE_ID, else its folder, else release.json', () => {

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { hash } from 'node:crypto'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import test from 'node:test'
 import { promisify } from 'node:util'
 import { type Config, readConfig } from '../../server/config.ts'
@@ -18,7 +20,7 @@ import {
 } from '../support/contract.ts'
 import { sendJson } from '../support/http.ts'
 import { sendRaw } from '../support/raw.ts'
-import { startServer } from '../support/server.ts'
+import { makeDataDir, startServer } from '../support/server.ts'
 import { needs } from '../support/tools.ts'
 
 test('the contract has exactly the routes, and a token for the protected ones', () => {
@@ -111,7 +113,7 @@ test('the contract documents the configured limits', () => {
 })
 
 test('the examples are accepted, and every answer to them matches the contract', async (t) => {
-  const url = await startServer(t)
+  const url = await startServer(t, { ACME_DIR: makeChallenge() })
   const writesFirst = ['PUT', 'POST', 'GET', 'PATCH', 'DELETE']
   const accepted = new Set<string>()
   for (const entry of inOrder(writesFirst)) {
@@ -184,6 +186,15 @@ interface Provocation {
   before?: (url: string) => Promise<unknown>
 }
 
+/** The folder of an ACME client with the example challenge. */
+function makeChallenge(): string {
+  const dir = makeDataDir()
+  const [token] = entryOf('getChallenge').operation.parameters ?? []
+  mkdirSync(join(dir, 'challenges'))
+  writeFileSync(join(dir, 'challenges', String(token?.example)), 'token.thumbprint')
+  return dir
+}
+
 /** What the examples name, so that it exists. */
 async function saveExamples(url: string) {
   await sendJson('PUT', `${url}/hello/Anna`, { dateOfBirth: '1990-04-23' })
@@ -194,6 +205,7 @@ async function saveExamples(url: string) {
 const provocations: Record<string, Provocation> = {
   304: {
     how: 'for a copy that is current',
+    env: { ACME_DIR: makeChallenge() },
     headers: { 'if-none-match': '*' },
     before: saveExamples,
   },
@@ -203,6 +215,7 @@ const provocations: Record<string, Provocation> = {
   404: { how: 'for what is not stored' },
   412: {
     how: 'for an outdated version',
+    env: { ACME_DIR: makeChallenge() },
     headers: { 'if-match': '"outdated"' },
     before: saveExamples,
   },
@@ -316,7 +329,7 @@ test('the commands of the contract succeed, pasted into a shell one after anothe
   const env = {
     ...process.env,
     TOKEN: 'secret',
-    URL: await startServer(t, { WRITE_TOKEN: 'secret' }),
+    URL: await startServer(t, { WRITE_TOKEN: 'secret', ACME_DIR: makeChallenge() }),
   }
   const commands = entries
     .filter(({ path }) => path !== '/events') // It never ends.

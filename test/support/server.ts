@@ -36,6 +36,8 @@ export async function startServer(
 
 export interface StartedApp extends App {
   url: string
+  /** 0 without TLS. */
+  securePort: number
   dataDir: string
   database: Database
   /** All lines of the log so far, as text. */
@@ -57,13 +59,18 @@ export async function startApp(
   const app = createApp(config, database, log)
   app.server.listen(config.listen)
   await once(app.server, 'listening')
+  if (app.secureServer && config.tls) {
+    app.secureServer.listen(config.tls.listen)
+    await once(app.secureServer, 'listening')
+  }
   t.after(async () => {
     app.server.closeAllConnections()
     await app.drain()
     await database.close()
   })
   const { port } = app.server.address() as AddressInfo
-  return { ...app, url: `http://127.0.0.1:${port}`, dataDir, database, readLog }
+  const securePort = (app.secureServer?.address() as AddressInfo | undefined)?.port ?? 0
+  return { ...app, url: `http://127.0.0.1:${port}`, securePort, dataDir, database, readLog }
 
   async function readLog() {
     await log.flush()

@@ -18,6 +18,7 @@ export const packages: Record<string, string> = {
   'mkfs.ext4': 'e2fsprogs',
   mkswap: 'util-linux',
   nginx: 'nginx',
+  openssl: 'openssl',
   promtool: 'prometheus',
   python3: 'python3',
   'qemu-aarch64-static': 'qemu-user-static',

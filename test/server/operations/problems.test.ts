@@ -26,6 +26,8 @@ function seriesWith(values: Record<string, number> = {}): Series[] {
 test('a healthy server has no problems, nor has one that reports little', () => {
   assert.deepEqual(problemsOf({ workers: [worker], deploy: live }, seriesWith(), 0, now), [])
   assert.deepEqual(problemsOf({ workers: [worker] }, [], 0, now), [])
+  const https = { names: ['203.0.113.10'], expiresAt: '2026-11-24T12:00:00Z' }
+  assert.deepEqual(problemsOf({ workers: [worker], https }, seriesWith(), 0, now), [])
   const noBackup = seriesWith({ onebox_backup_last_success_timestamp_seconds: 0 })
   assert.deepEqual(problemsOf({ workers: [worker] }, noBackup, 0, now), [])
 })
@@ -49,6 +51,18 @@ const troubles: [what: string, health: object, values: Record<string, number>, t
     { workers: [worker, { ...worker, release: 'b' }] },
     {},
     /run 2 different releases/,
+  ],
+  [
+    'a certificate that cannot be renewed',
+    { https: { names: ['203.0.113.10'], problem: 'The authority does not answer' } },
+    {},
+    /^HTTPS: The authority does not answer\.$/,
+  ],
+  [
+    'a certificate about to expire',
+    { https: { names: ['203.0.113.10'], expiresAt: '2026-11-23T11:30:00Z' } },
+    {},
+    /^The certificate expires in 47 hours\.$/,
   ],
   ['a worker that hangs', { silent: ['1'] }, {}, /^Not answering: worker 1\.$/],
   ['a full disk', {}, { onebox_disk_free_bytes: 9 }, /disk is nearly full/],
