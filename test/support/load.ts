@@ -1,4 +1,5 @@
-import { Agent, type IncomingMessage, request } from 'node:http'
+import http, { type IncomingMessage } from 'node:http'
+import https from 'node:https'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 export interface Load {
@@ -26,12 +27,14 @@ export function startLoad(
   let stopping = false
 
   const clients = [
-    ...Array.from({ length: keepAlive }, () => run(new Agent({ keepAlive: true, maxSockets: 1 }))),
-    ...Array.from({ length: oneShot }, () => run(new Agent({ keepAlive: false }))),
+    ...Array.from({ length: keepAlive }, () =>
+      run(agentFor(url, { keepAlive: true, maxSockets: 1 })),
+    ),
+    ...Array.from({ length: oneShot }, () => run(agentFor(url, { keepAlive: false }))),
   ]
   return { counts: () => ({ answered, failed }), failures, saved, stop }
 
-  async function run(agent: Agent) {
+  async function run(agent: http.Agent) {
     while (!stopping) {
       try {
         if (Math.random() < writeShare) await save(agent)
@@ -46,7 +49,7 @@ export function startLoad(
     agent.destroy()
   }
 
-  async function save(agent: Agent) {
+  async function save(agent: http.Agent) {
     const username = randomName()
     const headers = { 'Content-Type': 'application/json' }
     const options = { agent, method: 'PUT', headers }
@@ -61,8 +64,15 @@ export function startLoad(
   }
 }
 
+/** Certificates of any authority will do. */
+function agentFor(url: string, options: http.AgentOptions): http.Agent {
+  if (!url.startsWith('https:')) return new http.Agent(options)
+  return new https.Agent({ ...options, rejectUnauthorized: false })
+}
+
 export function send(url: string, options: object, body?: string): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
+    const { request } = url.startsWith('https:') ? https : http
     const sent = request(url, { timeout: 30_000, ...options }, (response) => {
       response.resume()
       response.on('error', reject)
