@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { existsSync, globSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import test from 'node:test'
 
@@ -18,6 +18,19 @@ test('the core in the README matches the code', () => {
       )
     }
   }
+})
+
+test('the tree in the README has the folders of the server, and only existing ones', () => {
+  const readme = readFileSync(join(root, 'README.md'), 'utf8')
+  const [, tree = ''] = /^## Find your way\n\n```\n(.*?)^```$/ms.exec(readme) ?? []
+  let top = ''
+  const folders = [...tree.matchAll(/^( *)([\w-]+)\/(?= |$)/gm)].map(([, indent, name = '']) => {
+    if (indent === '') top = name
+    return indent === '' ? name : `${top}/${name}`
+  })
+  for (const folder of folders) assert.ok(existsSync(join(root, folder)), folder)
+  const rooms = globSync('server/*/', { cwd: root })
+  assert.deepEqual(folders.filter((folder) => folder.startsWith('server/')).sort(), rooms.sort())
 })
 
 function unindented(code: string): string {
