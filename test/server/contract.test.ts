@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { hash } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'node:test'
@@ -294,14 +293,8 @@ test('GET /docs documents every operation under one heading', async (t) => {
   }
 })
 
-test('GET /docs loads nothing from elsewhere and has no broken links', async (t) => {
-  const response = await fetch(`${await startServer(t)}/docs`)
-  const page = await response.text()
-  const policy = response.headers.get('content-security-policy') as string
-  const style = /<style>(.*)<\/style>/s.exec(page)?.[1] as string
-  assert.ok(policy.startsWith("default-src 'none'; "))
-  assert.ok(policy.includes(`style-src 'sha256-${hash('sha256', style, 'base64')}'`))
-  assert.doesNotMatch(page, /<script|<img|<iframe| src=| style=| on\w+=|@import|url\(|javascript:/)
+test('GET /docs has no broken links', async (t) => {
+  const page = await (await fetch(`${await startServer(t)}/docs`)).text()
   for (const [, href = ''] of page.matchAll(/href="([^"]*)"/g)) {
     const [path = '', id] = href.split('#')
     if (id !== undefined) assert.ok(page.includes(` id="${id}"`), href)
