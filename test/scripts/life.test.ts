@@ -306,7 +306,7 @@ test('the life of a stack', async (t) => {
       tell('backup, closed', closed)
       assertFailure(
         closed,
-        /^SSH to \S+ failed \(ssh: connect to host \S+ port 22: Connection timed out\): npx onebox up --ssh opens it for the present address of this machine\n$/,
+        /^SSH to \S+ failed \(ssh: connect to host \S+ port 22: Connection timed out\): npx onebox up --ssh opens it for the current address of this machine\n$/,
       )
       delete laptop.env.FAKE_SSH_CLOSED
       assert.deepEqual(
