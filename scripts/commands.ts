@@ -5,7 +5,7 @@ type Entry = readonly [help: string, load: () => Promise<{ default: Command }>]
 /** Every command of `npx onebox`, with its line of help. */
 export const commands: Record<string, Record<string, Entry>> = {
   'On AWS': {
-    up: ['deploy this folder: make the stack or update it', () => import('./commands/up.ts')],
+    up: ['deploy this folder: create the stack or update it', () => import('./commands/up.ts')],
     preview: ['show what up would change', () => import('./commands/preview.ts')],
     destroy: ['delete everything but snapshots of the data', () => import('./commands/destroy.ts')],
     cost: ['show the price per month', () => import('./commands/cost.ts')],
@@ -30,7 +30,7 @@ export const commands: Record<string, Record<string, Entry>> = {
   },
   'Check and measure': {
     smoke: ['check a site against its contract', () => import('./commands/smoke.ts')],
-    load: ['load-test a site of yours', () => import('./commands/load.ts')],
+    load: ['load-test your own site', () => import('./commands/load.ts')],
     'bench-history': ['plot benchmarks over time', () => import('./commands/bench-history.ts')],
     pdf: ['print docs/solution.md as a PDF', () => import('./commands/pdf.ts')],
   },

@@ -17,7 +17,7 @@ const oldDays = 183
 export default defineCommand({
   usage: '',
   about: `Prints what onebox costs on AWS per month, on demand and in US dollars, from the price list in
-scripts/stack/cost/prices.json. Taxes, traffic to the internet and AWS's free tier are left out.`,
+scripts/stack/cost/prices.json. Excludes taxes, traffic to the internet and AWS's free tier.`,
   options: {
     region,
     'instance-type': {
@@ -33,7 +33,7 @@ scripts/stack/cost/prices.json. Taxes, traffic to the internet and AWS's free ti
       range: [1, 16_384],
       help: 'size of the data volume',
     },
-    alarms: { type: 'boolean', help: 'with alarms by e-mail' },
+    alarms: { type: 'boolean', help: 'include alarms by e-mail' },
     json,
   },
   run({ region, volume: volumeGb, alarms, json, ...options }) {

@@ -18,8 +18,8 @@ import { step } from '../terminal/step.ts'
 
 export default defineCommand({
   usage: '',
-  about: `Fetches a last backup, then deletes everything of the stack from AWS, except snapshots of the data
-volume: they are listed at the end, with what they cost and how to restore them.`,
+  about: `Fetches a last backup, then deletes the whole stack from AWS except snapshots of the data volume,
+which it lists with their cost and how to restore them.`,
   options: {
     stack,
     'no-backup': { type: 'boolean', help: 'skip the last backup' },

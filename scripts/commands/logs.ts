@@ -8,7 +8,11 @@ export default defineCommand({
   about: 'Prints the log of the server, of deploys and of the data volume, over SSH.',
   options: {
     follow: { type: 'boolean', help: 'keep printing until Ctrl-C' },
-    since: { type: 'string', value: 'TIME', help: 'such as "1 hour ago" or "2026-11-21 09:00"' },
+    since: {
+      type: 'string',
+      value: 'TIME',
+      help: 'from then on, such as "1 hour ago" or "2026-11-21 09:00"',
+    },
     lines: { type: 'string', value: 'N', help: 'only the last N lines (100 without --since)' },
     stack,
   },

@@ -12,13 +12,13 @@ import { step } from '../terminal/step.ts'
 
 export default defineCommand({
   usage: '',
-  about: `Lists the snapshots of the data volume, daily ones and those left by destroy, with what they cost
-and how to restore them.`,
+  about: `Lists the snapshots of the data volume, daily ones and those left by destroy, with their cost and
+how to restore them.`,
   options: {
     delete: { type: 'string', value: 'ID', help: 'delete a snapshot for good' },
     'delete-leftovers': {
       type: 'boolean',
-      help: 'delete daily ones of volumes that no longer exist, but never the newest of all',
+      help: 'delete the daily snapshots of deleted volumes, except the newest snapshot',
     },
     stack,
     region: { ...region, help: "AWS region, if not the stack's" },

@@ -35,7 +35,7 @@ export const url = {
 export const stackOfSite = {
   type: 'string',
   value: 'NAME',
-  help: 'or its stack, whose token is then used',
+  help: 'or the stack of the site, whose token is then used',
 } as const satisfies Option
 
 export const installCli = {
