@@ -24,7 +24,7 @@ export function documentedSettings() {
   return settings
 }
 
-/** docs/provisioning.md as it is, and as the program would have it. */
+/** docs/provisioning.md, and what it should be according to the program. */
 export function readDocument(plain: Onebox, full: Onebox) {
   const before = readFileSync(document, 'utf8')
   const parts: Record<string, string> = {

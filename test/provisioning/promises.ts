@@ -14,7 +14,7 @@ interface SecurityPromise {
   sentence: string
   /** What Checkov and the CIS AWS Foundations Benchmark 5.0.0 call it. */
   rules: string[]
-  /** Fails where it is broken, in a stack with everything switched on. */
+  /** Fails if it is broken, for a stack with everything enabled. */
   check: (stack: Onebox) => void
 }
 
@@ -116,7 +116,7 @@ export const promises: SecurityPromise[] = [
       const userData = gunzipSync(userDataOf(stack)).toString()
       const open = [userData, desiredOf(stack), JSON.stringify(others), stack.log]
       for (const text of open) assert.equal(text.includes(madeToken), false)
-      // But for the state, where it is marked as one, it is nowhere at all.
+      // It is only in the state, marked as a secret.
       const inputs = stack.resources.map((resource) => JSON.stringify(resource.inputs))
       assert.equal(inputs.join().includes(madeToken), false)
     },
@@ -316,7 +316,7 @@ function portsOf({ inputs }: Resource): string {
   return `${inputs.ipProtocol} ${inputs.fromPort}-${inputs.toPort}`
 }
 
-/** As the cloud of these tests gives it. */
+/** From the simulated cloud of these tests. */
 function idOf({ type, name }: Resource): string {
   return `${type}-${name}`
 }

@@ -19,12 +19,12 @@ export interface Ended {
 
 interface RunOptions {
   env?: Record<string, string> | undefined
-  /** Sent to the command once it comes. */
+  /** Sent to the command once it resolves. */
   signal?: Promise<NodeJS.Signals>
   onOutput?: ((text: string) => void) | undefined
 }
 
-/** Runs a command of `npx onebox` as a person does, in an environment of its own. */
+/** Runs a command of `npx onebox` with its own environment. */
 export function run(command: string, args: string[], options?: RunOptions): Promise<Ended> {
   return runFile(main, [command, ...args], options)
 }
@@ -51,14 +51,14 @@ export async function runFile(
   return ended
 }
 
-/** One line that says what is wrong, and no stack. */
+/** Expects one line with the error, and no stack. */
 export function assertFailure({ code, error }: Ended, expected: RegExp, wanted = 1) {
   assert.match(error, expected)
   assert.equal(error.trimEnd().split('\n').length, 1, error)
   assert.equal(code, wanted, error)
 }
 
-/** The same for mistakes in what was typed. */
+/** The same for usage errors. */
 export function assertUsageError(ended: Ended, expected: RegExp) {
   assertFailure(ended, expected, 2)
 }
@@ -79,7 +79,7 @@ export async function serve(t: Lifetime, listener: Listener): Promise<string> {
 export interface Passing {
   /** Such as `GET /`. */
   what: string
-  /** The server it comes from. */
+  /** The server that answered. */
   origin: string
   sent: Buffer
   status: number
@@ -88,14 +88,14 @@ export interface Passing {
 }
 
 export interface ProxyOptions {
-  /** Which server each connection ends at. */
+  /** Chooses the server of each connection. */
   choose?: (port: number) => string
-  /** Changes a request before it is sent on, as by taking headers away. */
+  /** Changes a request before it is passed on, such as its headers. */
   spoilRequest?: (request: IncomingMessage) => void
   spoil?: (passing: Passing) => void | Promise<void>
 }
 
-/** Stands before a server and answers as it does, but for what `spoil` makes wrong. */
+/** A proxy that passes on everything but what `spoil` changes. */
 export function startProxy(t: TestContext, url: string, options: ProxyOptions): Promise<string> {
   const { choose = () => url, spoilRequest = () => {}, spoil = () => {} } = options
   return serve(t, async (incoming, response) => {

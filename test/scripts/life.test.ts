@@ -11,7 +11,7 @@ import { assertFailure } from './command.ts'
 import { inTerminal, type Laptop, makeLaptop, start } from './stack/laptop.ts'
 import { line } from './stack/line.ts'
 
-// With the npm of whoever runs the tests, as the laptop of these tests has none that is set up.
+// With the user's own npm settings, as the laptop of these tests has none.
 before(() => buildRuntime({ platform: 'linux-arm64' }))
 
 const earlier = 'b'.repeat(64)
@@ -24,7 +24,7 @@ test('the life of a stack', async (t) => {
   const { aws, cloud, instance, home } = laptop
   const { url } = instance
   let token = ''
-  const tell = (title: string, { out, error }: { out: string; error: string }) => {
+  const note = (title: string, { out, error }: { out: string; error: string }) => {
     if (process.env.SHOW) t.diagnostic(`${title}\n${out}${error}`)
   }
 
@@ -53,7 +53,7 @@ test('the life of a stack', async (t) => {
         'creating S3 Bucket (onebox-dev-releases-1a2b3c4): operation error S3: CreateBucket, https response error StatusCode: 409, RequestID: 4B5C, HostID: x/y=, BucketAlreadyExists: The requested bucket name is not available',
     }
     const ended = await laptop.run(...up)
-    tell('up, refused', ended)
+    note('up, refused', ended)
     assert.match(
       ended.out,
       /^→ The account encrypts new disks with its own key, .*: it must allow you kms:Create/m,
@@ -87,7 +87,7 @@ test('the life of a stack', async (t) => {
       changes.push(`${operation} ${type.split(':').at(-1)} ${name}`)
     }
     const ended = await laptop.run(...up)
-    tell('up, again', ended)
+    note('up, again', ended)
     assert.equal(ended.error, '')
     assert.match(ended.out, /^→ The run of \S+ was cut off: continuing from there$/m)
     assert.match(ended.out, /^onebox is up at http:\/\/127\.0\.0\.1:\d+ after /m)
@@ -106,7 +106,7 @@ test('the life of a stack', async (t) => {
 
   await t.test('up shows the changes before it asks, and accepts no for an answer', async () => {
     const ended = await inTerminal(laptop, 'n\n', 'up')
-    tell('up, in a terminal', ended)
+    note('up, in a terminal', ended)
     assert.match(ended.out, /costs about .*Previewing the changes\n {2}nothing\nContinue\?/s)
     assert.match(ended.out, /Nothing was changed/)
   })
@@ -118,7 +118,7 @@ test('the life of a stack', async (t) => {
     }
     Object.assign(laptop.env, files)
     const quiet = await laptop.run('preview', '--github')
-    tell('preview', quiet)
+    note('preview', quiet)
     assert.match(quiet.out, /^→ Previewing the changes of stack dev\n {2}nothing\n$/)
     await laptop.run('pulumi', 'config', 'set', 'instanceType', 't4g.small')
     const before = stateOf(laptop)
@@ -139,7 +139,7 @@ test('the life of a stack', async (t) => {
 
   await t.test('status prints what runs, as text and as JSON', async () => {
     const ended = await laptop.run('status')
-    tell('status', ended)
+    note('status', ended)
     assert.equal(ended.code, 0)
     assert.match(ended.out, /^✓ http:.*\n {2}stack {5}dev, i-0\w+\n {2}wanted {4}release \w{12}\n/)
     assert.match(ended.out, /^ {2}deploy {4}live for \d.*$/m)
@@ -154,7 +154,7 @@ test('the life of a stack', async (t) => {
       instance.mood = 'rejecting'
       await laptop.run('pulumi', 'config', 'set', 'timeZone', 'Europe/Berlin')
       const ended = await laptop.run('up', '--yes')
-      tell('up, rejected', ended)
+      note('up, rejected', ended)
       const release = outputsOf(laptop).release?.slice(0, 12)
       assertFailure(
         ended,
@@ -185,7 +185,7 @@ test('the life of a stack', async (t) => {
     await instance.stop()
     aws.console = `${'cloud-init: starting\r\n'.repeat(50)}\u001b[31mdata-volume.sh: no such disk\u001b[0m\n`
     const ended = await laptop.run('up', '--yes', '--wait', '3')
-    tell('up, never', ended)
+    note('up, never', ended)
     assert.match(
       ended.out,
       /→ Last lines on the console of i-0\w+\n( {2}cloud.*\n){19} {2}data-volume\.sh: no such disk\n$/,
@@ -201,7 +201,7 @@ test('the life of a stack', async (t) => {
   await t.test('up --new-instance replaces the instance and nothing else', async () => {
     await laptop.run('pulumi', 'config', 'set', 'alarmEmail', 'anna@example.com')
     const ended = await laptop.run('up', '--new-instance', '--yes')
-    tell('up, new instance', ended)
+    note('up, new instance', ended)
     assert.equal(ended.error, '')
     assert.match(ended.out, /^✓ created the new ec2\.Instance server-arm64 /m)
     assert.match(ended.out, /^✓ deleted the old ec2\.Instance server-arm64 /m)
@@ -215,7 +215,7 @@ test('the life of a stack', async (t) => {
   await t.test('releases lists the releases to go back to', async () => {
     addRelease(laptop, earlier, '2026-01-02T03:04:05Z')
     const ended = await laptop.run('releases')
-    tell('releases', ended)
+    note('releases', ended)
     assert.match(
       ended.out,
       /^[\da-f]{12} {2}\S+ \S+ UTC {4}0\.8 MB {2}live\nbbbbbbbbbbbb {2}2026-01-02 03:04 UTC {4}0\.7 MB\n$/,
@@ -245,7 +245,7 @@ test('the life of a stack', async (t) => {
       instance.broken.add(broken)
       addRelease(laptop, broken, '2026-01-03T03:04:05Z')
       const ended = await laptop.run('rollback', '--yes')
-      tell('rollback', ended)
+      note('rollback', ended)
       assert.equal(ended.error, '')
       assert.equal(await servingRelease(url), earlier)
       assert.match(ended.out, /^✓ kept s3\.BucketObjectv2 release /m)
@@ -277,7 +277,7 @@ test('the life of a stack', async (t) => {
   await t.test('backup fetches a checked copy of everything', async () => {
     await put(url, token, 'kept')
     const ended = await laptop.run('backup', 'kept.db')
-    tell('backup', ended)
+    note('backup', ended)
     assert.equal(ended.error, '')
     assert.match(
       ended.out,
@@ -303,7 +303,7 @@ test('the life of a stack', async (t) => {
       delete laptop.env.FAKE_SSH_CUT
       laptop.env.FAKE_SSH_CLOSED = 'yes'
       const closed = await laptop.run('backup', 'cut.db')
-      tell('backup, closed', closed)
+      note('backup, closed', closed)
       assertFailure(
         closed,
         /^SSH to \S+ failed \(ssh: connect to host \S+ port 22: Connection timed out\): npx onebox up --ssh opens it for the current address of this machine\n$/,
@@ -333,7 +333,7 @@ test('the life of a stack', async (t) => {
   await t.test('restore restores a backup, over newer data only with --overwrite', async () => {
     await put(url, token, 'newer')
     const refused = await laptop.run('restore', 'kept.db', '--yes')
-    tell('restore, refused', refused)
+    note('restore, refused', refused)
     assertFailure(
       refused,
       /^The database has data that kept\.db lacks or that differs: the saved string\. Use --overwrite/,
@@ -346,7 +346,7 @@ test('the life of a stack', async (t) => {
     )
     delete laptop.env.FAKE_SSH_CUT
     const ended = await laptop.run('restore', 'kept.db', '--overwrite', '--yes')
-    tell('restore', ended)
+    note('restore', ended)
     assert.equal(ended.error, '')
     assert.match(
       ended.out,
@@ -379,7 +379,7 @@ test('the life of a stack', async (t) => {
 
   await t.test('destroy fetches a last backup and prints what remains and its cost', async () => {
     const ended = await laptop.run('destroy', '--yes')
-    tell('destroy', ended)
+    note('destroy', ended)
     assert.equal(ended.error, '')
     assert.match(
       ended.out,
@@ -421,7 +421,7 @@ test('the life of a stack', async (t) => {
     const asked = aws.requests.map((request) =>
       request.replace(/^(\w+) (\S+) .*?(Action=\w+|GET|GetAccountPlanState).*$/s, '$1 $2 $3'),
     )
-    tell('AWS', { out: [...new Set(aws.requests)].join('\n'), error: '' })
+    note('AWS', { out: [...new Set(aws.requests)].join('\n'), error: '' })
     assert.deepEqual([...new Set(asked)].sort(), [
       'ec2 eu-central-1 Action=DeleteSnapshot',
       'ec2 eu-central-1 Action=DescribeImages',

@@ -13,7 +13,7 @@ const bin = join(home, 'node_modules/.bin')
 const skip =
   !existsSync(bin) && 'needs orval and openapi-typescript: npm ci --prefix scripts/clients'
 
-/** A folder in which the generators' packages are found, with the contract as the server gives it. */
+/** A folder with the generators' packages and the contract from the server. */
 async function prepare(t: TestContext) {
   const url = await startServer(t)
   const folder = mkdtempSync(join(home, '.client-'))

@@ -9,7 +9,7 @@ import { inherited } from '../support/inherited.ts'
 import { startProgram } from '../support/program.ts'
 import { mainFile, makeDataDir, startServer } from '../support/server.ts'
 
-/** Runs the program to its end and gives what it left. */
+/** Runs the program until it ends. Returns its output and exit code. */
 function run(env: Record<string, string>, command: string[] = []) {
   return new Promise<{ code: unknown; stdout: string; stderr: string }>((resolve) => {
     const given = { ...inherited, DATA_DIR: makeDataDir(), PORT: '0', ...env }

@@ -280,7 +280,7 @@ function makeFolders(root: string) {
 
 let starting = 0
 
-/** Each has a start time of its own, long ago. */
+/** Each with its own start time, long ago. */
 export function makeWorkers(release: string, count: number): Worker[] {
   return Array.from({ length: count }, (_, index) => {
     starting += 1

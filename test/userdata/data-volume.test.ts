@@ -158,7 +158,7 @@ test('the file system grows with the volume', { skip }, () => {
   assert.equal(noted, `disk ${(2 * sizeBytes) / 512}\n`)
 })
 
-/** A disk in a file, in a root of its own; only lsblk, systemctl and mounting are simulated. */
+/** A disk in a file, with its own root; only lsblk, systemctl and mounting are simulated. */
 function makeVolume({ serial = 'vol0123456789abcdef0', attachedAfter = 0 } = {}) {
   const root = makeDataDir()
   const disk = join(root, 'disk')

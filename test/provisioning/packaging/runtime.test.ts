@@ -13,11 +13,10 @@ const outDir = makeDataDir()
 let x64: Archive
 let arm64: Archive
 let again: Archive
-/** The files of the one for arm64. */
+/** The files of the runtime for arm64. */
 let dir: string
 
-// Those in dist/ are from an earlier run where nothing has changed since, for it takes npm and the
-// compression some 15 s to make one.
+// An unchanged runtime in dist/ is reused, as npm and the compression take about 15 s.
 before(async () => {
   ;[x64, arm64, again] = await Promise.all([
     buildRuntime({ platform: 'linux-x64' }),

@@ -6,23 +6,23 @@ import { type Program, startProgram } from '../../support/program.ts'
 import { freePort } from '../../support/release.ts'
 import { makeDataDir } from '../../support/server.ts'
 
-/** The instance: a real server on this machine, with the least of an agent that deploys to it. */
+/** The instance: a real server on this machine, with a minimal deploy agent. */
 export interface FakeInstance {
   url: string
-  /** In place of an IP address. */
+  /** Instead of an IP address. */
   address: string
   dataDir: string
-  /** What becomes of a new desired.json; with `off`, nothing ever answers. */
+  /** What happens to a new desired.json; with `off`, nothing answers. */
   mood: 'good' | 'rejecting' | 'waiting' | 'off'
-  /** Releases that it rejects in any mood. */
+  /** Releases that are always rejected. */
   broken: Set<string>
   deploy: (desired: string) => Promise<void>
-  /** Deploys once more what was wanted last, as a better mood may let it. */
+  /** Deploys the last desired.json again, which another mood may allow. */
   retry: () => Promise<void>
-  /** Starts what was last deployed, if anything was. */
+  /** Starts the last deployed release, if any. */
   boot: () => Promise<void>
   stop: () => Promise<void>
-  /** Starts what was last deployed, by these settings besides its own. */
+  /** Restarts the last deployed release with these settings added to its own. */
   restart: (settings?: Record<string, string>) => Promise<void>
 }
 
@@ -63,12 +63,12 @@ export async function createInstance(t: TestContext): Promise<FakeInstance> {
     if (mood !== 'good') {
       const reasons = { waiting: 'No space left on /data', rejecting: 'The canary does not answer' }
       const status = mood === 'waiting' ? 'waiting' : 'rejected'
-      return tell({ status, ...known, reason: reasons[mood] })
+      return report({ status, ...known, reason: reasons[mood] })
     }
-    tell({ status: 'deploying', ...known })
+    report({ status: 'deploying', ...known })
     last = wanted
     await restart()
-    tell({ status: 'live', ...known })
+    report({ status: 'live', ...known })
   }
 
   async function restart(settings: Record<string, string> = {}) {
@@ -92,7 +92,7 @@ export async function createInstance(t: TestContext): Promise<FakeInstance> {
     await serving?.exited
   }
 
-  function tell(state: object) {
+  function report(state: object) {
     writeFileSync(`${stateFile}.new`, JSON.stringify({ ...state, at: new Date().toISOString() }))
     renameSync(`${stateFile}.new`, stateFile)
   }

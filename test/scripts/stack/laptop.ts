@@ -26,7 +26,7 @@ import { mainFile } from '../../support/server.ts'
 import { type Ended, main, serve } from '../command.ts'
 import { createInstance, type FakeInstance } from './instance.ts'
 
-/** The machine of somebody who has cloned the repository, and the AWS account that is theirs. */
+/** The machine of somebody who has cloned the repository, with their AWS account. */
 export interface Laptop {
   home: string
   env: Record<string, string>
@@ -40,9 +40,9 @@ export interface Laptop {
 }
 
 interface Cloud {
-  /** What AWS refuses, by type: the error. */
+  /** Errors of AWS, by resource type. */
   refusals: Record<string, string>
-  /** What AWS answers to the program's questions instead of the usual. */
+  /** Answers of AWS to the program's lookups, instead of the usual ones. */
   answers: Record<string, Properties>
   /** Called before each change. */
   onChange: (operation: string, resource: StoredResource) => void | Promise<void>
@@ -75,7 +75,7 @@ export async function makeLaptop(t: TestContext): Promise<Laptop> {
   }
 }
 
-/** A home folder with what our commands need besides ssh, in front of a cloud as install.ts has it. */
+/** A home folder with everything that our commands need except ssh, and a cloud as in install.ts. */
 export async function makeHome(t: Lifetime, aws: FakeAws, cloudUrl: string) {
   const home = mkdtempSync(join(tmpdir(), 'onebox-home-'))
   t.after(() => rmSync(home, { recursive: true, force: true }))
@@ -98,7 +98,7 @@ export async function makeHome(t: Lifetime, aws: FakeAws, cloudUrl: string) {
   return { home, env }
 }
 
-/** Runs a program to its end, however that is. */
+/** Runs a program until it ends, in whatever way. */
 export function execute(
   program: string,
   args: string[],
@@ -111,7 +111,7 @@ export function execute(
   })
 }
 
-/** As `run`, but in a terminal, at which somebody types. */
+/** The same as `run`, but in a terminal where somebody types. */
 export async function inTerminal(
   { home, env }: Laptop,
   typed: string,
@@ -129,19 +129,19 @@ export async function inTerminal(
   let out = ''
   child.stdout.setEncoding('utf8').on('data', (text) => {
     out += text
-    // Whatever is typed before a question is asked might be lost.
+    // Anything typed before the question might be lost.
     if (/( \[y\/N\]|continue:) $/.test(stripVTControlCharacters(out))) child.stdin.write(typed)
   })
   const [code] = await once(child, 'close')
   return { code, out: stripVTControlCharacters(out).replaceAll('\r', ''), error: '' }
 }
 
-/** As `run`, but gives the process itself, to be killed half-way. */
+/** The same as `run`, but returns the process, to kill it half-way. */
 export function start({ env }: Laptop, command: string, ...args: string[]): ChildProcess {
   return spawn(process.execPath, [main, command, ...args], { env, stdio: 'ignore', detached: true })
 }
 
-/** What the program needs to build a release: Node and npm, as `npm run` has them in PATH. */
+/** The tools that build a release: Node and npm, as `npm run` has them in PATH. */
 function linkTools(bin: string) {
   symlinkSync(process.execPath, join(bin, 'node'))
   const npm = process.env.PATH?.split(':').map((folder) => join(folder, 'npm'))
@@ -158,9 +158,8 @@ function makeKey(home: string) {
 }
 
 /**
- * An `ssh` that runs the command right here, with stand-ins for what the instance has, and with the
- * instance's folder in place of /data. FAKE_SSH_CLOSED closes it, FAKE_SSH_CUT lets only so many
- * bytes through.
+ * An `ssh` that runs the command on this machine, with stand-ins for the instance's tools and its
+ * folder for /data. FAKE_SSH_CLOSED refuses connections, FAKE_SSH_CUT is how many bytes get through.
  */
 function installSsh(bin: string) {
   const remote = join(dirname(bin), 'remote-bin')
@@ -198,7 +197,7 @@ exec head -c "\${FAKE_SSH_CUT:-1000000000}" >"$1"
   }
 }
 
-/** The site serves while an instance runs that has the data. */
+/** The site serves while an instance with the data runs. */
 function followInstances(aws: FakeAws, instance: FakeInstance) {
   let wasServing = false
   return async () => {
@@ -211,7 +210,7 @@ function followInstances(aws: FakeAws, instance: FakeInstance) {
   }
 }
 
-/** What happens on AWS when the Pulumi CLI changes something there. */
+/** Simulates what happens on AWS when the Pulumi CLI changes something. */
 function startCloud(t: TestContext, cloud: Cloud, aws: FakeAws, instance: FakeInstance) {
   const outputs = { 'aws:ec2/eip:Eip': { publicIp: instance.address } }
   return serve(t, async (request, response) => {

@@ -12,14 +12,14 @@ import { makeDataDir, startApp, startServer } from '../../support/server.ts'
 
 const modulePath = resolve(import.meta.dirname, '../../../server/database/backup.ts')
 
-/** Backs up from a process of its own, so that the server under test goes on meanwhile. */
+/** Backs up in another process, so that the server under test continues meanwhile. */
 async function backupBeside(from: string, to: string) {
   const program = `import { backup } from ${JSON.stringify(modulePath)}; backup(...process.argv.slice(1))`
   const options = ['--input-type=module', '--eval', program, from, to]
   await promisify(execFile)(process.execPath, options)
 }
 
-/** A server with some content, and where its database and a backup of it are. */
+/** A server with some content, and the paths of its database and a backup. */
 async function startFilled(t: TestContext) {
   const { url, dataDir } = await startApp(t)
   const info = { plot: 'a'.repeat(2000) }

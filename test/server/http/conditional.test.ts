@@ -136,7 +136,7 @@ for (const { what, path, write } of resources) {
     assert.equal((await send('DELETE', url, undefined, { 'if-match': tag })).status, 412)
     const current = { 'if-match': await tagOf(url) }
     assert.equal((await send('DELETE', url, undefined, current)).status, 204)
-    // Preconditions do not count where there is nothing (RFC 9110, 13.2.1).
+    // Preconditions do not apply to a resource that does not exist (RFC 9110, 13.2.1).
     assert.equal((await send('DELETE', url, undefined, { 'if-match': '*' })).status, 404)
     await write(url, 0, {})
     assert.notEqual(await tagOf(url), tag, 'even though it is as it was')

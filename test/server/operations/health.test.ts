@@ -202,7 +202,7 @@ test('a worker that hangs delays the answer only for a moment', async (t) => {
   })
 })
 
-/** A worker that hangs: it gives no answer. Gives its connections. */
+/** A worker that hangs without an answer. Returns its connections. */
 function listenInVain(t: TestContext, path: string): Set<net.Socket> {
   const connections = new Set<net.Socket>()
   const server = net.createServer((socket) => connections.add(socket))
