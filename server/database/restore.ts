@@ -99,9 +99,8 @@ function readSchemas(database: SQLite.Database, file: string): Schemas {
   if (lacking) throw new Error(`${file} lacks ${lacking}: choose a complete backup of this service`)
   const unknown = missingIn(main, restored)
   if (unknown) {
-    throw new Error(
-      `${file} has ${unknown}, which this release does not know: run the release that wrote it`,
-    )
+    const cure = 'run the release that wrote it'
+    throw new Error(`${file} has ${unknown}, which this release does not know: ${cure}`)
   }
   return { main, restored, fresh }
 }

@@ -74,10 +74,7 @@ function assertWhole({ headers }: IncomingMessage) {
     throw new HttpError(415, detail, { headers: ['Accept-Encoding', 'identity'] })
   }
   if (headers['content-range'] !== undefined) {
-    throw new HttpError(
-      400,
-      'Partial updates are not supported: send the whole body without Content-Range',
-    )
+    throw new HttpError(400, 'Content-Range is not supported: send the whole body without it')
   }
 }
 

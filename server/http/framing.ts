@@ -33,10 +33,7 @@ function assertHost({ rawHeaders, headers, httpVersion }: IncomingMessage) {
   }
   const { host = '' } = headers
   if (host !== '' && !isAuthority(host)) {
-    throw new HttpError(
-      400,
-      'The Host header must be a host name or address, with or without a port',
-    )
+    throw new HttpError(400, 'Host must be a host name or address, with or without a port')
   }
 }
 

@@ -69,10 +69,8 @@ function checkNumber(found: string) {
   const unsafe = /^-?\d+$/.test(found) && !Number.isSafeInteger(number)
   const vanishes = number === 0 && digits !== ''
   if (unsafe || vanishes || digits.length > 17 || !Number.isFinite(number)) {
-    throw new HttpError(
-      400,
-      `The number ${found.slice(0, 40)} would lose digits: send it as a string`,
-    )
+    const what = `The number ${found.slice(0, 40)}`
+    throw new HttpError(400, `${what} would lose digits: send it as a string`)
   }
 }
 
@@ -82,10 +80,8 @@ export function objectWith<Name extends string>(
   names: readonly Name[],
 ): Record<Name, unknown> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new HttpError(
-      400,
-      `Expected a JSON object with ${names.join(', ')}, got ${kindOf(value)}`,
-    )
+    const wanted = `a JSON object with ${names.join(', ')}`
+    throw new HttpError(400, `Expected ${wanted}, got ${kindOf(value)}`)
   }
   for (const key of Object.keys(value)) {
     if (!(names as readonly string[]).includes(key)) {

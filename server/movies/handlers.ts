@@ -27,11 +27,9 @@ export function createMovieHandlers(store: MovieStore) {
     get(request: HttpRequest): Reply {
       const query = request.query(['year', 'title', 'limit', 'cursor'])
       if (query.title === undefined) return list(query)
-      if (query.limit ?? query.cursor)
-        throw new HttpError(
-          400,
-          'limit and cursor are for lists: leave them out when title is given',
-        )
+      if (query.limit ?? query.cursor) {
+        throw new HttpError(400, 'limit and cursor are for lists: leave them out with a title')
+      }
       return find(parseKey(query))
     },
 
@@ -124,8 +122,6 @@ function queryOf({ year, title }: MovieKey): string {
 }
 
 function unknown({ year, title }: MovieKey): HttpError {
-  return new HttpError(
-    404,
-    `No movie "${title.slice(0, 80)}" from ${year}: GET /movies?year=${year} lists that year`,
-  )
+  const cure = `GET /movies?year=${year} lists that year`
+  return new HttpError(404, `No movie "${title.slice(0, 80)}" from ${year}: ${cure}`)
 }

@@ -112,8 +112,5 @@ export function fromCursor(cursor: string): MovieKey {
   } catch {
     // Falls through to the error below.
   }
-  throw fieldError(
-    'cursor',
-    'is not valid: take it from "next", or leave it out for the first page',
-  )
+  throw fieldError('cursor', 'is not valid: take it from "next", or leave it out')
 }

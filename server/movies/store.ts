@@ -89,10 +89,8 @@ export function createMovieStore({ read, write }: Database): MovieStore {
 
     async saveAll(movies) {
       const start = randomStart()
-      const rows = await write.runAll(
-        saveAlways,
-        movies.map((movie) => ({ ...movie, start })),
-      )
+      const parameterSets = movies.map((movie) => ({ ...movie, start }))
+      const rows = await write.runAll(saveAlways, parameterSets)
       const added = rows.filter((row) => row.added === 1).length
       return { added, replaced: rows.length - added }
     },

@@ -8,19 +8,13 @@ const heartbeatMs = 15_000
 // nginx would buffer the events.
 const headers = [...headersOf('text/event-stream', 'no-store'), 'X-Accel-Buffering', 'no']
 
-export interface Follow {
-  /** A stream of the string, now and after every change. @throws {HttpError} 503 over the limit */
-  reply: () => Reply
-  count: () => number
-  /** Ends every stream; browsers reconnect by themselves, to another process. */
-  end: () => void
-}
+export type Follow = ReturnType<typeof createFollow>
 
 /**
  * Streams changes to browsers, whichever process made them: each process polls the database, and
  * only while there are streams.
  */
-export function createFollow(store: SavedStringStore, limit: number): Follow {
+export function createFollow(store: SavedStringStore, limit: number) {
   const streams = new Set<Writable>()
   let shown: SavedString | undefined
   let poll: NodeJS.Timeout | undefined
@@ -29,6 +23,7 @@ export function createFollow(store: SavedStringStore, limit: number): Follow {
 
   return { reply, count: () => streams.size, end }
 
+  /** A stream of the string, now and after every change. @throws {HttpError} 503 over the limit */
   function reply(): Reply {
     if (streams.size >= limit || ended) {
       throw tryLater(503, 'Too many browsers are following the string: reload the page instead', 5)
@@ -79,6 +74,7 @@ export function createFollow(store: SavedStringStore, limit: number): Follow {
     }
   }
 
+  /** Ends every stream; browsers reconnect by themselves, to another process. */
   function end() {
     ended = true
     stop()
