@@ -20,7 +20,7 @@ export interface Handlers {
 
 /** Every URL of the server. HEAD and OPTIONS are added automatically. */
 export function createRoutes(handlers: Handlers, { read, write }: Authorize): Routes {
-  const { savedString, birthdays, movies, operations, status, contract, challenges } = handlers
+  const { savedString, birthdays, movies, operations, status, contract } = handlers
   const { echo } = operations
 
   return {
@@ -44,6 +44,6 @@ export function createRoutes(handlers: Handlers, { read, write }: Authorize): Ro
     '/status.js': { GET: status.script },
     '/openapi.json': { GET: contract.openapi },
     '/docs': { GET: contract.docs },
-    '/.well-known/acme-challenge/{token}': { GET: challenges.get },
+    '/.well-known/acme-challenge/{token}': { GET: handlers.challenges.get },
   }
 }
