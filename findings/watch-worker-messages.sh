@@ -7,8 +7,8 @@
 # imports, { "watch:import": [url] }, before the thread's own first one. A program that takes the first
 # message as its answer works in production and fails in development.
 # Version: Node 26.10.0.
-# Source: found by trying; https://nodejs.org/api/worker_threads.html#event-message and
-# https://nodejs.org/api/cli.html#--watch do not mention it.
+# Source: https://github.com/nodejs/node/issues/65044 reports it;
+# https://nodejs.org/api/worker_threads.html#event-message does not mention it.
 # Needs: Linux on x64, npm.
 set -euo pipefail
 
