@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
-import { type Env, type LogLevel, readSettings, type Settings } from './settings.ts'
+import { type Env, readSettings, type Settings } from './settings.ts'
 
 /** An address, or a socket passed by systemd. */
 export type Listen = { host: string; port: number } | { fd: number }
@@ -30,79 +30,51 @@ const limits = {
   drainTimeoutMs: 32_000,
 }
 
-type Limits = typeof limits
-
-export interface Config extends Limits {
-  listen: Listen
-  /** Where to speak TLS as well, and the file with key and certificate chain. */
-  tls: { listen: Listen; file: string } | undefined
-  /** The folder of the ACME client: its challenges, which we answer, and its state. */
-  acmeDir: string | undefined
-  /** The domain of the site, if it has one. */
-  domain: string | undefined
-  dataDir: string
-  /** This user's own folder for Unix sockets. */
-  socketDir: string
-  /** SHA-256 digests of the tokens that may write; without any, everyone may. */
-  tokenHashes: Buffer[]
-  /** Whether anyone who reaches the server may change its data. */
-  openWrites: boolean
-  timeZone: string
-  releaseId: string
-  /** The state file of the deploy agent, which /healthz includes. */
-  deployStateFile: string | undefined
-  logLevel: LogLevel
-  /** Whether systemd connects our output to its journal. */
-  journal: boolean
-  /** Which of pm2's workers this is. */
-  worker: string
-  workers: number
-  /** The workers that should run: all of pm2's, or without pm2 only this one. */
-  workerNames: string[]
-  keepAliveTimeoutMs: number
-  /** Addresses and networks of proxies whose X-Forwarded headers count. */
-  trustedProxies: string[]
-  /** Per worker. */
-  connectionLimit: number
-  /** Per address, minute and worker; 0 is no limit. */
-  writesPerMinute: number
-  /** How long a draining process keeps idle connections open. */
-  drainIdleMs: number
-  canaryTimeoutMs: number
-  /** Backups in the data folder; a new one removes the oldest beyond these. */
-  backupsKept: number
-}
+export type Config = ReturnType<typeof readConfig>
 
 /** @throws {Error} one line that names the variable, what it got and the cure */
-export function readConfig(env: Env, releaseDir: string): Config {
+export function readConfig(env: Env, releaseDir: string) {
   const set = readSettings(env)
   const keepAliveTimeoutMs = 1000 * set.KEEP_ALIVE_SECONDS
   const sockets = inheritedSockets(set)
-  const config: Config = {
+  const config = {
     ...limits,
     listen: sockets.http ?? { host: set.HOST, port: set.PORT },
+    /** Where to speak TLS as well, and the file with key and certificate chain. */
     tls: chooseTls(set, sockets),
+    /** The folder of the ACME client: its challenges, which we answer, and its state. */
     acmeDir: set.ACME_DIR === '' ? undefined : resolve(set.ACME_DIR),
     domain: set.DOMAIN || undefined,
     dataDir: resolve(set.DATA_DIR),
+    /** This user's own folder for Unix sockets. */
     socketDir: chooseSocketDir(env),
+    /** SHA-256 digests of the tokens that may write; without any, everyone may. */
     tokenHashes: [...set.WRITE_TOKEN, ...set.WRITE_TOKEN_SHA256],
+    /** Whether anyone who reaches the server may change its data. */
     openWrites: set.OPEN_WRITES === 'true',
     timeZone: set.TIME_ZONE,
     releaseId: set.RELEASE_ID || readReleaseId(releaseDir),
+    /** The state file of the deploy agent, which /healthz includes. */
     deployStateFile: set.DEPLOY_STATE_FILE || undefined,
     logLevel: set.LOG_LEVEL,
+    /** Whether systemd connects our output to its journal. */
     journal: env.JOURNAL_STREAM !== undefined,
+    /** Which of pm2's workers this is. */
     worker: String(set.NODE_APP_INSTANCE),
     workers: set.WEB_CONCURRENCY,
+    /** The workers that should run: all of pm2's, or without pm2 only this one. */
     workerNames: env.NODE_APP_INSTANCE ? namesOf(set.WEB_CONCURRENCY) : ['0'],
     keepAliveTimeoutMs,
+    /** Addresses and networks of proxies whose X-Forwarded headers count. */
     trustedProxies: set.TRUSTED_PROXIES,
+    /** Per worker. */
     connectionLimit: set.CONNECTION_LIMIT,
+    /** Per address, minute and worker; 0 is no limit. */
     writesPerMinute: set.WRITES_PER_MINUTE,
-    // Bounded, or a reload would end with the hard limit above.
+    /** How long a draining process keeps idle connections open. Bounded, to end before the hard limit. */
     drainIdleMs: Math.min(keepAliveTimeoutMs, 15_000) + 500,
     canaryTimeoutMs: set.CANARY_TIMEOUT_MS,
+    /** Backups in the data folder; a new one removes the oldest beyond these. */
     backupsKept: set.BACKUPS_KEPT,
   }
   assertSafe(config)
@@ -124,7 +96,7 @@ function inheritedSockets({ LISTEN_FDS, LISTEN_FDNAMES }: Settings): Sockets {
   return { ...(http && { http: { fd: http } }), ...(https && { https: { fd: https } }) }
 }
 
-function chooseTls({ TLS_FILE, HOST, TLS_PORT }: Settings, sockets: Sockets): Config['tls'] {
+function chooseTls({ TLS_FILE, HOST, TLS_PORT }: Settings, sockets: Sockets) {
   if (TLS_FILE === '') return undefined
   const listen = sockets.http ? sockets.https : { host: HOST, port: TLS_PORT }
   return listen && { listen, file: resolve(TLS_FILE) }
