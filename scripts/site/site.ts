@@ -10,15 +10,7 @@ import {
 } from './client.ts'
 import { authorization, type Target } from './target.ts'
 
-/** A site under test: sends requests to it, and undoes changes afterwards. */
-export interface Site {
-  send: (method: string, path: string, options?: SendOptions) => Promise<Answer>
-  connect: () => Agent
-  /** Called before each change with what undoes it, in case the change is made. */
-  undoLater: (undo: Undo) => void
-  /** @throws {Error} naming what could not be undone */
-  undoAll: () => Promise<void>
-}
+export type Site = ReturnType<typeof createSite>
 
 type SendOptions = Pick<RequestOptions, 'headers' | 'body' | 'agent'> & {
   /** Instead of the site's own token; '' for none. */
@@ -30,8 +22,11 @@ type Undo = () => Promise<void>
 const totalMs = 120_000
 const longestWaitMs = 15_000
 
-/** Once `isInterrupted`, sends only what undoes something. */
-export function createSite({ base, token }: Target, isInterrupted: () => boolean): Site {
+/**
+ * A site under test: sends requests to it, and undoes changes afterwards. Once `isInterrupted`, it
+ * sends only what undoes something.
+ */
+export function createSite({ base, token }: Target, isInterrupted: () => boolean) {
   const deadline = performance.now() + totalMs
   const undos: Undo[] = []
   let isUndoing = false
@@ -39,7 +34,8 @@ export function createSite({ base, token }: Target, isInterrupted: () => boolean
   return {
     send,
     connect: () => createConnection(base),
-    undoLater: (undo) => undos.push(undo),
+    /** Called before each change with what undoes it, in case the change is made. */
+    undoLater: (undo: Undo) => void undos.push(undo),
     undoAll,
   }
 
@@ -63,6 +59,7 @@ export function createSite({ base, token }: Target, isInterrupted: () => boolean
     if (performance.now() > deadline) throw new Error(`not done within ${totalMs / 1000} s`)
   }
 
+  /** @throws {Error} naming what could not be undone */
   async function undoAll() {
     isUndoing = true
     const failures: unknown[] = []

@@ -1,34 +1,32 @@
 import { duration } from './format.ts'
 
-/** The status of a long task. */
-export interface Live {
-  /** Prints a line that stays. */
-  print: (text: string) => void
-  /** Sets the current state, which is shown with the time since the start. */
-  show: (text: string) => void
-  end: () => void
-}
+export type Live = ReturnType<typeof createLive>
 
 type Out = typeof process.stdout
 
 const redrawMs = 1000
 const reportMs = 30_000
 
-/** On a terminal, keeps the last line up to date; elsewhere, prints a line after each silent half minute. */
-export function createLive(out: Out = process.stdout): Live {
+/**
+ * The status of a long task: on a terminal, a last line that is kept up to date; elsewhere, a line
+ * after each silent half minute.
+ */
+export function createLive(out: Out = process.stdout) {
   const isTerminal = out.isTTY && process.env.TERM !== 'dumb'
   const startedAt = performance.now()
   let current = ''
   const timer = setInterval(isTerminal ? draw : report, isTerminal ? redrawMs : reportMs)
 
   return {
-    print(text) {
+    /** Prints a line that stays. */
+    print(text: string) {
       erase()
       out.write(`${text}\n`)
       if (isTerminal) draw()
       else timer.refresh()
     },
-    show(text) {
+    /** Sets the current state, which is shown with the time since the start. */
+    show(text: string) {
       current = text
       if (isTerminal) draw()
     },

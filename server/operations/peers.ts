@@ -8,17 +8,6 @@ import { Watch } from './watch.ts'
 
 const answerTimeoutMs = 1000
 
-interface Peers<State> {
-  /**
-   * The state of every worker of this site, in order; silent ones are left out. Concurrent
-   * calls share the answers.
-   */
-  states: () => Promise<State[]>
-  /** Watches for workers that hang, until `close`. */
-  watch: (onHung: (peer: { worker: string; pid: number }) => void) => void
-  close: () => void
-}
-
 /**
  * Connects the workers of a site: each answers questions on its Unix socket. pm2's primary process
  * runs none of our code, so it cannot collect the answers.
@@ -26,7 +15,7 @@ interface Peers<State> {
 export function createPeers<State extends { worker: string; startedAt: number }>(
   config: Pick<Config, 'socketDir' | 'dataDir' | 'listen' | 'worker'>,
   ownState: () => State,
-): Peers<State> {
+) {
   makeSocketDir(config.socketDir)
   const prefix = socketPrefix(config)
   // With the pid in it, a worker that ends does not remove the socket of its successor.
@@ -47,13 +36,18 @@ export function createPeers<State extends { worker: string; startedAt: number }>
   let watch: Watch | undefined
 
   return {
-    states() {
+    /**
+     * The state of every worker of this site, in order; silent ones are left out. Concurrent calls
+     * share the answers.
+     */
+    states(): Promise<State[]> {
       pending ??= collect().finally(() => {
         pending = undefined
       })
       return pending
     },
-    watch(onHung) {
+    /** Watches for workers that hang, until `close`. */
+    watch(onHung: (peer: { worker: string; pid: number }) => void) {
       watch = new Watch({ list, isAlive, onHung: (other) => onHung(namesOf(other)) })
       watch.start()
     },

@@ -21,25 +21,12 @@ export interface WorkerState {
 }
 
 /** This process, as one of the workers of a site. */
-interface Worker {
-  own: () => WorkerState
-  /** The states of all workers that answer. */
-  states: () => Promise<WorkerState[]>
-  isDraining: () => boolean
-  onOutcome: (outcome: Outcome) => void
-  onBug: (error: unknown, id: string) => void
-  /** Adds metrics of the server, and replaces other workers that hang. */
-  watch: (serverMetrics: () => Family[]) => void
-  /** As `drain` in drain.ts, with the limits of the configuration. */
-  drain: (server: Server, acceptors: readonly NetServer[]) => Promise<void>
-}
-
 export function createWorker(
   config: Config,
   database: Database,
   log: Log,
   countEventStreams: () => number,
-): Worker {
+) {
   const startedAt = Date.now()
   let draining = false
   let killed = 0
@@ -54,20 +41,23 @@ export function createWorker(
 
   return {
     own,
+    /** The states of all workers that answer. */
     states: peers.states,
     isDraining: () => draining,
-    onOutcome(outcome) {
+    onOutcome(outcome: Outcome) {
       requests.observe(outcome)
       log.request(outcome)
     },
-    onBug(error, id) {
+    onBug(error: unknown, id: string) {
       log.error({ id, error: (error as Error)?.stack ?? String(error) })
     },
-    watch(serverMetrics) {
+    /** Adds metrics of the server, and replaces other workers that hang. */
+    watch(serverMetrics: () => Family[]) {
       sources.push(serverMetrics)
       peers.watch(replace)
     },
-    async drain(server, acceptors) {
+    /** As `drain` in drain.ts, with the limits of the configuration. */
+    async drain(server: Server, acceptors: readonly NetServer[]) {
       draining = true
       const { drainIdleMs: idleMs, drainTimeoutMs: timeoutMs } = config
       await drain(server, acceptors, { idleMs, timeoutMs })

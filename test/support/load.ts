@@ -1,6 +1,7 @@
 import http, { type IncomingMessage } from 'node:http'
 import https from 'node:https'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { randomLetters } from '../../scripts/site/letters.ts'
 
 export interface Load {
   /** Answered and failed requests so far. */
@@ -12,9 +13,9 @@ export interface Load {
 }
 
 /**
- * Clients that ask one after the other until they are told to stop, none of them trying again:
- * `keepAlive` ones stay on their connection, `oneShot` ones make a new one for each request; all
- * of them rest for `pauseMs` in between.
+ * Clients that send requests one after the other until they are stopped, without retries: `keepAlive`
+ * ones keep their connection, `oneShot` ones open a new one for each request. All of them pause for
+ * `pauseMs` in between.
  */
 export function startLoad(
   url: string,
@@ -50,7 +51,7 @@ export function startLoad(
   }
 
   async function save(agent: http.Agent) {
-    const username = randomName()
+    const username = randomLetters(20)
     const headers = { 'Content-Type': 'application/json' }
     const options = { agent, method: 'PUT', headers }
     const response = await send(`${url}/hello/${username}`, options, '{"dateOfBirth":"1990-04-23"}')
@@ -86,10 +87,4 @@ export function send(url: string, options: object, body?: string): Promise<Incom
 
 function expectStatus({ statusCode }: IncomingMessage, wanted: number) {
   if (statusCode !== wanted) throw new Error(`answered ${statusCode}`)
-}
-
-function randomName(): string {
-  return Array.from({ length: 20 }, () =>
-    String.fromCharCode(97 + Math.floor(Math.random() * 26)),
-  ).join('')
 }
