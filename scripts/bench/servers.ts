@@ -32,7 +32,7 @@ export interface Bench {
   failures: string[]
 }
 
-export interface Server {
+export interface StartedServer {
   name: string
   url: string
   pid: number
@@ -51,9 +51,9 @@ export async function withServers<T>(
   bench: Bench,
   contestants: Contestant[],
   settings: ServerSettings,
-  use: (servers: Server[]) => Promise<T>,
+  use: (servers: StartedServer[]) => Promise<T>,
 ): Promise<T> {
-  const servers: Server[] = []
+  const servers: StartedServer[] = []
   try {
     for (const contestant of contestants) {
       servers.push(await startServer(bench, contestant, settings))
@@ -68,7 +68,7 @@ async function startServer(
   bench: Bench,
   contestant: Contestant,
   settings: ServerSettings,
-): Promise<Server> {
+): Promise<StartedServer> {
   const { name } = contestant
   const folder = mkdtempSync(join(bench.folder, 'server-'))
   const dataDir = settings.dataDir ?? folder
@@ -112,7 +112,7 @@ async function freePort(): Promise<number> {
   return promise
 }
 
-async function untilItAnswers({ name, url, child, log }: Server) {
+async function untilItAnswers({ name, url, child, log }: StartedServer) {
   const deadline = Date.now() + startTimeoutMs
   while (Date.now() < deadline && child.exitCode === null && child.signalCode === null) {
     const answer = await send('GET', `${url}/`).catch(() => null)
@@ -129,6 +129,6 @@ export function send(method: string, url: string, body?: string): Promise<Answer
 }
 
 /** After a round, the log is not needed, and it would grow by gigabytes. */
-export function emptyLog({ log }: Server) {
+export function emptyLog({ log }: StartedServer) {
   truncateSync(log)
 }

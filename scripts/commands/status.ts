@@ -103,27 +103,27 @@ function printStatus(status: Status) {
 function printSite({ stack, url, instance, wanted, pinned, health, ...status }: Status) {
   const sign = status.ok ? styleText('green', '✓') : styleText('red', '✗')
   console.log(`${sign} ${styleText('bold', url)}`)
-  line('stack', `${stack}, ${instance}`)
+  printLine('stack', `${stack}, ${instance}`)
   const held = pinned === '' ? '' : `, pinned by a rollback: npx onebox up --latest ends that`
-  line('wanted', `release ${shortId(wanted)}${held}`)
+  printLine('wanted', `release ${shortId(wanted)}${held}`)
   if (!health) return
   for (const { worker, release, startedAt, draining } of health.workers) {
     const since = `${ago(startedAt)} up${draining ? ', draining' : ''}`
-    line(`worker ${worker}`, `release ${shortId(release)}, ${since}`)
+    printLine(`worker ${worker}`, `release ${shortId(release)}, ${since}`)
   }
-  for (const worker of health.silent ?? []) line(`worker ${worker}`, 'does not answer')
+  for (const worker of health.silent ?? []) printLine(`worker ${worker}`, 'does not answer')
   const { deploy } = health
   if (deploy)
-    line(
+    printLine(
       'deploy',
       [`${deploy.status} for ${ago(deploy.at)}`, deploy.reason].filter(Boolean).join(': '),
     )
   const { disk, backupAt } = status
-  if (disk?.bytes) line('disk', `${Math.round((100 * disk.freeBytes) / disk.bytes)} % free`)
-  line('backup', backupAt ? `${ago(backupAt)} ago` : 'none yet')
+  if (disk?.bytes) printLine('disk', `${Math.round((100 * disk.freeBytes) / disk.bytes)} % free`)
+  printLine('backup', backupAt ? `${ago(backupAt)} ago` : 'none yet')
 }
 
-function line(name: string, text: string) {
+function printLine(name: string, text: string) {
   console.log(`  ${name.padEnd(9)} ${text}`)
 }
 

@@ -67,12 +67,12 @@ export async function serveUntilSignal(
     if (!isNoise(line) && !(ending && line.includes(' PM2 log: '))) console.log(line)
   })
   const ended = once(child, 'close')
-  await announce(child, config)
+  await printAddress(child, config)
   const [code] = await ended
   process.exitCode = code ?? (ending ? 0 : 1)
 }
 
-async function announce(child: ChildProcess, { listen, tls, workers }: Config) {
+async function printAddress(child: ChildProcess, { listen, tls, workers }: Config) {
   if ('fd' in listen) return
   const url = `http://${placeOf(listen)}`
   while ((await countWorkers(url)) < workers) {

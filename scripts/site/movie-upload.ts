@@ -48,11 +48,11 @@ export async function uploadMovies(movies: AsyncIterable<MovieLine>, options: Up
   try {
     await sendAll(movies)
   } catch (error) {
-    throw new Error(`${(error as Error).message}. ${standing(totals)}`, { cause: error })
+    throw new Error(`${(error as Error).message}. ${storedText(totals)}`, { cause: error })
   } finally {
     progress.end()
   }
-  report(totals, (performance.now() - startedAt) / 1000)
+  printTotals(totals, (performance.now() - startedAt) / 1000)
 
   /** In smaller requests from the first one on that the line is too slow for. */
   async function sendAll(movies: AsyncIterable<MovieLine> | MovieLine[]) {
@@ -175,17 +175,17 @@ function titleOf({ text }: MovieLine): string {
 
 function interrupt(progress: Progress, totals: Totals) {
   progress.end()
-  console.log(`Interrupted. ${standing(totals)}`)
+  console.log(`Interrupted. ${storedText(totals)}`)
   process.exit(130)
 }
 
-function standing(totals: Totals): string {
+function storedText(totals: Totals): string {
   const stored = sum(totals)
   if (stored === 0) return 'Nothing is stored yet'
   return `Stored so far: ${whole(stored)}; running the same again completes the load`
 }
 
-function report({ added, replaced }: Totals, seconds: number) {
+function printTotals({ added, replaced }: Totals, seconds: number) {
   const counts = `${whole(added)} added, ${whole(replaced)} replaced`
   step(`Loaded ${whole(added + replaced)} movies in ${duration(seconds)}: ${counts}`)
 }

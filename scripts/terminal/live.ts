@@ -38,7 +38,7 @@ export function createLive(out: Out = process.stdout) {
 
   function draw() {
     // Nothing may wrap, as only the last line of a terminal can be overwritten.
-    if (current !== '') out.write(`\r${standing().slice(0, (out.columns || 80) - 1)}\x1b[K`)
+    if (current !== '') out.write(`\r${stateText().slice(0, (out.columns || 80) - 1)}\x1b[K`)
   }
 
   function erase() {
@@ -46,10 +46,10 @@ export function createLive(out: Out = process.stdout) {
   }
 
   function report() {
-    if (current !== '') out.write(`${standing()}\n`)
+    if (current !== '') out.write(`${stateText()}\n`)
   }
 
-  function standing(): string {
+  function stateText(): string {
     return `  ${duration((performance.now() - startedAt) / 1000).padStart(10)}  ${current}`
   }
 }

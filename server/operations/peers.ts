@@ -91,12 +91,12 @@ async function requestState<State extends { worker: string; startedAt: number }>
 }
 
 /** The answer, or undefined if there is none. */
-async function request<Answer>(
+async function request<Result>(
   path: string,
   question: 'alive' | 'state',
-  read: (socket: net.Socket) => Promise<Answer>,
+  read: (socket: net.Socket) => Promise<Result>,
   timeoutMs = 0,
-): Promise<Answer | undefined> {
+): Promise<Result | undefined> {
   const socket = net.connect({ path }).unref()
   socket.setTimeout(timeoutMs, () => socket.destroy(new Error('silent')))
   socket.write(question)

@@ -8,7 +8,7 @@ export function note(text: string) {
   console.log(`  ${text}`)
 }
 
-export function progress({ options }: Bench, round: number, name: string, result: string) {
+export function printProgress({ options }: Bench, round: number, name: string, result: string) {
   console.log(`  round ${round}/${options.rounds}  ${name.padEnd(16)}  ${result}`)
 }
 

@@ -2,11 +2,11 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { step } from '../../terminal/step.ts'
 import { run } from '../processes.ts'
-import { note, printLatencies, progress } from '../report/print.ts'
+import { note, printLatencies, printProgress } from '../report/print.ts'
 import { type Latency, latencyOf, type Results } from '../report/results.ts'
 import { hundredths } from '../report/statistics.ts'
 import { alternate } from '../rounds.ts'
-import { type Bench, type Server, withServers } from '../servers.ts'
+import { type Bench, type StartedServer, withServers } from '../servers.ts'
 import { load } from '../wrk.ts'
 
 const fsyncDelayMs = 10
@@ -40,17 +40,22 @@ export async function measureLatency(bench: Bench): Promise<Results> {
   return { latency }
 }
 
-async function measureServers(bench: Bench, servers: Server[]): Promise<Latency[]> {
+async function measureServers(bench: Bench, servers: StartedServer[]): Promise<Latency[]> {
   const results = await alternate(bench.options.rounds, servers, async (server, round) => {
     const quiet = await probe(bench, server)
     const loaded = await probeUnderLoad(bench, server)
-    progress(bench, round, server.name, `p99 ${text(quiet.p99)} quiet, ${text(loaded.p99)} loaded`)
+    printProgress(
+      bench,
+      round,
+      server.name,
+      `p99 ${text(quiet.p99)} quiet, ${text(loaded.p99)} loaded`,
+    )
     return { quiet, loaded }
   })
   return servers.map(({ name }, index) => latencyOf(name, results[index]))
 }
 
-async function probeUnderLoad(bench: Bench, server: Server): Promise<Probe> {
+async function probeUnderLoad(bench: Bench, server: StartedServer): Promise<Probe> {
   const seconds = bench.options.seconds + (pauseMs + connectMs) / 1000
   const writes = { script: 'put.lua', connections, seconds, yielding: true } as const
   const [loaded] = await Promise.all([
@@ -60,7 +65,7 @@ async function probeUnderLoad(bench: Bench, server: Server): Promise<Probe> {
   return loaded
 }
 
-async function probe({ options, failures }: Bench, { name, url }: Server): Promise<Probe> {
+async function probe({ options, failures }: Bench, { name, url }: StartedServer): Promise<Probe> {
   const args = [`${url}/`, `${getsPerSecond}`, `${options.seconds}`, `${pauseMs}`]
   const result: Probe & { failures: number } = JSON.parse(
     await run([process.execPath, probeScript, ...args]),

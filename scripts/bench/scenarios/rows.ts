@@ -3,10 +3,10 @@ import { join } from 'node:path'
 import { step } from '../../terminal/step.ts'
 import { randomPoint } from '../movies.ts'
 import { run } from '../processes.ts'
-import { printRows, progress } from '../report/print.ts'
+import { printProgress, printRows } from '../report/print.ts'
 import { type Results, type Rows, rateOf } from '../report/results.ts'
 import { alternate } from '../rounds.ts'
-import { type Bench, type Server, send, withServers } from '../servers.ts'
+import { type Bench, type StartedServer, send, withServers } from '../servers.ts'
 import { load } from '../wrk.ts'
 
 const connections = 64
@@ -43,7 +43,11 @@ async function prefill(bench: Bench, size: number) {
 }
 
 /** Starts one server per table, and measures once all are up. */
-async function withTables(bench: Bench, sizes: number[], servers: Server[]): Promise<Rows[]> {
+async function withTables(
+  bench: Bench,
+  sizes: number[],
+  servers: StartedServer[],
+): Promise<Rows[]> {
   const [size, ...rest] = sizes
   if (size === undefined) return measureServers(bench, servers)
   const onebox = bench.contestants.slice(0, 1)
@@ -52,7 +56,7 @@ async function withTables(bench: Bench, sizes: number[], servers: Server[]): Pro
   )
 }
 
-async function measureServers(bench: Bench, servers: Server[]): Promise<Rows[]> {
+async function measureServers(bench: Bench, servers: StartedServer[]): Promise<Rows[]> {
   const sizes = sizesOf(bench)
   const points = sizes.map((size) => writePaths(bench, `points-${size}`, pointPaths(size)))
   const pages: string[] = []
@@ -69,15 +73,20 @@ async function measureServers(bench: Bench, servers: Server[]): Promise<Rows[]> 
   }))
 }
 
-async function measurePaths(bench: Bench, servers: Server[], files: string[]) {
+async function measurePaths(bench: Bench, servers: StartedServer[], files: string[]) {
   const items = servers.map((server, index) => ({ server, file: files[index] ?? '' }))
   const { rounds, seconds } = bench.options
-  const read = (server: Server, file: string, duration: number) =>
+  const read = (server: StartedServer, file: string, duration: number) =>
     load(bench, server, { script: 'paths.lua', connections, seconds: duration, args: [file] })
   for (const { server, file } of items) await read(server, file, 2)
   return alternate(rounds, items, async ({ server, file }, round) => {
     const rate = await read(server, file, seconds)
-    progress(bench, round, file.replace(/.*\//, ''), `${rate.toLocaleString('en-US')} requests/s`)
+    printProgress(
+      bench,
+      round,
+      file.replace(/.*\//, ''),
+      `${rate.toLocaleString('en-US')} requests/s`,
+    )
     return rate
   })
 }
@@ -87,7 +96,7 @@ function pointPaths(size: number): string[] {
 }
 
 /** Full pages only, with cursors from the server at random years and distances. */
-async function pagePaths({ url }: Server, size: number): Promise<string[]> {
+async function pagePaths({ url }: StartedServer, size: number): Promise<string[]> {
   const paths: string[] = []
   const distances = Math.min(1000, size / yearCount - 1)
   for (let tries = 0; tries < 2 * pageCount && paths.length < pageCount; tries += 1) {
