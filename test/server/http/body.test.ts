@@ -335,7 +335,7 @@ test('a refused body is still read for a moment, so that its sender sees the ans
   await expectProblem(response, 404, /There is nothing at \/nothing: see \/docs/)
 })
 
-test('a body where none is expected does no harm', async (t) => {
+test('an unexpected body does no harm', async (t) => {
   const url = await startServer(t)
   const get = rawRequest('GET /echo', ['Content-Length: 5'], 'hello')
   const last = rawRequest('DELETE /echo', ['Connection: close'])

@@ -96,7 +96,7 @@ const fields: [what: string, body: string, field: string, detail: RegExp][] = [
   ['is constructor', `{${birthday}, "constructor": {}}`, 'constructor', /is not a known field/],
 ]
 
-test('PUT /hello/{username} answers 400, naming the field, where one', async (t) => {
+test('PUT /hello/{username} answers 400, naming the field, if one', async (t) => {
   const url = await startServer(t)
   for (const [what, body, field, detail] of fields) {
     await t.test(what, async () => expectFieldProblem(await put(url, body), field, detail))
