@@ -32,7 +32,8 @@ export interface Bench {
   failures: string[]
 }
 
-export interface StartedServer {
+/** A contestant that serves. */
+export interface Running {
   name: string
   url: string
   pid: number
@@ -51,9 +52,9 @@ export async function withServers<T>(
   bench: Bench,
   contestants: Contestant[],
   settings: ServerSettings,
-  use: (servers: StartedServer[]) => Promise<T>,
+  use: (servers: Running[]) => Promise<T>,
 ): Promise<T> {
-  const servers: StartedServer[] = []
+  const servers: Running[] = []
   try {
     for (const contestant of contestants) {
       servers.push(await startServer(bench, contestant, settings))
@@ -68,7 +69,7 @@ async function startServer(
   bench: Bench,
   contestant: Contestant,
   settings: ServerSettings,
-): Promise<StartedServer> {
+): Promise<Running> {
   const { name } = contestant
   const folder = mkdtempSync(join(bench.folder, 'server-'))
   const dataDir = settings.dataDir ?? folder
@@ -112,7 +113,7 @@ async function freePort(): Promise<number> {
   return promise
 }
 
-async function untilItAnswers({ name, url, child, log }: StartedServer) {
+async function untilItAnswers({ name, url, child, log }: Running) {
   const deadline = Date.now() + startTimeoutMs
   while (Date.now() < deadline && child.exitCode === null && child.signalCode === null) {
     const answer = await send('GET', `${url}/`).catch(() => null)
@@ -129,6 +130,6 @@ export function send(method: string, url: string, body?: string): Promise<Answer
 }
 
 /** After a round, the log is not needed, and it would grow by gigabytes. */
-export function emptyLog({ log }: StartedServer) {
+export function emptyLog({ log }: Running) {
   truncateSync(log)
 }

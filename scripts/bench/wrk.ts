@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { run } from './processes.ts'
-import { type Bench, emptyLog, type StartedServer } from './servers.ts'
+import { type Bench, emptyLog, type Running } from './servers.ts'
 
 const folder = join(import.meta.dirname, 'wrk')
 
@@ -24,7 +24,7 @@ interface Report {
 }
 
 /** Puts a server under load. Returns its requests per second, and records failures. */
-export async function load(bench: Bench, server: StartedServer, wanted: Load): Promise<number> {
+export async function load(bench: Bench, server: Running, wanted: Load): Promise<number> {
   const output = await run(command(server, wanted), { cwd: folder }).catch((error) => {
     throw new Error(`${server.name} under load: ${error.message}`)
   })
@@ -37,7 +37,7 @@ export async function load(bench: Bench, server: StartedServer, wanted: Load): P
   return Math.round(report.requests / report.seconds)
 }
 
-function command({ url }: StartedServer, { script, connections, seconds, args, yielding }: Load) {
+function command({ url }: Running, { script, connections, seconds, args, yielding }: Load) {
   const size = ['--threads', '1', '--connections', `${connections}`, '--duration', `${seconds}s`]
   const wrk = ['wrk', ...size, '--timeout', '10s', '--script', script, `${url}/`]
   return [...(yielding ? ['nice', '-n', '19'] : []), ...wrk, ...(args ? ['--', ...args] : [])]

@@ -2,7 +2,7 @@ import { step } from '../../terminal/step.ts'
 import { printProgress, printRates } from '../report/print.ts'
 import { type Results, rateOf } from '../report/results.ts'
 import { alternate } from '../rounds.ts'
-import { type Bench, type StartedServer, withServers } from '../servers.ts'
+import { type Bench, type Running, withServers } from '../servers.ts'
 import { load } from '../wrk.ts'
 
 const connections = 64
@@ -22,7 +22,7 @@ export async function measureGet(bench: Bench): Promise<Results> {
   return { get }
 }
 
-async function measure(bench: Bench, server: StartedServer, round: number): Promise<number> {
+async function measure(bench: Bench, server: Running, round: number): Promise<number> {
   const rate = await load(bench, server, loadOf(bench))
   printProgress(bench, round, server.name, `${rate.toLocaleString('en-US')} requests/s`)
   return rate

@@ -6,7 +6,7 @@ import { note, printLatencies, printProgress } from '../report/print.ts'
 import { type Latency, latencyOf, type Results } from '../report/results.ts'
 import { hundredths } from '../report/statistics.ts'
 import { alternate } from '../rounds.ts'
-import { type Bench, type StartedServer, withServers } from '../servers.ts'
+import { type Bench, type Running, withServers } from '../servers.ts'
 import { load } from '../wrk.ts'
 
 const fsyncDelayMs = 10
@@ -40,7 +40,7 @@ export async function measureLatency(bench: Bench): Promise<Results> {
   return { latency }
 }
 
-async function measureServers(bench: Bench, servers: StartedServer[]): Promise<Latency[]> {
+async function measureServers(bench: Bench, servers: Running[]): Promise<Latency[]> {
   const results = await alternate(bench.options.rounds, servers, async (server, round) => {
     const quiet = await probe(bench, server)
     const loaded = await probeUnderLoad(bench, server)
@@ -55,7 +55,7 @@ async function measureServers(bench: Bench, servers: StartedServer[]): Promise<L
   return servers.map(({ name }, index) => latencyOf(name, results[index]))
 }
 
-async function probeUnderLoad(bench: Bench, server: StartedServer): Promise<Probe> {
+async function probeUnderLoad(bench: Bench, server: Running): Promise<Probe> {
   const seconds = bench.options.seconds + (pauseMs + connectMs) / 1000
   const writes = { script: 'put.lua', connections, seconds, yielding: true } as const
   const [loaded] = await Promise.all([
@@ -65,7 +65,7 @@ async function probeUnderLoad(bench: Bench, server: StartedServer): Promise<Prob
   return loaded
 }
 
-async function probe({ options, failures }: Bench, { name, url }: StartedServer): Promise<Probe> {
+async function probe({ options, failures }: Bench, { name, url }: Running): Promise<Probe> {
   const args = [`${url}/`, `${getsPerSecond}`, `${options.seconds}`, `${pauseMs}`]
   const result: Probe & { failures: number } = JSON.parse(
     await run([process.execPath, probeScript, ...args]),

@@ -3,7 +3,7 @@ import { step } from '../../terminal/step.ts'
 import { printMemory, printProgress } from '../report/print.ts'
 import type { Memory, Results } from '../report/results.ts'
 import { alternate } from '../rounds.ts'
-import { type Bench, type StartedServer, withServers } from '../servers.ts'
+import { type Bench, type Running, withServers } from '../servers.ts'
 import { load } from '../wrk.ts'
 
 const sampleMs = 100
@@ -19,7 +19,7 @@ export async function measureMemory(bench: Bench): Promise<Results> {
   return { memory }
 }
 
-async function measureServers(bench: Bench, servers: StartedServer[]): Promise<Memory[]> {
+async function measureServers(bench: Bench, servers: Running[]): Promise<Memory[]> {
   const startMb = servers.map((server) => memoryOf(server).residentMb)
   const results = await alternate(bench.options.rounds, servers, async (server, round) => {
     const loadMb = await measure(bench, server)
@@ -34,7 +34,7 @@ async function measureServers(bench: Bench, servers: StartedServer[]): Promise<M
   }))
 }
 
-async function measure(bench: Bench, server: StartedServer): Promise<number> {
+async function measure(bench: Bench, server: Running): Promise<number> {
   const seconds = Math.min(bench.options.seconds, loadSeconds)
   let most = 0
   const timer = setInterval(() => {
@@ -49,7 +49,7 @@ async function measure(bench: Bench, server: StartedServer): Promise<number> {
   return most
 }
 
-function memoryOf({ pid }: StartedServer) {
+function memoryOf({ pid }: Running) {
   const status = readFileSync(`/proc/${workerPid(pid)}/status`, 'utf8')
   return { residentMb: megabytes(status, 'VmRSS'), peakMb: megabytes(status, 'VmHWM') }
 }

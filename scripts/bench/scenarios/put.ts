@@ -3,13 +3,7 @@ import { step } from '../../terminal/step.ts'
 import { note, printProgress, printRates } from '../report/print.ts'
 import { type Rate, type Results, rateOf } from '../report/results.ts'
 import { alternate } from '../rounds.ts'
-import {
-  type Bench,
-  type ServerSettings,
-  type StartedServer,
-  send,
-  withServers,
-} from '../servers.ts'
+import { type Bench, type Running, type ServerSettings, send, withServers } from '../servers.ts'
 import { load } from '../wrk.ts'
 
 const settleMs = 1000
@@ -39,7 +33,7 @@ async function measureDisk(bench: Bench, title: string, settings: ServerSettings
 
 async function measureServers(
   bench: Bench,
-  servers: StartedServer[],
+  servers: Running[],
   settings: ServerSettings,
 ): Promise<Rate[]> {
   for (const server of servers) {
@@ -52,7 +46,7 @@ async function measureServers(
   return servers.map(({ name }, index) => rateOf(name, results[index]))
 }
 
-async function measure(bench: Bench, server: StartedServer, round: number): Promise<number> {
+async function measure(bench: Bench, server: Running, round: number): Promise<number> {
   const { seconds } = bench.options
   const rate = await load(bench, server, { script: 'put.lua', connections, seconds })
   await checkStored(bench, server, /bench \d+/)
@@ -65,23 +59,19 @@ async function measure(bench: Bench, server: StartedServer, round: number): Prom
 }
 
 /** A PUT answered faster than the disk allows did not wait for the disk. */
-async function checkDelay(
-  bench: Bench,
-  server: StartedServer,
-  { fsyncDelayMs = 0 }: ServerSettings,
-) {
+async function checkDelay(bench: Bench, server: Running, { fsyncDelayMs = 0 }: ServerSettings) {
   const start = performance.now()
   await put(bench, server, 'is it on disk?')
   if (performance.now() - start >= fsyncDelayMs) return
   bench.failures.push(`${server.name}: PUT / was answered before its fsync`)
 }
 
-async function put(bench: Bench, server: StartedServer, string: string) {
+async function put(bench: Bench, server: Running, string: string) {
   const { status } = await send('PUT', `${server.url}/`, string)
   if (status !== 204) bench.failures.push(`${server.name}: PUT / answered ${status}, not 204`)
 }
 
-async function checkStored(bench: Bench, server: StartedServer, string: RegExp) {
+async function checkStored(bench: Bench, server: Running, string: RegExp) {
   const { text } = await send('GET', `${server.url}/`)
   const heading = /<h1>The saved string is (.*)<\/h1>/.exec(text)?.[1] ?? ''
   if (string.test(heading)) return

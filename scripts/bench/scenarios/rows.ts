@@ -6,7 +6,7 @@ import { run } from '../processes.ts'
 import { printProgress, printRows } from '../report/print.ts'
 import { type Results, type Rows, rateOf } from '../report/results.ts'
 import { alternate } from '../rounds.ts'
-import { type Bench, type StartedServer, send, withServers } from '../servers.ts'
+import { type Bench, type Running, send, withServers } from '../servers.ts'
 import { load } from '../wrk.ts'
 
 const connections = 64
@@ -43,11 +43,7 @@ async function prefill(bench: Bench, size: number) {
 }
 
 /** Starts one server per table, and measures once all are up. */
-async function withTables(
-  bench: Bench,
-  sizes: number[],
-  servers: StartedServer[],
-): Promise<Rows[]> {
+async function withTables(bench: Bench, sizes: number[], servers: Running[]): Promise<Rows[]> {
   const [size, ...rest] = sizes
   if (size === undefined) return measureServers(bench, servers)
   const onebox = bench.contestants.slice(0, 1)
@@ -56,7 +52,7 @@ async function withTables(
   )
 }
 
-async function measureServers(bench: Bench, servers: StartedServer[]): Promise<Rows[]> {
+async function measureServers(bench: Bench, servers: Running[]): Promise<Rows[]> {
   const sizes = sizesOf(bench)
   const points = sizes.map((size) => writePaths(bench, `points-${size}`, pointPaths(size)))
   const pages: string[] = []
@@ -73,10 +69,10 @@ async function measureServers(bench: Bench, servers: StartedServer[]): Promise<R
   }))
 }
 
-async function measurePaths(bench: Bench, servers: StartedServer[], files: string[]) {
+async function measurePaths(bench: Bench, servers: Running[], files: string[]) {
   const items = servers.map((server, index) => ({ server, file: files[index] ?? '' }))
   const { rounds, seconds } = bench.options
-  const read = (server: StartedServer, file: string, duration: number) =>
+  const read = (server: Running, file: string, duration: number) =>
     load(bench, server, { script: 'paths.lua', connections, seconds: duration, args: [file] })
   for (const { server, file } of items) await read(server, file, 2)
   return alternate(rounds, items, async ({ server, file }, round) => {
@@ -96,7 +92,7 @@ function pointPaths(size: number): string[] {
 }
 
 /** Full pages only, with cursors from the server at random years and distances. */
-async function pagePaths({ url }: StartedServer, size: number): Promise<string[]> {
+async function pagePaths({ url }: Running, size: number): Promise<string[]> {
   const paths: string[] = []
   const distances = Math.min(1000, size / yearCount - 1)
   for (let tries = 0; tries < 2 * pageCount && paths.length < pageCount; tries += 1) {
