@@ -25,6 +25,11 @@ export const settings = {
   TLS_FILE: text(''),
   TLS_PORT: integer(8443, { min: 0, max: 65535 }),
   ACME_DIR: text(''),
+  ACME_DIRECTORY: {
+    byDefault: 'https://acme-v02.api.letsencrypt.org/directory',
+    parse: parseHttpsUrl,
+  },
+  ACME_ROOT: { byDefault: '', parse: parseCertificates },
   DOMAIN: { byDefault: '', parse: parseDomain },
   TRUSTED_PROXIES: { byDefault: '', parse: parseNetworks },
   RELEASE_ID: text(''),
@@ -116,6 +121,24 @@ function parseNetworks(value: string, name: string): string[] {
   if (bad === undefined) return networks
   const rule = 'be addresses or networks of /8 or smaller, separated by commas'
   throw invalid(name, bad, rule, 'for example 10.0.0.0/8,2001:db8::1')
+}
+
+function parseHttpsUrl(value: string, name: string): string {
+  if (URL.canParse(value) && /^https:\/\/[\w./:@=+-]+$/.test(value)) return value
+  throw invalid(name, value, 'be an https URL', 'for example https://ca.example/directory')
+}
+
+/** In DER as Base64, as settings have no lines. */
+function parseCertificates(value: string, name: string): string[] {
+  const entries = list(value)
+  const bad = entries.find((entry) => !/^MI[A-Za-z\d+/]+={0,2}$/.test(entry))
+  if (bad !== undefined) {
+    const cure = 'make one with openssl x509 -in FILE -outform DER | base64 -w0'
+    throw invalid(name, bad.slice(0, 20), 'be certificates in Base64, separated by commas', cure)
+  }
+  return entries.map(
+    (entry) => `-----BEGIN CERTIFICATE-----\n${entry}\n-----END CERTIFICATE-----\n`,
+  )
 }
 
 function parseDomain(value: string, name: string): string {

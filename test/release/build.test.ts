@@ -31,6 +31,7 @@ test('an archive holds the addon of its platform, and no trace of the builder', 
   const { path } = await buildRelease({ platform: 'linux-arm64', outDir: makeDataDir() })
   const dir = unpack(path)
   assert.deepEqual(readdirSync(dir).sort(), [
+    'acme.cjs',
     'better_sqlite3.node',
     'ecosystem.config.cjs',
     'release.json',

@@ -105,6 +105,8 @@ const refused: [name: string, value: string, rule: RegExp][] = [
   ['TRUSTED_PROXIES', '0.0.0.0/0', /got "0.0.0.0\/0": for example 10.0.0.0\/8,2001:db8::1$/],
   ['TRUSTED_PROXIES', 'proxy.local', /got "proxy.local"/],
   ['TLS_PORT', '65536', /an integer from 0 to 65535, got "65536"/],
+  ['ACME_DIRECTORY', 'http://ca.example', /^ACME_DIRECTORY must be an https URL, got "http:/],
+  ['ACME_ROOT', '-----BEGIN', /be certificates in Base64, .*: make one with openssl x509 /],
   ['DOMAIN', 'Example.com', /^DOMAIN must be a domain name in lower case, got "Example.com": for/],
   ['DOMAIN', 'localhost', /got "localhost"/],
   ['DOMAIN', '203.0.113.10', /got "203.0.113.10"/],

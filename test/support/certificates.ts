@@ -12,17 +12,38 @@ interface TestCertificate {
 
 const hourMs = 3_600_000
 
+interface Contents {
+  names: string[]
+  notBefore?: number
+  notAfter?: number
+  extensions?: Buffer[]
+  serial?: Buffer
+}
+
 /** A certificate of its own P-256 key, signed by itself. */
 export function makeCertificate(
   names: string[],
-  {
-    notBefore = Date.now() - hourMs,
-    notAfter = Date.now() + 160 * hourMs,
-    extensions = [] as Buffer[],
-    serial = Buffer.of(1, ...randomBytes(8)),
-  } = {},
+  more: Omit<Contents, 'names'> = {},
 ): TestCertificate {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const spki = publicKey.export({ type: 'spki', format: 'der' })
+  const cert = issueCertificate(spki, privateKey, { names, ...more })
+  const key = exportKey(privateKey)
+  return { key, cert, pem: key + cert }
+}
+
+/** A certificate of a key in SPKI, signed by another. */
+export function issueCertificate(
+  spki: Buffer,
+  issuerKey: KeyObject,
+  {
+    names,
+    notBefore = Date.now() - hourMs,
+    notAfter = Date.now() + 159 * hourMs,
+    extensions = [],
+    serial = Buffer.of(1, ...randomBytes(8)),
+  }: Contents,
+): string {
   const name = sequence(set(sequence(oid('2.5.4.3'), der(0x0c, Buffer.from('onebox test')))))
   const all = [...(names.length > 0 ? [altNames(names)] : []), ...extensions]
   const tbs = sequence(
@@ -32,12 +53,10 @@ export function makeCertificate(
     name,
     sequence(time(notBefore), time(notAfter)),
     name,
-    publicKey.export({ type: 'spki', format: 'der' }),
+    spki,
     der(0xa3, sequence(...all)),
   )
-  const cert = pemOf(sequence(tbs, ecdsaWithSha256, bits(sign('sha256', tbs, privateKey))))
-  const key = exportKey(privateKey)
-  return { key, cert, pem: key + cert }
+  return pemOf(sequence(tbs, ecdsaWithSha256, bits(sign('sha256', tbs, issuerKey))))
 }
 
 /** As whoever renews a certificate puts it in place. */

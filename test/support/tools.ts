@@ -19,6 +19,7 @@ export const packages: Record<string, string> = {
   mkswap: 'util-linux',
   nginx: 'nginx',
   openssl: 'openssl',
+  pebble: 'pebble',
   promtool: 'prometheus',
   python3: 'python3',
   'qemu-aarch64-static': 'qemu-user-static',

@@ -1,0 +1,57 @@
+import {
+  closeSync,
+  fchmodSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { dirname } from 'node:path'
+
+/** Replaces a file at one stroke, which also survives a power cut. */
+export function writeFileDurably(path: string, content: string, mode: number) {
+  const draft = `${path}.new`
+  rmSync(draft, { force: true })
+  const file = openSync(draft, 'wx', mode)
+  try {
+    // Whatever the umask.
+    fchmodSync(file, mode)
+    writeFileSync(file, content)
+    fsyncSync(file)
+  } finally {
+    closeSync(file)
+  }
+  renameSync(draft, path)
+  syncFolder(dirname(path))
+}
+
+export function removeFile(path: string) {
+  rmSync(path, { force: true })
+}
+
+function syncFolder(path: string) {
+  const folder = openSync(path, 'r')
+  fsyncSync(folder)
+  closeSync(folder)
+}
+
+/** `undefined` if there is none. */
+export function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+/** `undefined` if there is none, or it is not JSON. */
+export function readJson<Value>(path: string): Value | undefined {
+  try {
+    return JSON.parse(readText(path) ?? '') ?? undefined
+  } catch {
+    return undefined
+  }
+}

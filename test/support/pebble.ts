@@ -1,0 +1,74 @@
+import { X509Certificate } from 'node:crypto'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+import { makeCertificate } from './certificates.ts'
+import { eventually } from './eventually.ts'
+import { getSecurely } from './https.ts'
+import { freePort, spawnFor } from './release.ts'
+import { makeDataDir } from './server.ts'
+
+export interface Pebble {
+  /** Before 2.7 it has none. */
+  hasProfiles: boolean
+  directoryUrl: string
+  /** What to trust it with. */
+  root: string
+  acmeRoot: string
+  /** The root of the certificates that it issues. */
+  issuer: string
+}
+
+/** Let's Encrypt's own test server, which looks for challenges on `httpPort`. */
+export async function startPebble(
+  t: TestContext,
+  {
+    httpPort,
+    nonceReject = 0,
+    authzReuse = 0,
+  }: { httpPort: number; nonceReject?: number; authzReuse?: number },
+): Promise<Pebble> {
+  const dir = makeDataDir()
+  const own = makeCertificate(['127.0.0.1'])
+  const [port, managementPort] = [await freePort(), await freePort()]
+  const file = (name: string, content: string) => {
+    writeFileSync(join(dir, name), content)
+    return join(dir, name)
+  }
+  const pebble = {
+    listenAddress: `127.0.0.1:${port}`,
+    managementListenAddress: `127.0.0.1:${managementPort}`,
+    certificate: file('cert.pem', own.cert),
+    privateKey: file('key.pem', own.key),
+    httpPort,
+    tlsPort: httpPort,
+    retryAfter: { authz: 1, order: 1 },
+    keyAlgorithm: 'ecdsa',
+    profiles: {
+      classic: { description: 'for domains', validityPeriod: 7_776_000 },
+      shortlived: { description: 'for addresses', validityPeriod: 576_000 },
+    },
+  }
+  const config = file('config.json', JSON.stringify({ pebble }))
+  const env = {
+    PEBBLE_VA_NOSLEEP: '1',
+    PEBBLE_WFE_NONCEREJECT: String(nonceReject),
+    PEBBLE_AUTHZREUSE: String(authzReuse),
+  }
+  const child = spawnFor(t, ['-config', config], { command: 'pebble', env })
+  await eventually(async () => {
+    if (child.exitCode !== null) throw new Error(child.output())
+    return getSecurely(port, '/dir').then(
+      () => true,
+      () => false,
+    )
+  })
+  const directory = JSON.parse((await getSecurely(port, '/dir')).body)
+  return {
+    hasProfiles: directory.meta.profiles !== undefined,
+    directoryUrl: `https://127.0.0.1:${port}/dir`,
+    root: own.cert,
+    acmeRoot: new X509Certificate(own.cert).raw.toString('base64'),
+    issuer: (await getSecurely(managementPort, '/roots/0')).body,
+  }
+}
