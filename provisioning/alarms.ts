@@ -78,31 +78,54 @@ function watchCredits({ id }: Instance, topic: aws.sns.Topic) {
   })
 }
 
-/** Requests /healthz from several continents every 30 s. */
+interface OutsideCheck {
+  path: string
+  minutes: number
+  trouble: string
+}
+
+/** Over plain HTTP, which answers whatever the certificate is like. */
+const outsideChecks: Record<string, OutsideCheck> = {
+  outside: {
+    path: '/healthz',
+    minutes: 2,
+    trouble: 'AWS gets no 200 for /healthz from outside the instance',
+  },
+  // A new instance takes minutes to get its certificate, and an order may have to wait.
+  certificate: {
+    path: '/healthz/certificate',
+    minutes: 60,
+    trouble: 'The certificate expires in less than two days, or there is none: npx onebox status',
+  },
+}
+
+/** Requests a path from several continents every 30 s. */
 function watchFromOutside({ ip }: Instance, topic: aws.sns.Topic) {
-  const check = new aws.route53.HealthCheck('outside', {
-    type: 'HTTP',
-    ipAddress: ip,
-    port: 80,
-    resourcePath: '/healthz',
-    requestInterval: 30,
-    failureThreshold: 3,
-  })
-  new aws.cloudwatch.MetricAlarm('outside', {
-    region: globalRegion,
-    alarmDescription: 'AWS gets no 200 for /healthz from outside the instance',
-    namespace: 'AWS/Route53',
-    metricName: 'HealthCheckStatus',
-    dimensions: { HealthCheckId: check.id },
-    statistic: 'Minimum',
-    comparisonOperator: 'LessThanThreshold',
-    threshold: 1,
-    period: 60,
-    evaluationPeriods: 2,
-    treatMissingData: 'breaching',
-    alarmActions: [topic.arn],
-    okActions: [topic.arn],
-  })
+  for (const [name, { path, minutes, trouble }] of Object.entries(outsideChecks)) {
+    const check = new aws.route53.HealthCheck(name, {
+      type: 'HTTP',
+      ipAddress: ip,
+      port: 80,
+      resourcePath: path,
+      requestInterval: 30,
+      failureThreshold: 3,
+    })
+    new aws.cloudwatch.MetricAlarm(name, {
+      region: globalRegion,
+      alarmDescription: trouble,
+      namespace: 'AWS/Route53',
+      metricName: 'HealthCheckStatus',
+      dimensions: { HealthCheckId: check.id },
+      statistic: 'Minimum',
+      comparisonOperator: 'LessThanThreshold',
+      threshold: 1,
+      period: 60,
+      evaluationPeriods: minutes,
+      treatMissingData: 'breaching',
+      alarmActions: [topic.arn],
+      okActions: [topic.arn],
+    })
+  }
 }
 
 /** For the whole account: costs by tag would have to be enabled in its billing first. */

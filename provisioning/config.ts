@@ -1,5 +1,6 @@
 import { isIPv4 } from 'node:net'
 import { isNetwork as isProxyNetwork } from '../server/http/proxies.ts'
+import { isDomain } from '../server/settings.ts'
 
 /** The length limit of `name`: role names begin with it and have at most 64 characters. */
 export const nameLimit = 32
@@ -80,6 +81,20 @@ export const settings = {
     example: '10.0.0.0/16',
     parse: parseProxies,
   },
+  domain: {
+    byDefault: '',
+    rule: 'be a domain name in lower case',
+    example: 'www.example.com',
+    parse: (text) => (text === '' || isDomain(text) ? text : undefined),
+  },
+  hostedZoneId: text('', /^Z[A-Z\d]{5,31}$/, 'be the id of a Route 53 hosted zone', 'Z0123…'),
+  acmeDirectory: text('', /^https:\/\/[\w./:@=+-]+$/, 'be an https URL', 'https://ca.example/dir'),
+  acmeRoot: text(
+    '',
+    /^MI[A-Za-z\d+/]+={0,2}$/,
+    'be a certificate in Base64 on one line',
+    '"$(openssl x509 -in root.pem -outform DER | base64 -w0)"',
+  ),
   alarmEmail: text(
     '',
     /^[^\s@,]+@[^\s@,]+\.[^\s@,]+$/,
@@ -182,6 +197,10 @@ function assertSound(config: Config, secrets: string[]) {
     const { example } = settings.writeToken
     const cure = `set a new one: ${set(project, 'writeToken', example)}`
     throw new Error(`${project}:writeToken must be stored as a secret, and is not: ${cure}`)
+  }
+  if (config.hostedZoneId !== '' && config.domain === '') {
+    const cure = set(project, 'domain', settings.domain.example)
+    throw new Error(`${project}:hostedZoneId needs a domain: ${cure}`)
   }
   if (config.monthlyBudgetUsd > 0 && config.alarmEmail === '') {
     const cure = set(project, 'alarmEmail', settings.alarmEmail.example)

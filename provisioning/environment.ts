@@ -23,6 +23,9 @@ export function createEnvironment(config: Config): Environment {
         LOG_LEVEL: config.logLevel,
         KEEP_ALIVE_SECONDS: String(config.keepAliveSeconds),
         TRUSTED_PROXIES: config.trustedProxies.join(','),
+        DOMAIN: config.domain,
+        ACME_DIRECTORY: config.acmeDirectory,
+        ACME_ROOT: config.acmeRoot,
       }),
     ),
   )

@@ -8,6 +8,7 @@ import { lookUpMachine } from './machine.ts'
 import { createNetwork } from './network.ts'
 import { createPermissions } from './permissions.ts'
 import { createPipeline } from './pipeline.ts'
+import { createRecord } from './record.ts'
 import { createReleases } from './releases.ts'
 import { readStack } from './stack.ts'
 import { tagEverything } from './tags.ts'
@@ -23,11 +24,14 @@ const environment = createEnvironment(config)
 const releases = createReleases(config, archives, environment)
 const permissions = createPermissions(releases, network)
 const instance = createInstance(config, { machine, network, dataVolume, releases, permissions })
+createRecord(config, instance)
 const topics = createAlarms(config, machine, instance)
 const roles = createPipeline(config, releases)
 
 export const ip = instance.ip
+// It always answers, and redirects to HTTPS once there is a certificate.
 export const url = pulumi.interpolate`http://${ip}`
+export const domain = config.domain
 export const ssh = config.sshFrom.length > 0 ? pulumi.interpolate`ssh admin@${ip}` : 'closed'
 export const writeToken = environment.writeToken
 export const release = releases.release

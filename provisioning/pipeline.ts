@@ -127,7 +127,23 @@ function mayBuild(config: Config, { bucket }: Releases): Statement[] {
     allow(['sns:*'], `arn:aws:sns:*:*:${name}-*`),
     allow(['route53:CreateHealthCheck'], '*'),
     allow(['route53:*'], 'arn:aws:route53:::healthcheck/*'),
+    ...mayChangeRecords(config),
     allow(['budgets:*'], `arn:aws:budgets::*:budget/${name}-*`),
+  ]
+}
+
+function mayChangeRecords({ hostedZoneId }: Config): Statement[] {
+  if (hostedZoneId === '') return []
+  return [
+    allow(
+      [
+        'route53:ChangeResourceRecordSets',
+        'route53:GetHostedZone',
+        'route53:ListResourceRecordSets',
+      ],
+      `arn:aws:route53:::hostedzone/${hostedZoneId}`,
+    ),
+    allow(['route53:GetChange'], 'arn:aws:route53:::change/*'),
   ]
 }
 

@@ -39,6 +39,7 @@ export function createRoutes(handlers: Handlers, { read, write }: Authorize): Ro
     '/echo': { GET: echo, POST: echo, PUT: echo, PATCH: echo, DELETE: echo },
 
     '/healthz': { GET: operations.health },
+    '/healthz/certificate': { GET: operations.certificate },
     '/metrics': { GET: read(operations.metrics) },
     '/status': { GET: status.page },
     '/status.js': { GET: status.script },

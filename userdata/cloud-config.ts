@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { gzipSync } from 'fflate'
+import { gzip } from 'pako'
 
 /** Everything in user data that depends on the stack. Any change makes a new instance. */
 interface Place {
@@ -21,6 +21,7 @@ export const files: Record<string, string> = {
   '/usr/local/bin/onebox': 'onebox.sh',
   '/etc/update-motd.d/60-onebox': 'motd.sh',
   [`${units}/onebox.socket`]: 'onebox.socket',
+  [`${units}/onebox-https.socket`]: 'onebox-https.socket',
   [`${units}/onebox.service`]: 'onebox.service',
   [`${units}/onebox.service.d/sandbox.conf`]: 'sandbox.conf',
   [`${units}/onebox@.service`]: 'onebox@.service',
@@ -30,6 +31,8 @@ export const files: Record<string, string> = {
   [`${units}/onebox-backup.timer`]: 'onebox-backup.timer',
   [`${units}/onebox-converge.service`]: 'onebox-converge.service',
   [`${units}/onebox-converge.timer`]: 'onebox-converge.timer',
+  [`${units}/onebox-certificate.service`]: 'onebox-certificate.service',
+  [`${units}/onebox-certificate.timer`]: 'onebox-certificate.timer',
   [`${units}/onebox-data-volume.service`]: 'onebox-data-volume.service',
   [`${units}/onebox-metadata-guard.service`]: 'onebox-metadata-guard.service',
   '/etc/systemd/journald.conf.d/onebox.conf': 'journald.conf',
@@ -48,10 +51,12 @@ const serviceUser = {
 
 const enabled = [
   'onebox.socket',
+  'onebox-https.socket',
   'onebox.service',
   'onebox-data-volume.service',
   'onebox-metadata-guard.service',
   'onebox-converge.timer',
+  'onebox-certificate.timer',
   'onebox-backup.timer',
 ]
 
@@ -62,26 +67,18 @@ const steps = '/var/lib/cloud/instance/sem'
 
 /**
  * User data, compressed. Node's zlib produces different bytes on different CPUs, which would replace
- * the instance; fflate's are always the same.
+ * the instance; pako's are always the same.
  */
 export function renderUserData(place: Place): Uint8Array {
-  return gzipSync(new TextEncoder().encode(cloudConfig(place)), { level: 9, mtime: 0 })
+  return gzip(cloudConfig(place), { level: 9 })
 }
 
-/** The text for cloud-init, which reads YAML; JSON is a subset of that. */
+/** The text for cloud-init, in YAML: files stand in it as they are, which also compresses best. */
 export function cloudConfig(place: Place): string {
   const config = {
     bootcmd: [`test -e ${installed} || { rm -rf ${steps}; sed -i /swapfile/d /etc/fstab; }`],
     users: ['default', serviceUser],
     swap: { filename: '/swapfile', size: 512 * 2 ** 20 },
-    write_files: [
-      { path: '/etc/onebox/instance.env', content: instanceEnv(place) },
-      ...Object.entries(files).map(([path, file]) => ({
-        path,
-        permissions: file.endsWith('.sh') ? '0755' : '0644',
-        content: withoutComments(readFileSync(join(import.meta.dirname, file), 'utf8')),
-      })),
-    ],
     runcmd: [
       [
         'systemctl restart systemd-journald systemd-sysctl',
@@ -90,12 +87,25 @@ export function cloudConfig(place: Place): string {
       ].join(' && '),
     ],
   }
-  return `#cloud-config\n${JSON.stringify(config)}\n`
+  // JSON is a subset of YAML.
+  const lines = Object.entries(config).map(([key, value]) => `${key}: ${JSON.stringify(value)}\n`)
+  const written = Object.entries(files).map(([path, file]) =>
+    writeFile(path, withoutNotes(readFileSync(join(import.meta.dirname, file), 'utf8'))),
+  )
+  written.unshift(writeFile('/etc/onebox/instance.env', instanceEnv(place)))
+  return `#cloud-config\n${lines.join('')}write_files:\n${written.join('')}`
 }
 
-/** User data is limited to 16 KB, and comments are for readers of the repository. */
-function withoutComments(text: string): string {
-  return text.replace(/^ *(#(?!!)|\/\/).*\n/gm, '').replace(/\n+/g, '\n')
+/** Its first line must not begin with a space, which would count as indentation. */
+function writeFile(path: string, content: string): string {
+  const permissions = content.startsWith('#!') ? " permissions: '0755'\n" : ''
+  return `-\n path: ${path}\n${permissions} content: |\n${content.replace(/^(?=.)/gm, '  ')}`
+}
+
+/** User data is limited to 16 KB. Comments, and indentation in scripts, are for readers of the repository. */
+function withoutNotes(text: string): string {
+  const plain = text.replace(/^ *(#(?!!)|\/\/).*\n/gm, '').replace(/\n+/g, '\n')
+  return plain.startsWith('#!') ? plain.replace(/^ +/gm, '') : plain
 }
 
 function instanceEnv({ bucket, region, volumeId }: Place): string {

@@ -407,7 +407,7 @@ go_back() {
   change=restart
   if [[ -z $back ]]; then
     rm "$opt/current"
-    system stop onebox.service onebox.socket || log "$problem"
+    system stop onebox.service onebox{,-https}.socket || log "$problem"
   else
     point current "$back"
     renew_workers "$back" || log "The old generation does not come up: $problem"

@@ -35,9 +35,18 @@ make_ready() {
   [[ $(mounted_disk) == "$disk" ]] ||
     fail "Another disk than $disk is mounted at /data: unmount or detach it"
   grow
-  # On another image, the user may have another number.
-  chown --recursive --no-dereference onebox:onebox "$root/data"
-  chmod 750 "$root/data"
+  set_owners "$root/data"
+}
+
+# On another image, the user may have another number. The certificate is root's, and so is the folder
+# above it, or the user could put another in its place.
+set_owners() { # FOLDER
+  mkdir -p "$1/tls"
+  chown --recursive --no-dereference onebox:onebox "$1"
+  chown --recursive --no-dereference root "$1/tls"
+  chown root "$1"
+  chmod 1770 "$1"
+  chmod 2750 "$1/tls"
 }
 
 # Waits for the volume's disk, which may be attached minutes after boot.

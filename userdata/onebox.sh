@@ -36,6 +36,7 @@ END
 status() {
   line service "$(unit ActiveState) since $(unit ActiveEnterTimestamp)"
   line serving "$(curl --silent --max-time 5 http://127.0.0.1/healthz | read_json serving || echo 'no answer')"
+  line https "$(curl --silent --max-time 5 http://127.0.0.1/healthz | read_json https || echo 'no answer')"
   line deploy "$(read_json deploy 2>/dev/null </var/lib/onebox/converge.json || echo 'none yet')"
   line data "$(disk /data)"
   line 'root disk' "$(disk /)"
@@ -46,7 +47,7 @@ status() {
 
 # Every unit by name: a pattern finds nothing after a power cut has damaged a file of the journal.
 logs() { # [JOURNALCTL_OPTION...]
-  journalctl --unit=onebox{,.socket,-converge,-backup,-data-volume,-metadata-guard,@canary,@migrate} "$@"
+  journalctl --unit=onebox{,.socket,-https.socket,-certificate,-converge,-backup,-data-volume,-metadata-guard,@canary,@migrate} "$@"
 }
 
 releases() {
@@ -85,7 +86,7 @@ memory() { # Mem|Swap
   free --mebi | awk -v name="$1:" '$1 == name { print $3 " of " $2 " MiB" }'
 }
 
-read_json() { # serving|deploy
+read_json() { # serving|https|deploy
   python3 -I "$library/read-json.py" "$1" 2>/dev/null
 }
 

@@ -1,4 +1,4 @@
-"""Turns JSON on standard input into lines of text: desired, workers, serving or deploy."""
+"""Turns JSON on standard input into lines of text: desired, workers, serving, https or deploy."""
 
 import json
 import re
@@ -34,6 +34,12 @@ def serving(content):
     print(f"release {', '.join(releases)} on {len(starts)} workers, since {min(starts)}{silent}")
 
 
+def https(content):
+    state = content["https"]
+    facts = [f"{name} {state[name]}" for name in ("expiresAt", "problem", "nextTryAt") if name in state]
+    print(", ".join(state["names"] + facts))
+
+
 def deploy(content):
     reason = f": {content['reason']}" if "reason" in content else ""
     release = f", release {content['release'][:12]}" if "release" in content else ""
@@ -47,6 +53,6 @@ def check(pattern, text, what):
 
 what = sys.argv[1]
 try:
-    {"desired": desired, "workers": workers, "serving": serving, "deploy": deploy}[what](json.load(sys.stdin))
+    {"desired": desired, "workers": workers, "serving": serving, "https": https, "deploy": deploy}[what](json.load(sys.stdin))
 except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
     sys.exit(f"{what}.json is invalid: {type(error).__name__}: {error}")

@@ -11,6 +11,9 @@ const defaults = {
   CONNECTION_LIMIT: '',
   KEEP_ALIVE_SECONDS: '',
   TRUSTED_PROXIES: '',
+  DOMAIN: '',
+  ACME_DIRECTORY: '',
+  ACME_ROOT: '',
   LOG_LEVEL: '',
 }
 

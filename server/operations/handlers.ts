@@ -4,7 +4,7 @@ import { headersOf, json, type Reply, text } from '../http/reply.ts'
 import type { HttpRequest } from '../http/request.ts'
 import { readDeployState } from './deploy-state.ts'
 import type { Health, WorkerHealth } from './health.ts'
-import type { Https } from './https.ts'
+import type { Https, HttpsHealth } from './https.ts'
 import type { Log } from './log.ts'
 import { type Family, gauge, render } from './metrics.ts'
 import type { WorkerState } from './worker.ts'
@@ -50,6 +50,16 @@ export function createOperationsHandlers({
         deploy: await readDeployState(deployStateFile),
       }
       return json(problem === undefined ? 200 : 503, health)
+    },
+
+    /** For alarms; nothing is wrong without HTTPS. */
+    certificate(): Reply {
+      const health: HttpsHealth = https?.health() ?? { names: [] }
+      const { expiresAt = '', problem = 'it is not renewed' } = health
+      const hoursLeft = (Date.parse(expiresAt) - Date.now()) / 3_600_000
+      if (https === undefined || hoursLeft >= 48) return json(200, health)
+      const what = expiresAt ? `expires at ${expiresAt}` : 'is missing'
+      throw new HttpError(503, `The certificate ${what}: ${problem}`)
     },
 
     async metrics(): Promise<Reply> {

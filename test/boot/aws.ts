@@ -19,7 +19,7 @@ export interface Aws {
   /** Uploads what `pulumi up` would; returns the generation that is now wanted. */
   publish: (deployment: Deployment) => string
   /** Creates an instance with this volume attached. */
-  launch: (dataDisk: DataDisk, ports?: Ports) => Promise<Machine>
+  launch: (dataDisk: DataDisk, wiring?: { ports?: Ports; acmePort?: number }) => Promise<Machine>
   /** The private key of admin; the public one is beside it. */
   keyFile: string
 }
@@ -58,7 +58,10 @@ export async function startAws(dir: string, print: (text: string) => void): Prom
     s3.objects.set(`${bucket}/${key}`, content)
   }
 
-  function launch(dataDisk: DataDisk, ports?: Ports): Promise<Machine> {
+  function launch(
+    dataDisk: DataDisk,
+    wiring: { ports?: Ports; acmePort?: number } = {},
+  ): Promise<Machine> {
     launched += 1
     const ownDir = join(dir, `instance-${launched}`)
     mkdirSync(ownDir)
@@ -73,7 +76,7 @@ export async function startAws(dir: string, print: (text: string) => void): Prom
       s3,
       s3Address: address,
       keyFile,
-      ports,
+      ...wiring,
     })
   }
 }

@@ -15,6 +15,8 @@ import { qemuArguments } from './qemu.ts'
 export interface Machine {
   /** Its port 80, from outside. */
   url: string
+  /** Its port 443, on this machine. */
+  httpsPort: number
   /** Seconds since it was last powered on. */
   seconds: () => number
   powerOn: () => void
@@ -48,15 +50,18 @@ interface MachineOptions {
   memoryMiB?: number
   /** The ports of this machine that lead to its ports. */
   ports?: Ports
+  /** The port of a certificate authority on this machine. */
+  acmePort?: number | undefined
 }
 
 export interface Ports {
   http: number
+  https: number
   ssh: number
 }
 
 export async function freePorts(): Promise<Ports> {
-  return { http: await freePort(), ssh: await freePort() }
+  return { http: await freePort(), https: await freePort(), ssh: await freePort() }
 }
 
 const shutDownLimitMs = 180_000
@@ -78,6 +83,7 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
 
   return {
     url,
+    httpsPort: ports.https,
     seconds: () => (performance.now() - poweredOnAt) / 1000,
     powerOn,
     powerCut,
@@ -97,10 +103,12 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
       consoleFile,
       memoryMiB,
       httpPort: ports.http,
+      httpsPort: ports.https,
       sshPort: ports.ssh,
       metadataPort: metadata.port,
       s3Port: s3.port,
       s3Address,
+      acmePort: options.acmePort,
     })
     const log = openSync(join(dir, 'qemu.log'), 'a')
     // qemu ends with the test, however that ends.

@@ -11,12 +11,18 @@ interface Wiring {
   memoryMiB: number
   /** Ports of this machine that lead to the instance's services. */
   httpPort: number
+  httpsPort: number
   sshPort: number
   /** Ports of this machine that the instance's network leads to. */
   metadataPort: number
   s3Port: number
   s3Address: string
+  /** The port of a certificate authority, if there is one. */
+  acmePort: number | undefined
 }
+
+/** Where the instance finds the certificate authority. */
+export const acmeAddress = '172.31.0.4'
 
 /** The command line of an instance like EC2's, without the data volume. */
 export function qemuArguments(wiring: Wiring): string[] {
@@ -62,9 +68,9 @@ function smbiosSystem({ instanceType }: Instance, uuid: string): string {
   return `type=1,manufacturer=Amazon EC2,product=${instanceType},uuid=${uuid},serial=${uuid}`
 }
 
-/** Reaches the metadata service and S3, and nothing else. */
+/** Reaches the metadata service, S3 and a certificate authority, and nothing else. */
 function network(wiring: Wiring): string {
-  const { instance, httpPort, sshPort, metadataPort, s3Port, s3Address } = wiring
+  const { instance, httpPort, httpsPort, sshPort, metadataPort, s3Port, s3Address } = wiring
   const lead = (address: string, port: number) =>
     `guestfwd=tcp:${address}-cmd:socat - TCP4:127.0.0.1:${port}`
   return [
@@ -74,7 +80,9 @@ function network(wiring: Wiring): string {
     `dhcpstart=${instance.privateIp}`,
     lead('169.254.169.254:80', metadataPort),
     lead(`${s3Address}:443`, s3Port),
+    ...(wiring.acmePort === undefined ? [] : [lead(`${acmeAddress}:443`, wiring.acmePort)]),
     `hostfwd=tcp:127.0.0.1:${httpPort}-:80`,
+    `hostfwd=tcp:127.0.0.1:${httpsPort}-:443`,
     `hostfwd=tcp:127.0.0.1:${sshPort}-:22`,
   ].join(',')
 }

@@ -221,6 +221,9 @@ test('desired.json names the archives and is uploaded after them', () => {
     CONNECTION_LIMIT: '',
     KEEP_ALIVE_SECONDS: '5',
     TRUSTED_PROXIES: '',
+    DOMAIN: '',
+    ACME_DIRECTORY: '',
+    ACME_ROOT: '',
     LOG_LEVEL: 'info',
   })
 })
@@ -232,6 +235,7 @@ test('the outputs are complete', () => {
     alarmTopics: [],
     bucket: 'onebox-dev-releases-1a2b3c4',
     desired: hash('sha256', desired),
+    domain: '',
     instanceId: 'i-0123456789abcdef0',
     ip: '203.0.113.10',
     pipelineRoles: {},
@@ -339,7 +343,7 @@ test('AWS recovers an instance from failed hardware, and reboots one that hangs'
 })
 
 test('the check from outside requests the address itself, and reports in Route 53’s region', () => {
-  const { ipAddress, port, resourcePath } = full.one('route53.HealthCheck').inputs
+  const { ipAddress, port, resourcePath } = full.one('route53.HealthCheck', 'outside').inputs
   assert.deepEqual([ipAddress, port, resourcePath], ['203.0.113.10', 80, '/healthz'])
   const { inputs } = full.one('cloudwatch.MetricAlarm', 'outside')
   const topic = full.one('sns.Topic', 'outside')
@@ -353,10 +357,29 @@ test('the check from outside requests the address itself, and reports in Route 5
   assert.deepEqual(other.outputs.alarmTopics, ['arn:aws:aws:sns/topic:Topic:alarms'])
 })
 
+test('a certificate that is not renewed is mailed about, over plain HTTP and after an hour', () => {
+  const { ipAddress, port, resourcePath } = full.one('route53.HealthCheck', 'certificate').inputs
+  assert.deepEqual([ipAddress, port, resourcePath], ['203.0.113.10', 80, '/healthz/certificate'])
+  const { inputs } = full.one('cloudwatch.MetricAlarm', 'certificate')
+  assert.deepEqual([inputs.region, inputs.evaluationPeriods], ['us-east-1', 60])
+})
+
+test('the domain gets a record only in a hosted zone, and the instance knows it', async () => {
+  assert.deepEqual(plain.all('route53.Record'), [])
+  const settings = { domain: 'www.example.com', hostedZoneId: 'Z0123456789' }
+  const run = await runOnebox({ settings })
+  const { zoneId, name, type, records } = run.one('route53.Record').inputs
+  assert.deepEqual([zoneId, name, type], ['Z0123456789', 'www.example.com', 'A'])
+  assert.deepEqual(records, ['203.0.113.10'])
+  assert.equal(run.outputs.domain, 'www.example.com')
+  const { content } = run.one('s3.BucketObjectv2', 'desired').inputs
+  assert.equal(JSON.parse(content).environment.DOMAIN, 'www.example.com')
+})
+
 test('CPU credits are watched on burstable types only', () => {
   assert.ok(full.one('cloudwatch.MetricAlarm', 'credits'))
   const alarms = other.all('cloudwatch.MetricAlarm').map(({ name }) => name)
-  assert.deepEqual(alarms.sort(), ['outside', 'reboot', 'recover'])
+  assert.deepEqual(alarms.sort(), ['certificate', 'outside', 'reboot', 'recover'])
 })
 
 test('an earlier release is deployed by its id, without uploading this folder’s', async () => {

@@ -33,10 +33,10 @@ test('a month costs the sum of its lines', () => {
   assert.equal(afterDestroy.toFixed(2), '0.50')
 })
 
-test('alarms cost four CloudWatch alarms and a health check', () => {
+test('alarms cost five CloudWatch alarms and two health checks', () => {
   const quiet = monthlyCost(config, list)
   const loud = monthlyCost({ ...config, alarms: true }, list)
-  assert.equal((loud.perMonth - quiet.perMonth).toFixed(2), '2.00')
+  assert.equal((loud.perMonth - quiet.perMonth).toFixed(2), '3.25')
 })
 
 test('a line without a price says so, and the total is marked as partial', () => {

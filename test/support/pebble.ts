@@ -1,10 +1,11 @@
 import { X509Certificate } from 'node:crypto'
+import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { TestContext } from 'node:test'
 import { makeCertificate } from './certificates.ts'
 import { eventually } from './eventually.ts'
 import { getSecurely } from './https.ts'
+import type { Lifetime } from './lifetime.ts'
 import { freePort, spawnFor } from './release.ts'
 import { makeDataDir } from './server.ts'
 
@@ -12,24 +13,27 @@ export interface Pebble {
   /** Before 2.7 it has none. */
   hasProfiles: boolean
   directoryUrl: string
+  port: number
   /** What to trust it with. */
   root: string
   acmeRoot: string
   /** The root of the certificates that it issues. */
   issuer: string
+  stop: () => Promise<void>
 }
 
 /** Let's Encrypt's own test server, which looks for challenges on `httpPort`. */
 export async function startPebble(
-  t: TestContext,
+  t: Lifetime,
   {
     httpPort,
     nonceReject = 0,
     authzReuse = 0,
-  }: { httpPort: number; nonceReject?: number; authzReuse?: number },
+    names = [],
+  }: { httpPort: number; nonceReject?: number; authzReuse?: number; names?: string[] },
 ): Promise<Pebble> {
   const dir = makeDataDir()
-  const own = makeCertificate(['127.0.0.1'])
+  const own = makeCertificate(['127.0.0.1', ...names])
   const [port, managementPort] = [await freePort(), await freePort()]
   const file = (name: string, content: string) => {
     writeFileSync(join(dir, name), content)
@@ -56,19 +60,25 @@ export async function startPebble(
     PEBBLE_AUTHZREUSE: String(authzReuse),
   }
   const child = spawnFor(t, ['-config', config], { command: 'pebble', env })
+  const get = (path: string) => getSecurely(port, path, { headers: { 'user-agent': 'a test' } })
   await eventually(async () => {
     if (child.exitCode !== null) throw new Error(child.output())
-    return getSecurely(port, '/dir').then(
+    return get('/dir').then(
       () => true,
       () => false,
     )
   })
-  const directory = JSON.parse((await getSecurely(port, '/dir')).body)
+  const directory = JSON.parse((await get('/dir')).body)
   return {
     hasProfiles: directory.meta.profiles !== undefined,
+    port,
     directoryUrl: `https://127.0.0.1:${port}/dir`,
     root: own.cert,
     acmeRoot: new X509Certificate(own.cert).raw.toString('base64'),
     issuer: (await getSecurely(managementPort, '/roots/0')).body,
+    async stop() {
+      child.kill()
+      await once(child, 'exit')
+    },
   }
 }

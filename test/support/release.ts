@@ -12,6 +12,7 @@ import { extract } from 'tar'
 import { buildRelease as build } from '../../provisioning/packaging/release.ts'
 import type { Health } from '../../server/operations/health.ts'
 import { inherited } from './inherited.ts'
+import type { Lifetime } from './lifetime.ts'
 import { makeDataDir } from './server.ts'
 
 /** The release of this machine's platform, built in a folder of the test's own; gives its folder. */
@@ -69,7 +70,7 @@ export async function freePort(): Promise<number> {
 
 /** A child that is killed with the test if it has not ended by then. */
 export function spawnFor(
-  t: TestContext,
+  t: Lifetime,
   args: string[],
   { env = {}, command = process.execPath }: { env?: NodeJS.ProcessEnv; command?: string } = {},
 ): ChildProcess & { output: () => string } {

@@ -1,18 +1,15 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'node:test'
 import { gunzipSync } from 'node:zlib'
 import { cloudConfig, files, renderUserData } from '../../userdata/cloud-config.ts'
+import { needs } from '../support/tools.ts'
 import { userdata } from './box.ts'
+import { writtenFiles } from './written-files.ts'
 
 const place = { bucket: 'onebox-1a2b3c', region: 'eu-west-1', volumeId: 'vol-0123456789abcdef0' }
-
-interface WrittenFile {
-  path: string
-  permissions?: string
-  content: string
-}
 
 test('user data is the gzipped cloud-config and at most two thirds of 16 KB', () => {
   const rendered = renderUserData(place)
@@ -46,17 +43,18 @@ test('the instance gets every file of the folder, and no others', () => {
   assert.deepEqual(paths, ['/etc/onebox/instance.env', ...Object.keys(files)])
 })
 
-test('files lose their comments and nothing else', () => {
+test('files lose their comments, scripts also their indentation, and nothing else', () => {
   for (const { path, content } of written().slice(1)) {
     const source = readFileSync(join(userdata, files[path] as string), 'utf8').split('\n')
     const kept = source.filter((line) => line !== '' && !/^ *(#(?!!)|\/\/)/.test(line))
-    assert.equal(content, `${kept.join('\n')}\n`, path)
+    const lines = content.startsWith('#!') ? kept.map((line) => line.trimStart()) : kept
+    assert.equal(content, `${lines.join('\n')}\n`, path)
   }
 })
 
 test('scripts are executable, other files readable', () => {
   for (const { path, permissions, content } of written()) {
-    assert.equal(permissions ?? '0644', content.startsWith('#!') ? '0755' : '0644', path)
+    assert.equal(permissions, content.startsWith('#!') ? '0755' : '0644', path)
   }
 })
 
@@ -67,8 +65,21 @@ test('user data contains nothing like a secret', () => {
   )
 })
 
-function written(where = place): WrittenFile[] {
-  const [header, json] = cloudConfig(where).split('\n', 2)
-  assert.equal(header, '#cloud-config')
-  return JSON.parse(json as string).write_files
+test('it is YAML, and says what cloud-init is to do', { skip: needs('python3') }, (t) => {
+  const script = 'import json, sys, yaml; print(json.dumps(yaml.safe_load(sys.stdin)))'
+  const args = ['-c', script]
+  const { status, stdout, stderr } = spawnSync('python3', args, { input: cloudConfig(place) })
+  if (status !== 0 && String(stderr).includes('yaml')) return t.skip('needs python3-yaml')
+  const { write_files, users } = JSON.parse(String(stdout))
+  assert.deepEqual(
+    write_files.map((file: object) => ({ permissions: '0644', ...file })),
+    written().map(({ path, permissions, content }) => ({ permissions, path, content })),
+  )
+  assert.equal(users[1].name, 'onebox')
+})
+
+function written(where = place) {
+  const text = cloudConfig(where)
+  assert.match(text, /^#cloud-config\n/)
+  return writtenFiles(text)
 }

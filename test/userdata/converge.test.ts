@@ -251,7 +251,11 @@ test('a first deploy that does not come up is stopped, so that nothing restarts 
   const box = await startBox(t)
   box.start = () => []
   await box.deploy()
-  assert.deepEqual(box.commands, [...trial, restart, 'stop onebox.service onebox.socket'])
+  assert.deepEqual(box.commands, [
+    ...trial,
+    restart,
+    'stop onebox.service onebox.socket onebox-https.socket',
+  ])
   assert.equal(box.report().status, 'rejected')
   assert.equal(box.named('current'), undefined)
 

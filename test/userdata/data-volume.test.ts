@@ -158,6 +158,19 @@ test('the file system grows with the volume', { skip }, () => {
   assert.equal(noted, `disk ${(2 * sizeBytes) / 512}\n`)
 })
 
+test('the certificate belongs to root alone, and so does the folder above it', () => {
+  const volume = makeVolume()
+  assert.equal(volume.run().status, 0)
+  assert.deepEqual(volume.owners(), [
+    'chown --recursive --no-dereference onebox:onebox /data',
+    'chown --recursive --no-dereference root /data/tls',
+    'chown root /data',
+  ])
+  const modeOf = (path: string) => (statSync(join(volume.root, path)).mode & 0o7777).toString(8)
+  assert.equal(modeOf('data'), '1770', 'sticky: the user cannot replace what is root’s')
+  assert.equal(modeOf('data/tls'), '2750', 'files in it get the group that may read them')
+})
+
 /** A disk in a file, with its own root; only lsblk, systemctl and mounting are simulated. */
 function makeVolume({ serial = 'vol0123456789abcdef0', attachedAfter = 0 } = {}) {
   const root = makeDataDir()
@@ -169,7 +182,7 @@ function makeVolume({ serial = 'vol0123456789abcdef0', attachedAfter = 0 } = {})
   enlarge(sizeBytes)
   writeCommand(root, 'sync', 'exit 0')
   writeCommand(root, 'sleep', 'exit 0')
-  writeCommand(root, 'chown', '[[ $* == "--recursive --no-dereference onebox:onebox "*/data ]]')
+  writeCommand(root, 'chown', `echo "chown $*" | sed 's#${root}##' >>${root}/owners`)
   writeCommand(
     root,
     'systemctl',
@@ -213,6 +226,7 @@ function makeVolume({ serial = 'vol0123456789abcdef0', attachedAfter = 0 } = {})
       this.forgetCommands()
     },
     forgetCommands: () => writeFileSync(join(root, 'commands'), ''),
+    owners: () => readFileSync(join(root, 'owners'), 'utf8').split('\n').filter(Boolean),
     commands: () => readFileSync(join(root, 'commands'), 'utf8').split('\n').filter(Boolean),
     state: () => readdirSync(join(root, 'var/lib/onebox')),
     fstab: () => readFileSync(join(root, 'etc/fstab'), 'utf8'),

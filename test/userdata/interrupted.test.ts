@@ -110,7 +110,7 @@ test('after a power cut during a first switch that does not come up, the server 
   await box.converge()
   assert.equal(box.report().status, 'rejected')
   assert.equal(box.named('current'), undefined)
-  assert.equal(box.commands.at(-1), 'stop onebox.service onebox.socket')
+  assert.equal(box.commands.at(-1), 'stop onebox.service onebox.socket onebox-https.socket')
 })
 
 test('a version published during an interrupted switch is deployed after it', {

@@ -64,7 +64,7 @@ export interface Cost {
 const hoursPerMonth = 730
 // What provisioning/ makes besides the data volume.
 const rootVolumeGb = 8
-const alarmCount = 4
+const alarmCount = 5
 // The archives of a month's releases and what they replaced.
 const bucketGb = 1
 
@@ -105,7 +105,7 @@ export function monthlyCost(config: CostConfig, { regions }: PriceList): Cost {
 function alarmLines({ alarmMonth, healthCheckMonth }: Prices): Line[] {
   return [
     line('CloudWatch alarms', alarmCount, '', alarmMonth),
-    line('Route 53 health check', 1, '', healthCheckMonth),
+    line('Route 53 health checks', 2, '', healthCheckMonth),
   ]
 }
 

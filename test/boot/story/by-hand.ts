@@ -47,7 +47,7 @@ export async function byHand({ machine, print }: Story) {
   assert.equal(await ssh('readlink /opt/onebox/current'), current)
   print('onebox status, logs, db, releases and rollback work')
   // It fails if converge starts the server again before it has stopped.
-  await ssh('sudo systemctl stop onebox.service onebox.socket || true')
+  await ssh('sudo systemctl stop onebox.service onebox.socket onebox-https.socket || true')
   await machine.until200(deployLimitMs)
   print('a stopped server is started again')
 }

@@ -242,7 +242,7 @@ function startCloud(t: Lifetime, story: Story, aws: FakeAws, ports: Ports): Prom
     if (!type.endsWith(':VolumeAttachment')) return
     await story.machine.shutDown()
     if (isGone) return
-    story.machine = await story.aws.launch(story.dataDisk, ports)
+    story.machine = await story.aws.launch(story.dataDisk, { ports })
     story.machine.powerOn()
   }
 

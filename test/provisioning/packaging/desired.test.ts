@@ -7,16 +7,20 @@ const archives = { runtime: 'a'.repeat(64), release: 'b'.repeat(64) }
 
 /** What the server reads, but the instance or pm2 sets by itself. */
 const notForUsers = new Set([
+  'ACME_DIR',
   'BACKUPS_KEPT',
   'CANARY_TIMEOUT_MS',
   'DATA_DIR',
   'DEPLOY_STATE_FILE',
   'HOST',
   'JOURNAL_STREAM',
+  'LISTEN_FDNAMES',
   'LISTEN_FDS',
   'NODE_APP_INSTANCE',
   'PORT',
   'RELEASE_ID',
+  'TLS_FILE',
+  'TLS_PORT',
   'TMPDIR',
   'WRITE_TOKEN',
 ])
@@ -33,6 +37,9 @@ test('desired.json has both archives and every setting, empty for the default', 
       CONNECTION_LIMIT: '',
       KEEP_ALIVE_SECONDS: '',
       TRUSTED_PROXIES: '',
+      DOMAIN: '',
+      ACME_DIRECTORY: '',
+      ACME_ROOT: '',
       LOG_LEVEL: '',
     },
   })

@@ -342,6 +342,18 @@ test('from outside, port 80 redirects while the certificate is valid for the hos
   assert.match((await https())?.problem ?? '', /^The certificate expired at /)
 })
 
+test('GET /healthz/certificate fails when the certificate needs attention', async (t) => {
+  const { url, file } = await startSecure(t)
+  const status = async () => (await fetch(`${url}/healthz/certificate`)).status
+  assert.equal(await status(), 200)
+  replaceFile(file, makeCertificate(['127.0.0.1'], { notAfter: Date.now() + 47 * 3_600_000 }).pem)
+  await eventually(async () => (await status()) === 503)
+  const problem = await (await fetch(`${url}/healthz/certificate`)).text()
+  assert.match(problem, /The certificate expires at 20\S+: it is not renewed/)
+  const without = await startApp(t)
+  assert.equal((await fetch(`${without.url}/healthz/certificate`)).status, 200)
+})
+
 test('only the domain gets HSTS, and only over TLS', async (t) => {
   const { url, securePort } = await startSecure(t, { env: { DOMAIN: 'onebox.example' } })
   const hstsOf = async (host: string) =>
