@@ -1,7 +1,7 @@
 import { fieldError, HttpError } from '../http/http-error.ts'
 
-/** The birthday of people born on 29 February in common years. */
-const leapDayInCommonYears = { month: 3, day: 1 }
+/** Month and day on which people born on 29 February have their birthday in common years. */
+const leapDayInCommonYears = [3, 1] as const
 
 /** The greeting for today; `dateOfBirth` is before `today`. */
 export function greeting(
@@ -25,9 +25,10 @@ function daysToBirthday(dateOfBirth: Temporal.PlainDate, today: Temporal.PlainDa
 
 function birthdayIn(year: number, { month, day }: Temporal.PlainDate): Temporal.PlainDate {
   const isLeapDay = month === 2 && day === 29
-  const inLeapYear = Temporal.PlainDate.from({ year, month: 1, day: 1 }).inLeapYear
-  const date = isLeapDay && !inLeapYear ? leapDayInCommonYears : { month, day }
-  return Temporal.PlainDate.from({ year, ...date })
+  if (isLeapDay && !new Temporal.PlainDate(year, 1, 1).inLeapYear) {
+    return new Temporal.PlainDate(year, ...leapDayInCommonYears)
+  }
+  return new Temporal.PlainDate(year, month, day)
 }
 
 /** @throws {HttpError} 400 unless it is 1 to 64 letters */

@@ -6,9 +6,10 @@ import { empty, json, type Reply } from '../http/reply.ts'
 import type { HttpRequest } from '../http/request.ts'
 import { greeting, parseDateOfBirth, parseUsername } from './greeting.ts'
 import type { BirthdayStore } from './store.ts'
+import { createToday } from './today.ts'
 
 export function createBirthdayHandlers(store: BirthdayStore, timeZone: string) {
-  const today = () => Temporal.Now.plainDateISO(timeZone)
+  const today = createToday(timeZone)
 
   return {
     get({ parameter }: HttpRequest): Reply {

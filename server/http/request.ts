@@ -167,7 +167,7 @@ export function searchParameters(search: string): [string, string][] {
 }
 
 function decodeFormText(encoded: string): string {
-  return decodePercent(encoded.replaceAll('+', ' '))
+  return /[+%]/.test(encoded) ? decodePercent(encoded.replaceAll('+', ' ')) : encoded
 }
 
 /** @throws {HttpError} 400 if the escapes are not valid UTF-8 */
