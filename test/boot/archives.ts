@@ -5,14 +5,17 @@ import { join } from 'node:path'
 import { type Archive, writeArchive } from '../../provisioning/packaging/archive.ts'
 import { dropSymbols } from '../../provisioning/packaging/elf.ts'
 import { buildRelease, type Release } from '../../provisioning/packaging/release.ts'
-import { buildRuntime } from '../../provisioning/packaging/runtime.ts'
+import { buildRuntime, type InstancePlatform } from '../../provisioning/packaging/runtime.ts'
 import { withMigration } from '../support/release.ts'
 
-const platform = 'linux-x64'
 // Different from package.json's, and new enough for the server.
 const otherNode = '26.9.0'
 
-export async function buildArchives(dir: string, print: (text: string) => void) {
+export async function buildArchives(
+  dir: string,
+  platform: InstancePlatform,
+  print: (text: string) => void,
+) {
   const runtime = await buildRuntime({ platform, onStep: print })
   const release = await buildRelease({ platform, outDir: join(dir, 'releases') })
   return { runtime, release }
@@ -77,7 +80,11 @@ export function damage<Kind extends Archive>(archive: Kind, dir: string): Kind {
 }
 
 /** The same runtime with another Node, from npm's registry. */
-export async function otherRuntime(runtime: Archive, dir: string): Promise<Archive> {
+export async function otherRuntime(
+  runtime: Archive,
+  platform: InstancePlatform,
+  dir: string,
+): Promise<Archive> {
   const draft = join(dir, 'other-runtime')
   const name = `node-${platform}`
   mkdirSync(draft)

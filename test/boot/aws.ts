@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { hash } from 'node:crypto'
 import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { type Architecture, smallestTypes } from '../../provisioning/config.ts'
 import type { Archive } from '../../provisioning/packaging/archive.ts'
 import { desired } from '../../provisioning/packaging/desired.ts'
 import { renderUserData } from '../../userdata/cloud-config.ts'
@@ -32,8 +33,12 @@ export interface Deployment {
 
 export const volumeId = 'vol-0123456789abcdef0'
 
-export async function startAws(dir: string, print: (text: string) => void): Promise<Aws> {
-  const { image, s3: identity } = prepareImage(print)
+export async function startAws(
+  dir: string,
+  architecture: Architecture,
+  print: (text: string) => void,
+): Promise<Aws> {
+  const { image, s3: identity } = prepareImage(architecture, print)
   const keyFile = join(dir, 'key')
   execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', 'boot-test', '-f', keyFile])
   const credentials = makeCredentials()
@@ -66,7 +71,8 @@ export async function startAws(dir: string, print: (text: string) => void): Prom
     const ownDir = join(dir, `instance-${launched}`)
     mkdirSync(ownDir)
     const { instanceId } = makeInstance()
-    metadata.instance = { ...metadata.instance, instanceId, region }
+    const instanceType = smallestTypes[architecture]
+    metadata.instance = { ...metadata.instance, instanceId, instanceType, region }
     const { address } = identity
     return createMachine({
       image,

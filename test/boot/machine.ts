@@ -10,7 +10,7 @@ import { freePort } from '../support/release.ts'
 import type { FakeS3 } from '../support/s3.ts'
 import { type DataDisk, nodeName } from './data-disk.ts'
 import type { Image } from './image.ts'
-import { qemuArguments } from './qemu.ts'
+import { qemuCommand } from './qemu.ts'
 
 export interface Machine {
   /** Its port 80, from outside. */
@@ -96,7 +96,7 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
   }
 
   function powerOn() {
-    const args = qemuArguments({
+    const command = qemuCommand({
       image,
       instance: metadata.instance,
       rootFile,
@@ -112,8 +112,8 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
     })
     const log = openSync(join(dir, 'qemu.log'), 'a')
     // qemu ends with the test, however that ends.
-    const command = ['--pdeathsig', 'KILL', 'qemu-system-x86_64', ...args, ...dataDisk.args()]
-    qemu = spawn('setpriv', command, { stdio: ['pipe', log, log] })
+    const args = ['--pdeathsig', 'KILL', ...command, ...dataDisk.args()]
+    qemu = spawn('setpriv', args, { stdio: ['pipe', log, log] })
     poweredOnAt = performance.now()
     commandQemu('qmp_capabilities')
   }

@@ -1,10 +1,11 @@
 /**
  * Boots an instance in an emulator and takes it through its life, chapter by chapter: Debian 13 as on
  * EC2, with onebox's own user data and archives, and AWS simulated by test/support.
- * Usage: npm run test:boot [-- --short | CHAPTER …]
+ * Usage: npm run test:boot [-- [--arm64] [--short | CHAPTER …]]
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { parseArgs, styleText } from 'node:util'
+import type { Architecture } from '../../provisioning/config.ts'
 import { duration } from '../../scripts/terminal/format.ts'
 import { runCommand } from '../../scripts/terminal/run.ts'
 import { step } from '../../scripts/terminal/step.ts'
@@ -67,10 +68,14 @@ const short: Record<string, Chapter> = {
 
 await runCommand(async () => {
   const { values, positionals } = parseArgs({
-    options: { short: { type: 'boolean', default: false } },
+    options: {
+      arm64: { type: 'boolean', default: false },
+      short: { type: 'boolean', default: false },
+    },
     allowPositionals: true,
   })
-  await run(values.short ? short : choose(positionals))
+  const architecture = values.arm64 ? 'arm64' : 'x64'
+  await run(architecture, values.short ? short : choose(positionals))
 })
 // The simulated AWS is still listening.
 process.exit()
@@ -90,13 +95,13 @@ function choose(names: string[]): Record<string, Chapter> {
   )
 }
 
-async function run(chosen: Record<string, Chapter>) {
+async function run(architecture: Architecture, chosen: Record<string, Chapter>) {
   const startedAt = performance.now()
   // Not in memory: a machine's root grows to a gigabyte.
   const dir = mkdtempSync('/var/tmp/onebox-boot-')
   let story: Story | undefined
   try {
-    story = await begin(dir)
+    story = await begin(dir, architecture)
     for (const [name, chapter] of Object.entries(chosen)) await runChapter(story, name, chapter)
   } catch (error) {
     if (story) console.log(await endText(story))
@@ -109,14 +114,15 @@ async function run(chosen: Record<string, Chapter>) {
   step(`Finished in ${duration((performance.now() - startedAt) / 1000)}`)
 }
 
-async function begin(dir: string): Promise<Story> {
-  const aws = await startAws(dir, step)
+async function begin(dir: string, architecture: Architecture): Promise<Story> {
+  const aws = await startAws(dir, architecture, step)
   const environment = { OPEN_WRITES: 'true', WRITES_PER_MINUTE: '0', LOG_LEVEL: 'error' }
-  const wanted = { ...(await buildArchives(dir, step)), environment }
+  const archives = await buildArchives(dir, `linux-${architecture}`, step)
+  const wanted = { ...archives, environment }
   aws.publish(wanted)
   const dataDisk = createDataDisk({ dir, volumeId })
   const machine = await aws.launch(dataDisk)
-  return { dir, print: step, aws, machine, dataDisk, wanted }
+  return { architecture, dir, print: step, aws, machine, dataDisk, wanted }
 }
 
 async function runChapter(story: Story, name: string, chapter: Chapter) {

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
+import type { Architecture } from '../../provisioning/config.ts'
 import type { Instance } from '../support/metadata.ts'
-import type { Image } from './image.ts'
+import { firmware, type Image } from './image.ts'
 
 interface Wiring {
   image: Image
@@ -24,13 +25,32 @@ interface Wiring {
 /** Where the instance finds the certificate authority. */
 export const acmeAddress = '172.31.0.4'
 
+/** The emulator of each architecture, and its machine when nothing accelerates it. */
+const emulators = {
+  arm64: {
+    program: 'qemu-system-aarch64',
+    // Without UEFI there is no SMBIOS.
+    machine: ['-machine', 'virt,gic-version=3', '-bios', firmware],
+    cpu: 'cortex-a72',
+    console: 'ttyAMA0',
+  },
+  x64: {
+    program: 'qemu-system-x86_64',
+    machine: ['-machine', 'pc'],
+    // Debian 12's emulator crashes with richer CPUs.
+    cpu: 'qemu64',
+    console: 'ttyS0,115200',
+  },
+} satisfies Record<Architecture, object>
+
 /** The command line of an instance like EC2's, without the data volume. */
-export function qemuArguments(wiring: Wiring): string[] {
+export function qemuCommand(wiring: Wiring): string[] {
   const { image, instance, rootFile, consoleFile, memoryMiB } = wiring
+  const { program, machine } = emulators[image.architecture]
   const uuid = `ec2${crypto.randomUUID().slice(3)}`
   const options = [
-    ...accelerator(),
-    ['-machine', 'pc'],
+    accelerator(image.architecture),
+    machine,
     ['-smp', '2'],
     ['-m', String(memoryMiB)],
     ['-nodefaults'],
@@ -50,18 +70,20 @@ export function qemuArguments(wiring: Wiring): string[] {
     ['-drive', `if=none,id=root,format=qcow2,file=${rootFile}`],
     ['-device', 'nvme,drive=root,serial=vol00000000000000000'],
     ['-netdev', network(wiring)],
-    ['-device', `virtio-net-pci,netdev=network,mac=${instance.mac}`],
+    // The machine does not boot from the network.
+    ['-device', `virtio-net-pci,netdev=network,mac=${instance.mac},romfile=`],
     ['-device', 'virtio-rng-pci'],
   ]
-  return options.flat()
+  return [program, ...options.flat()]
 }
 
 /**
  * Before 8.1, qemu sometimes runs an int3 that the kernel has already replaced while patching itself:
  * https://github.com/ClangBuiltLinux/boot-utils/issues/111. The kernel then panics, and reboots.
  */
-function kernelParameters({ partition }: Image): string {
-  return `root=PARTUUID=${partition} ro console=ttyS0,115200 oops=panic panic=-1`
+function kernelParameters({ architecture, partition }: Image): string {
+  const { console } = emulators[architecture]
+  return `root=PARTUUID=${partition} ro console=${console} oops=panic panic=-1`
 }
 
 function smbiosSystem({ instanceType }: Instance, uuid: string): string {
@@ -87,22 +109,16 @@ function network(wiring: Wiring): string {
   ].join(',')
 }
 
-/** Debian 12's emulator crashes with richer CPUs than qemu64. */
-function accelerator(): string[][] {
-  const kvm = [
-    ['-accel', 'kvm'],
-    ['-cpu', 'host'],
-  ]
-  if (canRun(kvm.flat())) return kvm
-  return [
-    ['-accel', 'tcg,thread=multi'],
-    ['-cpu', 'qemu64'],
-  ]
+function accelerator(architecture: Architecture): string[] {
+  const kvm = ['-accel', 'kvm', '-cpu', 'host']
+  if (architecture === process.arch && canRun(kvm)) return kvm
+  return ['-accel', 'tcg,thread=multi', '-cpu', emulators[architecture].cpu]
 }
 
 /** Whether the firmware starts: a /dev/kvm that opens may still not work. */
 function canRun(options: string[]): boolean {
   const args = [...options, '-nodefaults', '-display', 'none', '-debugcon', 'stdio']
-  const { stdout } = spawnSync('qemu-system-x86_64', args, { timeout: 3000, killSignal: 'SIGKILL' })
+  const { program } = emulators.x64
+  const { stdout } = spawnSync(program, args, { timeout: 3000, killSignal: 'SIGKILL' })
   return stdout?.includes('SeaBIOS') ?? false
 }

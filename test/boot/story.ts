@@ -1,3 +1,4 @@
+import type { Architecture } from '../../provisioning/config.ts'
 import type { Release } from '../../provisioning/packaging/release.ts'
 import type { Aws, Deployment } from './aws.ts'
 import type { DataDisk } from './data-disk.ts'
@@ -5,6 +6,7 @@ import type { Machine } from './machine.ts'
 
 /** What the chapters share: an instance, the AWS around it, and what it is to run. */
 export interface Story {
+  architecture: Architecture
   dir: string
   /** Prints what has happened, with the time. */
   print: (text: string) => void

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { copyFileSync, cpSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
+import { type Architecture, smallestTypes } from '../../../provisioning/config.ts'
 import { type Ended, serve } from '../../scripts/command.ts'
 import { execute, makeHome } from '../../scripts/stack/laptop.ts'
 import { type FakeAws, startAws } from '../../support/aws-api.ts'
@@ -40,7 +41,7 @@ export async function fromALaptop(story: Story) {
 
 async function live(story: Story, laptop: Laptop) {
   const { print } = story
-  const token = await comeUp(laptop)
+  const token = await comeUp(laptop, story.architecture)
   const { url } = story.machine
   print('up: from nothing to a verified site')
   await succeed(laptop, 'status', /^ {2}deploy {4}live for/m)
@@ -64,10 +65,9 @@ async function live(story: Story, laptop: Laptop) {
   expectShown(laptop.printed())
 }
 
-async function comeUp(laptop: Laptop): Promise<string> {
+async function comeUp(laptop: Laptop, architecture: Architecture): Promise<string> {
   await laptop.type('pulumi', 'stack', 'init', 'dev')
-  // arm64 is too slow in the emulator.
-  await laptop.type('pulumi', 'config', 'set', 'architecture', 'x64')
+  await laptop.type('pulumi', 'config', 'set', 'architecture', architecture)
   const up = ['--region', region, '--ssh', '--yes']
   const out = await succeed(laptop, 'up', /^onebox is up at/m, ...up)
   return /^→ Writes need this token, shown only once .*:\n\n {2}(\w{40})$/m.exec(out)?.[1] ?? ''
@@ -181,6 +181,9 @@ async function openLaptop(story: Story, t: Lifetime): Promise<Laptop> {
       [checkout]: '/home/anna/onebox',
       [home]: '/home/anna',
       [`127.0.0.1:${ports.http}`]: '203.0.113.10',
+      // The README shows a deploy to x64.
+      [smallestTypes[story.architecture]]: smallestTypes.x64,
+      [`server-${story.architecture}`]: 'server-x64',
     }
     const rename = (text: string) =>
       Object.entries(names).reduce((renamed, [from, to]) => renamed.replaceAll(from, to), text)

@@ -7,7 +7,8 @@ const version = '/opt/onebox/current/runtime/bin/node --version'
 
 /** Another Node means a restart of pm2, also without a failed request. */
 export async function newRuntime(story: Story) {
-  const runtime = await otherRuntime(story.wanted.runtime, story.dir)
+  const { wanted, architecture, dir } = story
+  const runtime = await otherRuntime(wanted.runtime, `linux-${architecture}`, dir)
   const before = await story.machine.ssh(version)
   await underLoad(story, async () => {
     const seconds = await deploy(story, { runtime })
