@@ -5,6 +5,7 @@ import { largest, parseMetrics, type Series } from '../../server/operations/seri
 import { span } from '../../server/status/format.ts'
 import { request } from '../site/client.ts'
 import { isLive, readHealth, shortId, stateText } from '../site/health.ts'
+import { bestUrl } from '../site/secure.ts'
 import { authorization } from '../site/target.ts'
 import { problemsOfAlarms } from '../stack/alarms.ts'
 import type { Place } from '../stack/aws/call.ts'
@@ -56,13 +57,15 @@ async function readStatus(
   outputs: Outputs,
   { pinned, place }: { pinned: string; place: Place },
 ): Promise<Status> {
-  const { url, instanceId: instance, release: wanted } = outputs
-  const known = { stack, url, instance, wanted, pinned }
+  const { url: plainUrl, instanceId: instance, release: wanted } = outputs
+  const known = { stack, url: plainUrl, instance, wanted, pinned }
   try {
-    const health = await readHealth(url)
+    const health = await readHealth(plainUrl)
+    const url = bestUrl(outputs, health)
     const ok = isLive(health, outputs)
     const problem = ok ? undefined : `it is ${stateText(health, outputs)}; see npx onebox logs`
-    return { ...known, ok, problem, health, ...summaryOf(health, await readMetrics(outputs)) }
+    const series = await readMetrics({ ...outputs, url })
+    return { ...known, url, ok, problem, health, ...summaryOf(health, series) }
   } catch (error) {
     const reason = `no answer (${(error as Error).message})`
     return { ...known, ok: false, problem: `${reason}; ${await whySilent(place, instance)}` }
@@ -118,9 +121,20 @@ function printSite({ stack, url, instance, wanted, pinned, health, ...status }: 
       'deploy',
       [`${deploy.status} for ${ago(deploy.at)}`, deploy.reason].filter(Boolean).join(': '),
     )
+  if (health.https) printLine('https', httpsText(health.https))
   const { disk, backupAt } = status
   if (disk?.bytes) printLine('disk', `${Math.round((100 * disk.freeBytes) / disk.bytes)} % free`)
   printLine('backup', backupAt ? `${ago(backupAt)} ago` : 'none yet')
+}
+
+function httpsText({ names, expiresAt, nextTryAt }: NonNullable<Health['https']>): string {
+  const left = (time: string) => span((Date.parse(time) - Date.now()) / 1000)
+  const facts = [
+    names.join(', ') || 'no certificate yet',
+    expiresAt && `expires in ${left(expiresAt)}`,
+    nextTryAt && `next request in ${left(nextTryAt)}`,
+  ]
+  return facts.filter(Boolean).join(', ')
 }
 
 function printLine(name: string, text: string) {

@@ -2,6 +2,7 @@ import { styleText } from 'node:util'
 import type { Stack } from '@pulumi/pulumi/automation/index.js'
 import type { Config } from '../../provisioning/config.ts'
 import { NotLive, shortId, waitUntilLive } from '../site/health.ts'
+import { waitForHttps } from '../site/secure.ts'
 import { smoke } from '../site/smoke.ts'
 import { problemsOfAlarms } from '../stack/alarms.ts'
 import { apply, type Change, preview, printChanges } from '../stack/apply.ts'
@@ -64,11 +65,13 @@ continues where it stopped.`,
 
     step(`Waiting for ${outputs.url} to run release ${shortId(outputs.release)}`)
     await waitForSite(stack, outputs, options.wait)
+    printRecord(config, outputs)
+    const site = { ...outputs, url: await waitForHttps(outputs) }
     step('Checking that the site keeps its contract')
-    await checkSite(outputs)
+    await checkSite(site)
     await printAlarms(stack, place, outputs)
     warnOfPipeline(stack, config)
-    printNextSteps(stack, outputs, (performance.now() - startedAt) / 1000)
+    printNextSteps(stack, site, (performance.now() - startedAt) / 1000)
   },
 })
 
@@ -124,6 +127,12 @@ async function checkSite({ url, writeToken }: Outputs) {
   if (failed.length === 0) return console.log(`  all ${checks.length} checks passed`)
   const cure = 'see npx onebox logs; npx onebox rollback goes back'
   throw new Error(`${failed.length} of ${checks.length} checks of ${url} failed: ${cure}`)
+}
+
+/** Somebody has to make it, unless Pulumi has. */
+function printRecord({ domain, hostedZoneId }: Config, { ip }: Outputs) {
+  if (domain === '' || hostedZoneId !== '') return
+  console.log(`  ${domain} needs this record where its DNS is: ${domain}. 60 IN A ${ip}`)
 }
 
 async function printAlarms({ name }: Stack, place: Place, outputs: Outputs) {

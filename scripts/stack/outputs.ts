@@ -3,8 +3,11 @@ import { selectStack } from './workspace.ts'
 
 /** The outputs of a stack that is up. */
 export interface Outputs {
+  /** Plain HTTP, which always answers; site/secure.ts finds the address to use. */
   url: string
   ip: string
+  /** Empty if there is none; absent in stacks from before there could be one. */
+  domain?: string
   /** How to get in, or `closed`. */
   ssh: string
   /** Empty if anyone may write. */

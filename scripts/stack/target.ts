@@ -1,3 +1,4 @@
+import { findUrl } from '../site/secure.ts'
 import { readTarget, type Target } from '../site/target.ts'
 import { UsageError } from '../terminal/command.ts'
 
@@ -17,5 +18,5 @@ export async function findTarget({ stack, url, token }: TargetOptions): Promise<
   // Pulumi takes a second to load: only those who need it wait.
   const { requireStack } = await import('./outputs.ts')
   const { outputs } = await requireStack(stack)
-  return readTarget(outputs.url, token ?? (outputs.writeToken || undefined))
+  return readTarget(await findUrl(outputs), token ?? (outputs.writeToken || undefined))
 }

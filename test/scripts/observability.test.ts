@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import test from 'node:test'
 import dashboard from '../../docs/observability/grafana-dashboard.json' with { type: 'json' }
+import { makeCertificate } from '../support/certificates.ts'
 import { send } from '../support/http.ts'
 import { makeDataDir, startServer } from '../support/server.ts'
 import { needs } from '../support/tools.ts'
@@ -17,7 +18,10 @@ const skip = needs('promtool')
 const addedLabels = ['instance', 'job']
 
 test('every metric and label of the alerts and the dashboard is one that a server reports', async (t) => {
-  const metrics = await scrape(await startServer(t))
+  const certificate = join(makeDataDir(), 'tls.pem')
+  writeFileSync(certificate, makeCertificate(['127.0.0.1']).pem)
+  const env = { TLS_FILE: certificate, TLS_PORT: '0' }
+  const metrics = await scrape(await startServer(t, env))
   const series = [...metrics.matchAll(/^([a-z0-9_]+)\{(.*)\} /gm)]
   const told = new Set(series.map(([, name]) => name))
   const labels = new Set(series.flatMap(([, , text = '']) => labelsOf(text)))
