@@ -17,6 +17,7 @@ async function main(env: NodeJS.ProcessEnv) {
     ACME_ROOT: roots,
     DOMAIN,
   } = readSettings(env)
+  if (directoryUrl === 'none') return
   if (dir === '') throw new Error('ACME_DIR is not set: name the folder of the certificate')
   const address = await readAddress(env.METADATA_URL ?? 'http://169.254.169.254')
   // It comes minutes after the first boot.

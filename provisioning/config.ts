@@ -88,7 +88,12 @@ export const settings = {
     parse: (text) => (text === '' || isDomain(text) ? text : undefined),
   },
   hostedZoneId: text('', /^Z[A-Z\d]{5,31}$/, 'be the id of a Route 53 hosted zone', 'Z0123…'),
-  acmeDirectory: text('', /^https:\/\/[\w./:@=+-]+$/, 'be an https URL', 'https://ca.example/dir'),
+  acmeDirectory: text(
+    '',
+    /^(none|https:\/\/[\w./:@=+-]+)$/,
+    'be an https URL or none',
+    'https://ca.example/dir',
+  ),
   acmeRoot: text(
     '',
     /^MI[A-Za-z\d+/]+={0,2}$/,

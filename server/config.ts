@@ -96,8 +96,9 @@ function inheritedSockets({ LISTEN_FDS, LISTEN_FDNAMES }: Settings): Sockets {
   return { ...(http && { http: { fd: http } }), ...(https && { https: { fd: https } }) }
 }
 
-function chooseTls({ TLS_FILE, HOST, TLS_PORT }: Settings, sockets: Sockets) {
-  if (TLS_FILE === '') return undefined
+function chooseTls(set: Settings, sockets: Sockets) {
+  const { TLS_FILE, HOST, TLS_PORT, ACME_DIRECTORY } = set
+  if (TLS_FILE === '' || ACME_DIRECTORY === 'none') return undefined
   const listen = sockets.http ? sockets.https : { host: HOST, port: TLS_PORT }
   return listen && { listen, file: resolve(TLS_FILE) }
 }

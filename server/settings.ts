@@ -123,9 +123,11 @@ function parseNetworks(value: string, name: string): string[] {
   throw invalid(name, bad, rule, 'for example 10.0.0.0/8,2001:db8::1')
 }
 
+/** Or `none`, for no HTTPS. */
 function parseHttpsUrl(value: string, name: string): string {
+  if (value === 'none') return value
   if (URL.canParse(value) && /^https:\/\/[\w./:@=+-]+$/.test(value)) return value
-  throw invalid(name, value, 'be an https URL', 'for example https://ca.example/directory')
+  throw invalid(name, value, 'be an https URL or none', 'for example https://ca.example/dir')
 }
 
 /** In DER as Base64, as settings have no lines. */

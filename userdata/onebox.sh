@@ -34,9 +34,10 @@ END
 }
 
 status() {
+  local https
   line service "$(unit ActiveState) since $(unit ActiveEnterTimestamp)"
   line serving "$(curl --silent --max-time 5 http://127.0.0.1/healthz | read_json serving || echo 'no answer')"
-  line https "$(curl --silent --max-time 5 http://127.0.0.1/healthz | read_json https || echo 'no answer')"
+  https=$(curl --silent --max-time 5 http://127.0.0.1/healthz | read_json https) && line https "$https"
   line deploy "$(read_json deploy 2>/dev/null </var/lib/onebox/converge.json || echo 'none yet')"
   line data "$(disk /data)"
   line 'root disk' "$(disk /)"

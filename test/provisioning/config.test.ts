@@ -90,7 +90,11 @@ const refused: [name: string, value: string, message: RegExp][] = [
   ['domain', 'Example.com', /must be a domain name in lower case, got "Example\.com": .*www\.ex/],
   ['domain', '203.0.113.10', /must be a domain name/],
   ['hostedZoneId', 'example.com', /must be the id of a Route 53 hosted zone, got "example\.com"/],
-  ['acmeDirectory', 'http://ca.example', /must be an https URL, got "http:\/\/ca\.example"/],
+  [
+    'acmeDirectory',
+    'http://ca.example',
+    /must be an https URL or none, got "http:\/\/ca\.example"/,
+  ],
   ['acmeRoot', '-----BEGIN', /must be a certificate in Base64 on one line, got "-----BEGIN"/],
   ['trustedProxies', '10.0.0.0/8,proxy', /must be addresses, .*, got "10\.0\.0\.0\/8,proxy"/],
   [

@@ -105,7 +105,11 @@ const refused: [name: string, value: string, rule: RegExp][] = [
   ['TRUSTED_PROXIES', '0.0.0.0/0', /got "0.0.0.0\/0": for example 10.0.0.0\/8,2001:db8::1$/],
   ['TRUSTED_PROXIES', 'proxy.local', /got "proxy.local"/],
   ['TLS_PORT', '65536', /an integer from 0 to 65535, got "65536"/],
-  ['ACME_DIRECTORY', 'http://ca.example', /^ACME_DIRECTORY must be an https URL, got "http:/],
+  [
+    'ACME_DIRECTORY',
+    'http://ca.example',
+    /^ACME_DIRECTORY must be an https URL or none, got "http:/,
+  ],
   ['ACME_ROOT', '-----BEGIN', /be certificates in Base64, .*: make one with openssl x509 /],
   ['DOMAIN', 'Example.com', /^DOMAIN must be a domain name in lower case, got "Example.com": for/],
   ['DOMAIN', 'localhost', /got "localhost"/],
@@ -198,6 +202,7 @@ test('sockets from systemd are taken by name, whatever their order', () => {
   assert.deepEqual(places('onebox.socket', { LISTEN_FDS: '1' }), [three, undefined])
   assert.deepEqual(places('', { LISTEN_FDS: '1' }), [three, undefined])
   assert.deepEqual(places('http:https', { TLS_FILE: '' }), [three, undefined])
+  assert.deepEqual(places('http:https', { ACME_DIRECTORY: 'none' }), [three, undefined])
 })
 
 test('TLS_FILE opens TLS_PORT on the same host', () => {

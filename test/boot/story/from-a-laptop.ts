@@ -68,6 +68,8 @@ async function live(story: Story, laptop: Laptop) {
 async function comeUp(laptop: Laptop, architecture: Architecture): Promise<string> {
   await laptop.type('pulumi', 'stack', 'init', 'dev')
   await laptop.type('pulumi', 'config', 'set', 'architecture', architecture)
+  // The chapter https has an authority for the machine.
+  await laptop.type('pulumi', 'config', 'set', 'acmeDirectory', 'none')
   const up = ['--region', region, '--ssh', '--yes']
   const out = await succeed(laptop, 'up', /^onebox is up at/m, ...up)
   return /^→ Writes need this token, shown only once .*:\n\n {2}(\w{40})$/m.exec(out)?.[1] ?? ''
