@@ -30,14 +30,14 @@ export interface Page {
 
 /**
  * A page in a real browser, driven over the Chrome DevTools Protocol. Its timers run `hurry` times as
- * fast as the clock.
+ * fast as the clock, and it trusts the authorities in the database of `home`.
  */
 export async function openPage(
   t: TestContext,
   url: string,
-  { width = 800, hurry = 1 } = {},
+  { width = 800, hurry = 1, home = process.env.HOME } = {},
 ): Promise<Page> {
-  const command = await connect(await startBrowser(t), t)
+  const command = await connect(await startBrowser(t, home), t)
   const source = `{ const wait = setTimeout; setTimeout = (act, ms) => wait(act, ms / ${hurry}) }`
   await command('Page.enable')
   await command('Page.addScriptToEvaluateOnNewDocument', { source })
@@ -75,9 +75,10 @@ export async function openPage(
 }
 
 /** Gives the address at which its first tab is driven. */
-async function startBrowser(t: TestContext): Promise<string> {
+async function startBrowser(t: TestContext, home: string | undefined): Promise<string> {
   const [file, args] = browserArguments()
   const browser = spawn(file, [...args, '--remote-debugging-port=0', 'about:blank'], {
+    env: { ...process.env, HOME: home },
     stdio: ['ignore', 'ignore', 'pipe'],
   })
   const ended = once(browser, 'exit')

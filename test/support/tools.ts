@@ -9,6 +9,7 @@ export const packages: Record<string, string> = {
   bash: 'bash',
   blkid: 'util-linux',
   caddy: 'caddy',
+  certutil: 'libnss3-tools',
   chromium: 'chromium',
   curl: 'curl',
   dumpe2fs: 'e2fsprogs',
