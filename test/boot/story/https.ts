@@ -71,7 +71,9 @@ async function firstBoot({ machine, print }: Story, pebble: Pebble) {
   assert.equal(moved.headers.get('location'), `https://${address}/movies`)
   assert.equal((await fetch(`${machine.url}/healthz`)).status, 200)
   await expectSoundBoot(machine)
-  const files = await machine.ssh('sudo stat --format "%n %U:%G %a" /data /data/tls /data/tls/*')
+  const files = await machine.ssh(
+    `sudo sh -c 'stat --format "%n %U:%G %a" /data /data/tls /data/tls/*'`,
+  )
   const modes = files
     .replaceAll(/^\/data\/tls\/(challenges) .*\n?/gm, '')
     .trim()
