@@ -13,7 +13,7 @@ scripts/instance scripts/local scripts/site
 scripts/terminal
 provisioning
 userdata
-acme
+server/acme
 server/main.ts
 server/canary.ts
 server/app.ts
@@ -31,7 +31,7 @@ server/http`
   .map((line) => line.split(' '))
 
 const root = resolve(import.meta.dirname, '..')
-const files = globSync('{scripts,provisioning,userdata,acme,server}/**/*.ts', {
+const files = globSync('{scripts,provisioning,userdata,server}/**/*.ts', {
   cwd: root,
   exclude: ['**/node_modules'],
 }).sort()

@@ -63,7 +63,7 @@ async function writeFiles(platform: string, dir: string) {
 function bundleServer(platform: string, outdir: string) {
   return esbuild({
     absWorkingDir: root,
-    entryPoints: { server: 'server/main.ts', acme: 'acme/main.ts' },
+    entryPoints: { server: 'server/main.ts', acme: 'server/acme/main.ts' },
     bundle: true,
     platform: 'node',
     target: 'node26',

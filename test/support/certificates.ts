@@ -1,7 +1,7 @@
 import { generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto'
 import { renameSync, writeFileSync } from 'node:fs'
-import { altNames, ecdsaWithSha256 } from '../../acme/csr.ts'
-import { bits, der, octets, oid, sequence, set } from '../../acme/der.ts'
+import { altNames, ecdsaWithSha256 } from '../../server/acme/csr.ts'
+import { bits, der, octets, oid, sequence, set } from '../../server/acme/der.ts'
 
 interface TestCertificate {
   key: string

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { chooseNames } from '../../acme/names.ts'
+import { chooseNames } from '../../../server/acme/names.ts'
 
 const address = '203.0.113.10'
 const domain = 'onebox.example'

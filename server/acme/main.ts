@@ -1,4 +1,4 @@
-import { readSettings } from '../server/settings.ts'
+import { readSettings } from '../settings.ts'
 import { chooseNames, readAddress } from './names.ts'
 import { certificateNames, renew } from './renew.ts'
 

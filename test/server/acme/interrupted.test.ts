@@ -4,14 +4,14 @@ import { once } from 'node:events'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import test, { type TestContext } from 'node:test'
-import { readCertificate } from '../../server/tls/certificate.ts'
-import { type AcmeServer, startAcmeServer } from '../support/acme-server.ts'
-import { inherited } from '../support/inherited.ts'
-import { startMetadata } from '../support/metadata.ts'
-import { makeDataDir } from '../support/server.ts'
-import { makeCredentials } from '../support/sigv4.ts'
+import { readCertificate } from '../../../server/tls/certificate.ts'
+import { type AcmeServer, startAcmeServer } from '../../support/acme-server.ts'
+import { inherited } from '../../support/inherited.ts'
+import { startMetadata } from '../../support/metadata.ts'
+import { makeDataDir } from '../../support/server.ts'
+import { makeCredentials } from '../../support/sigv4.ts'
 
-const mainFile = resolve(import.meta.dirname, '../../acme/main.ts')
+const mainFile = resolve(import.meta.dirname, '../../../server/acme/main.ts')
 const address = '203.0.113.10'
 
 interface Client {

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { generateKeyPairSync } from 'node:crypto'
 import test from 'node:test'
-import { certificateRequest } from '../../acme/csr.ts'
-import { der, oid } from '../../acme/der.ts'
-import { needs } from '../support/tools.ts'
+import { certificateRequest } from '../../../server/acme/csr.ts'
+import { der, oid } from '../../../server/acme/der.ts'
+import { needs } from '../../support/tools.ts'
 
 const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 

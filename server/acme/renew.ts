@@ -1,7 +1,7 @@
 import { createPrivateKey } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Certificate, readCertificate } from '../server/tls/certificate.ts'
+import { type Certificate, readCertificate } from '../tls/certificate.ts'
 import { AcmeClient, AcmeError } from './client.ts'
 import { readJson, readText, removeFile, writeFileDurably } from './files.ts'
 import type { Names } from './names.ts'
