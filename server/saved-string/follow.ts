@@ -79,6 +79,8 @@ export function createFollow(store: SavedStringStore, limit: number) {
     ended = true
     stop()
     for (const response of streams) response.end()
+    // A poll may be under way.
+    streams.clear()
   }
 }
 

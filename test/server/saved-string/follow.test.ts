@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
+import { PassThrough } from 'node:stream'
+import { finished } from 'node:stream/promises'
 import test, { type TestContext } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
 import SQLite from 'better-sqlite3'
+import { createFollow } from '../../../server/saved-string/follow.ts'
+import type { SavedString, SavedStringStore } from '../../../server/saved-string/store.ts'
 import { eventually } from '../../support/eventually.ts'
 import { expectAlive, expectProblem, readHeading, send } from '../../support/http.ts'
 import { startProgram } from '../../support/program.ts'
@@ -164,4 +168,20 @@ test('a database that cannot be read for a moment costs no stream and no worker'
   database.close()
   await send('PUT', url, 'back again')
   assert.equal(await next(), 'back again')
+})
+
+test('a change that a poll finds after the streams have ended is not sent', async (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] })
+  const poll = Promise.withResolvers<SavedString>()
+  const current = t.mock.fn(() => poll.promise)
+  current.mock.mockImplementationOnce(async () => ({ value: 'before', version: '1' }))
+  const store = { current } as Partial<SavedStringStore> as SavedStringStore
+  const { reply, end } = createFollow(store, 1)
+  const response = new PassThrough()
+  reply().stream?.(response)
+  t.mock.timers.tick(1000)
+  end()
+  poll.resolve({ value: 'after', version: '2' })
+  await finished(response.resume())
+  assert.equal(current.mock.callCount() > 1, true)
 })
