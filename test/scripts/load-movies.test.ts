@@ -8,7 +8,7 @@ import test from 'node:test'
 import { stripVTControlCharacters } from 'node:util'
 import { barText, standingText } from '../../scripts/terminal/progress.ts'
 import { freePort } from '../support/release.ts'
-import { makeDataDir, startServer } from '../support/server.ts'
+import { makeDataDir, startApp, startServer } from '../support/server.ts'
 import {
   assertFailure,
   assertUsageError,
@@ -185,11 +185,12 @@ test('load-movies names a server that does not answer, and how to start one', as
 })
 
 test('load-movies continues once the server is back', async (t) => {
-  const port = await freePort()
-  const url = `http://127.0.0.1:${port}`
+  const { url, server } = await startApp(t)
+  const { port } = new URL(url)
+  server.close()
   const movies = makeMovies(5)
-  const running = run([fileOf(linesOf(movies)), '--url', url], {}, async (text) => {
-    if (text.includes('attempt 2')) await startServer(t, { PORT: String(port) })
+  const running = run([fileOf(linesOf(movies)), '--url', url], {}, (text) => {
+    if (text.includes('attempt 2') && !server.listening) server.listen(Number(port), '127.0.0.1')
   })
   assert.match((await running).out, /: 5 added, 0 replaced$/m)
   assert.deepEqual(await storedMovies(url), inOrder(movies))
