@@ -86,7 +86,10 @@ function collect(incoming: IncomingMessage, { limitBytes, hold }: BodyOptions): 
     incoming.on('data', take)
     incoming.on('end', () => resolve(body.subarray(0, length)))
     incoming.on('error', () => reject(truncated()))
-    incoming.on('close', () => reject(truncated()))
+    incoming.on('close', () => {
+      // Closing follows the end, too, where an error would only cost its stack.
+      if (!incoming.readableEnded) reject(truncated())
+    })
 
     function take(chunk: Buffer) {
       chunks += 1
