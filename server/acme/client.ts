@@ -56,6 +56,7 @@ const nonceAttempts = 20
 export class AcmeClient {
   readonly #options: AcmeClientOptions
   readonly #jwk: Record<string, unknown>
+  readonly #trusted: string[]
   #nonce: string | undefined
   #account: string | undefined
   directory!: Directory
@@ -64,6 +65,7 @@ export class AcmeClient {
 
   private constructor(options: AcmeClientOptions) {
     this.#options = options
+    this.#trusted = [...rootCertificates, ...(options.roots ?? [])]
     const { crv, kty, x, y } = createPublicKey(options.accountKey).export({ format: 'jwk' })
     // In this order, for the thumbprint (RFC 7638, 3).
     this.#jwk = { crv, kty, x, y }
@@ -115,14 +117,13 @@ export class AcmeClient {
   }
 
   #send(method: string, url: string, body?: string): Promise<Answer> {
-    const { roots = [] } = this.#options
     const headers = {
       // RFC 8555, 6.1: it must be there, and Node sends none by itself.
       'User-Agent': 'onebox',
       ...(body === undefined ? {} : { 'Content-Type': 'application/jose+json' }),
     }
     const signal = AbortSignal.timeout(timeoutMs)
-    const ca = [...rootCertificates, ...roots]
+    const ca = this.#trusted
     return new Promise((resolve, reject) => {
       const sent = request(url, { method, headers, ca, signal, agent: false }, async (response) => {
         let bytes = 0

@@ -27,10 +27,6 @@ export function writeFileDurably(path: string, content: string, mode: number) {
   syncFolder(dirname(path))
 }
 
-export function removeFile(path: string) {
-  rmSync(path, { force: true })
-}
-
 function syncFolder(path: string) {
   const folder = openSync(path, 'r')
   fsyncSync(folder)

@@ -1,12 +1,13 @@
 import { createPrivateKey, generateKeyPairSync } from 'node:crypto'
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, rmSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { isChallengeToken } from '../tls/acme-folder.ts'
 import { readCertificate } from '../tls/certificate.ts'
 import type { AcmeClient } from './client.ts'
 import { certificateRequest } from './csr.ts'
-import { removeFile, writeFileDurably } from './files.ts'
+import { writeFileDurably } from './files.ts'
 
 /** The only profile of Let's Encrypt that covers addresses; it gives 160 hours. */
 const profile = 'shortlived'
@@ -100,7 +101,7 @@ async function authorize(client: AcmeClient, url: string, challengeDir: string) 
   const { status, challenges, identifier } = await read()
   if (status === 'valid') return
   const challenge = challenges.find(({ type }) => type === 'http-01')
-  if (!challenge || !/^[\w-]{1,128}$/.test(challenge.token)) {
+  if (!challenge || !isChallengeToken(challenge.token)) {
     throw new OrderFailed(`The authority offers no http-01 challenge for ${identifier.value}`)
   }
   const file = join(challengeDir, challenge.token)
@@ -115,7 +116,7 @@ async function authorize(client: AcmeClient, url: string, challengeDir: string) 
     )
     if (done.status !== 'valid') throw new OrderFailed(explain(done))
   } finally {
-    removeFile(file)
+    rmSync(file, { force: true })
   }
 }
 

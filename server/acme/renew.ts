@@ -1,9 +1,9 @@
 import { createPrivateKey } from 'node:crypto'
-import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { mkdirSync, rmSync } from 'node:fs'
+import { type AcmeState, acmeFiles } from '../tls/acme-folder.ts'
 import { type Certificate, readCertificate } from '../tls/certificate.ts'
 import { AcmeClient, AcmeError } from './client.ts'
-import { readJson, readText, removeFile, writeFileDurably } from './files.ts'
+import { readJson, readText, writeFileDurably } from './files.ts'
 import type { Names } from './names.ts'
 import { finishOrder, newKeyPem, OrderFailed, type PendingOrder, placeOrder } from './order.ts'
 import { askRenewalInfo, certificateId } from './renewal-info.ts'
@@ -16,11 +16,8 @@ export interface RenewOptions extends Names {
   roots: readonly string[]
 }
 
-/** What outlives a run. The server shows the first three. */
-export interface State {
-  names: string[]
-  problem?: string | undefined
-  /** When to try again, or to renew. */
+/** What outlives a run. */
+export interface State extends AcmeState {
   nextTryAt: string
   directoryUrl: string
   /** Attempts without success. */
@@ -50,7 +47,7 @@ const clockToleranceMs = 5 * minuteMs
  */
 export async function renew(options: RenewOptions): Promise<string | undefined> {
   mkdirSync(options.dir, { recursive: true })
-  const files = filesIn(options.dir)
+  const files = acmeFiles(options.dir)
   const known = readJson<State>(files.state)
   const current = readCurrent(files.certificate)
   const state = isFor(known, options) ? known : beginAnew(known, current, options)
@@ -72,7 +69,7 @@ export async function renew(options: RenewOptions): Promise<string | undefined> 
       writeFileDurably(files.certificate, pem, 0o640)
       return finish(readCertificate(pem), clockProblem(client))
     } catch (error) {
-      if (isFinal(error)) removeFile(files.order)
+      if (isFinal(error)) rmSync(files.order, { force: true })
       const retryAt = (error as Partial<AcmeError>).retryAt ?? 0
       const nextTryAt = Math.max(Date.now() + waitMs, Math.min(retryAt, Date.now() + longestWaitMs))
       const { message: problem } = error as Error
@@ -114,7 +111,7 @@ export async function renew(options: RenewOptions): Promise<string | undefined> 
     const { replaced } = readJson<State>(files.state) ?? state
     const askAt = iso(Date.now())
     save({ names, problem, nextTryAt, directoryUrl, failures: 0, askAt, replaced, clock })
-    removeFile(files.order)
+    rmSync(files.order, { force: true })
     const until = iso(certificate.notAfter)
     return `The certificate for ${certificate.names.join(', ')} is valid until ${until}`
   }
@@ -153,16 +150,7 @@ export async function renew(options: RenewOptions): Promise<string | undefined> 
 
 /** The names of the certificate in place. */
 export function certificateNames(dir: string): string[] {
-  return readCurrent(filesIn(dir).certificate)?.names ?? []
-}
-
-function filesIn(dir: string) {
-  return {
-    state: join(dir, 'state.json'),
-    order: join(dir, 'order.json'),
-    certificate: join(dir, 'certificate.pem'),
-    challenges: join(dir, 'challenges'),
-  }
+  return readCurrent(acmeFiles(dir).certificate)?.names ?? []
 }
 
 /** A certificate of this authority that has all names, such as after one was dropped, stays. */
@@ -206,7 +194,7 @@ function isDue(state: State, current: Certificate | undefined, { names }: RenewO
 }
 
 function connect({ dir, directoryUrl, roots }: RenewOptions): Promise<AcmeClient> {
-  const file = join(dir, 'account.pem')
+  const file = acmeFiles(dir).account
   if (readText(file) === undefined) writeFileDurably(file, newKeyPem(), 0o600)
   const accountKey = createPrivateKey(readText(file) as string)
   return AcmeClient.connect({ directoryUrl, roots, accountKey })

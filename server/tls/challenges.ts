@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { HttpError } from '../http/http-error.ts'
 import type { Reply } from '../http/reply.ts'
 import type { HttpRequest } from '../http/request.ts'
+import { acmeFiles, isChallengeToken } from './acme-folder.ts'
 
 const headers = ['Content-Type', 'application/octet-stream', 'Cache-Control', 'no-store']
 
@@ -10,8 +11,8 @@ const headers = ['Content-Type', 'application/octet-stream', 'Cache-Control', 'n
 export function createChallengeHandlers(acmeDir: string | undefined) {
   return {
     async get({ parameter: token }: HttpRequest): Promise<Reply> {
-      if (acmeDir !== undefined && /^[\w-]{1,128}$/.test(token)) {
-        const file = join(acmeDir, 'challenges', token)
+      if (acmeDir !== undefined && isChallengeToken(token)) {
+        const file = join(acmeFiles(acmeDir).challenges, token)
         const body = await readFile(file, 'latin1').catch(() => undefined)
         if (body !== undefined) return { status: 200, headers, body }
       }
