@@ -7,6 +7,7 @@ import type { Health, WorkerHealth } from './health.ts'
 import type { Https, HttpsHealth } from './https.ts'
 import type { Log } from './log.ts'
 import { type Family, gauge, render } from './metrics.ts'
+import { hoursUntil, isOverdue } from './problems.ts'
 import type { WorkerState } from './worker.ts'
 
 const metricsHeaders = headersOf('text/plain; version=0.0.4; charset=utf-8', 'no-store')
@@ -55,9 +56,9 @@ export function createOperationsHandlers({
     /** For alarms; nothing is wrong without HTTPS. */
     certificate(): Reply {
       const health: HttpsHealth = https?.health() ?? { names: [] }
-      const { expiresAt = '', problem = 'it is not renewed' } = health
-      const hoursLeft = (Date.parse(expiresAt) - Date.now()) / 3_600_000
-      if (https === undefined || hoursLeft >= 48) return json(200, health)
+      const { expiresAt, problem = 'it is not renewed' } = health
+      const isFine = https === undefined || !isOverdue(hoursUntil(expiresAt, Date.now()))
+      if (isFine) return json(200, health)
       const what = expiresAt ? `expires at ${expiresAt}` : 'is missing'
       throw new HttpError(503, `The certificate ${what}: ${problem}`)
     },

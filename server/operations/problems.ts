@@ -22,13 +22,16 @@ export function problemsOf(
   const releases = new Set(workers.map(({ release }) => release))
   // An instance makes a backup every day, a laptop makes none.
   const needsBackup = deploy !== undefined && series.length > 0
-  const hoursLeft = (Date.parse(https?.expiresAt ?? '') - now) / 3_600_000
+  const hoursLeft = hoursUntil(https?.expiresAt, now)
   const all: [holds: boolean, text: string][] = [
     [problem !== undefined, `A worker is failing: ${problem}.`],
     [deploy?.status === 'rejected', `The deploy was rejected: ${deploy?.reason}.`],
     [deploy?.status === 'waiting', `The deploy is waiting: ${deploy?.reason}.`],
     [https?.problem !== undefined, `HTTPS: ${https?.problem}.`],
-    [hoursLeft > 0 && hoursLeft < 48, `The certificate expires in ${Math.floor(hoursLeft)} hours.`],
+    [
+      hoursLeft > 0 && isOverdue(hoursLeft),
+      `The certificate expires in ${Math.floor(hoursLeft)} hours.`,
+    ],
     [failed > 0, `${failed.toLocaleString('en')} requests failed in the last five minutes.`],
     [silent.length > 0, `Not answering: ${silent.map((name) => `worker ${name}`).join(', ')}.`],
     [releases.size > 1, `The workers run ${releases.size} different releases.`],
@@ -43,6 +46,16 @@ export function problemsOf(
     ],
   ]
   return all.filter(([holds]) => holds).map(([, text]) => text.replace('..', '.'))
+}
+
+/** NaN without a time. */
+export function hoursUntil(time: string | undefined, now: number): number {
+  return (Date.parse(time ?? '') - now) / 3_600_000
+}
+
+/** Whether a certificate with so many hours left should have been renewed, or is missing. */
+export function isOverdue(hoursLeft: number): boolean {
+  return !(hoursLeft >= 48)
 }
 
 /** Whether less than a tenth is left. */
