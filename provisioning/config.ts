@@ -1,6 +1,6 @@
 import { isIPv4 } from 'node:net'
 import { isNetwork as isProxyNetwork } from '../server/http/proxies.ts'
-import { isDomain } from '../server/settings.ts'
+import { isAcmeDirectory, isDomain, isEncodedCertificate } from '../server/settings.ts'
 
 /** The length limit of `name`: role names begin with it and have at most 64 characters. */
 export const nameLimit = 32
@@ -81,22 +81,17 @@ export const settings = {
     example: '10.0.0.0/16',
     parse: parseProxies,
   },
-  domain: {
-    byDefault: '',
-    rule: 'be a domain name in lower case',
-    example: 'www.example.com',
-    parse: (text) => (text === '' || isDomain(text) ? text : undefined),
-  },
+  domain: text('', { test: isDomain }, 'be a domain name in lower case', 'www.example.com'),
   hostedZoneId: text('', /^Z[A-Z\d]{5,31}$/, 'be the id of a Route 53 hosted zone', 'Z0123…'),
   acmeDirectory: text(
     '',
-    /^(none|https:\/\/[\w./:@=+-]+)$/,
+    { test: isAcmeDirectory },
     'be an https URL or none',
     'https://ca.example/dir',
   ),
   acmeRoot: text(
     '',
-    /^MI[A-Za-z\d+/]+={0,2}$/,
+    { test: isEncodedCertificate },
     'be a certificate in Base64 on one line',
     '"$(openssl x509 -in root.pem -outform DER | base64 -w0)"',
   ),
@@ -230,8 +225,10 @@ export function assertPartition(region: string) {
   throw new Error(`onebox does not run in ${name} (${region}): choose a region such as eu-west-1`)
 }
 
+type Pattern = Pick<RegExp, 'test'>
+
 /** Text that may be empty. */
-function text(byDefault: string, pattern: RegExp, rule: string, example: string): Setting<string> {
+function text(byDefault: string, pattern: Pattern, rule: string, example: string): Setting<string> {
   const parse = (text: string) => (text === '' ? text : matching(text, pattern))
   return { byDefault, rule, example, parse }
 }
@@ -265,7 +262,7 @@ function parseBoolean(text: string): boolean | undefined {
   return text === 'false' ? false : undefined
 }
 
-function matching(text: string, pattern: RegExp): string | undefined {
+function matching(text: string, pattern: Pattern): string | undefined {
   return pattern.test(text) ? text : undefined
 }
 

@@ -27,7 +27,7 @@ export const settings = {
   ACME_DIR: text(''),
   ACME_DIRECTORY: {
     byDefault: 'https://acme-v02.api.letsencrypt.org/directory',
-    parse: parseHttpsUrl,
+    parse: parseAcmeDirectory,
   },
   ACME_ROOT: { byDefault: '', parse: parseCertificates },
   DOMAIN: { byDefault: '', parse: parseDomain },
@@ -123,17 +123,14 @@ function parseNetworks(value: string, name: string): string[] {
   throw invalid(name, bad, rule, 'for example 10.0.0.0/8,2001:db8::1')
 }
 
-/** Or `none`, for no HTTPS. */
-function parseHttpsUrl(value: string, name: string): string {
-  if (value === 'none') return value
-  if (URL.canParse(value) && /^https:\/\/[\w./:@=+-]+$/.test(value)) return value
+function parseAcmeDirectory(value: string, name: string): string {
+  if (isAcmeDirectory(value)) return value
   throw invalid(name, value, 'be an https URL or none', 'for example https://ca.example/dir')
 }
 
-/** In DER as Base64, as settings have no lines. */
 function parseCertificates(value: string, name: string): string[] {
   const entries = list(value)
-  const bad = entries.find((entry) => !/^MI[A-Za-z\d+/]+={0,2}$/.test(entry))
+  const bad = entries.find((entry) => !isEncodedCertificate(entry))
   if (bad !== undefined) {
     const cure = 'make one with openssl x509 -in FILE -outform DER | base64 -w0'
     throw invalid(name, bad.slice(0, 20), 'be certificates in Base64, separated by commas', cure)
@@ -141,6 +138,16 @@ function parseCertificates(value: string, name: string): string[] {
   return entries.map(
     (entry) => `-----BEGIN CERTIFICATE-----\n${entry}\n-----END CERTIFICATE-----\n`,
   )
+}
+
+/** The https URL of a certificate authority, or `none`, for no HTTPS. */
+export function isAcmeDirectory(text: string): boolean {
+  return text === 'none' || (URL.canParse(text) && /^https:\/\/[\w./:@=+-]+$/.test(text))
+}
+
+/** In DER as Base64, as settings have no lines. */
+export function isEncodedCertificate(text: string): boolean {
+  return /^MI[A-Za-z\d+/]+={0,2}$/.test(text)
 }
 
 function parseDomain(value: string, name: string): string {
