@@ -34,10 +34,11 @@ END
 }
 
 status() {
-  local https
+  local health https
+  health=$(curl --silent --max-time 5 http://127.0.0.1/healthz || true)
   line service "$(unit ActiveState) since $(unit ActiveEnterTimestamp)"
-  line serving "$(curl --silent --max-time 5 http://127.0.0.1/healthz | read_json serving || echo 'no answer')"
-  https=$(curl --silent --max-time 5 http://127.0.0.1/healthz | read_json https) && line https "$https"
+  line serving "$(read_json serving <<<"$health" || echo 'no answer')"
+  https=$(read_json https <<<"$health") && line https "$https"
   line deploy "$(read_json deploy 2>/dev/null </var/lib/onebox/converge.json || echo 'none yet')"
   line data "$(disk /data)"
   line 'root disk' "$(disk /)"
