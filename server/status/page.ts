@@ -49,15 +49,12 @@ const content = `<header>
 <div class="charts">
 ${charts.join('')}</div>
 <div class="panels">
-<section>
-<h2>Machine</h2>
-<dl>
-${fact('Last backup', 'backup')}
-${fact('Database', 'database')}
-${fact('Disk', 'disk', meter('disk', 'Disk in use'))}
-${fact('Memory', 'memory', meter('memory', 'Memory in use'))}
-</dl>
-</section>
+${panel('Machine', '', [
+  fact('Last backup', 'backup'),
+  fact('Database', 'database'),
+  fact('Disk', 'disk', meter('disk', 'Disk in use')),
+  fact('Memory', 'memory', meter('memory', 'Memory in use')),
+])}
 <section>
 <h2>Errors in the last five minutes</h2>
 ${table('errors', ['Status', 'Meaning', 'Count'])}
@@ -65,24 +62,18 @@ ${table('errors', ['Status', 'Meaning', 'Count'])}
 </div>
 </div>
 <div class="panels">
-<section id="https" hidden>
-<h2>HTTPS</h2>
-<dl>
-${fact('Certificate', 'https-names')}
-${fact('Expires in', 'https-expiry')}
-${fact('Next', 'https-next')}
-${fact('Problem', 'https-problem')}
-</dl>
-</section>
-<section id="deploy" hidden>
-<h2>Deploy</h2>
-<dl>
-${fact('State', 'deploy-status')}
-${fact('Release', 'deploy-release')}
-${fact('Since', 'deploy-age')}
-${fact('Reason', 'deploy-reason')}
-</dl>
-</section>
+${panel('HTTPS', ' id="https" hidden', [
+  fact('Certificate', 'https-names'),
+  fact('Expires in', 'https-expiry'),
+  fact('Next', 'https-next'),
+  fact('Problem', 'https-problem'),
+])}
+${panel('Deploy', ' id="deploy" hidden', [
+  fact('State', 'deploy-status'),
+  fact('Release', 'deploy-release'),
+  fact('Since', 'deploy-age'),
+  fact('Reason', 'deploy-reason'),
+])}
 <section>
 <h2>Workers</h2>
 ${table('workers', ['Worker', 'Release', 'Up for', 'Memory'])}
@@ -103,6 +94,15 @@ function figure(title: string, unit: string, lines: Record<string, string>): str
 <svg viewBox="0 0 300 100" preserveAspectRatio="none" role="img" aria-label="${title}"><path d="M0,0H300M0,50H300M0,100H300"/>${paths.join('')}</svg>
 </figure>
 `
+}
+
+function panel(title: string, attributes: string, facts: string[]): string {
+  return `<section${attributes}>
+<h2>${title}</h2>
+<dl>
+${facts.join('\n')}
+</dl>
+</section>`
 }
 
 function fact(name: string, id: string, more = ''): string {
