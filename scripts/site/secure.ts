@@ -6,7 +6,7 @@ import { step } from '../terminal/step.ts'
 import { readHealth } from './health.ts'
 
 /** Where a stack's site is. */
-export interface Place {
+export interface SiteAddress {
   /** Plain, which always answers. */
   url: string
   ip: string
@@ -19,16 +19,19 @@ const patienceMs = 5 * 60_000
 const pollMs = 2000
 
 /** The address to use: over HTTPS if the certificate in use is for the domain, or for the address. */
-export function bestUrl({ url, ip, domain }: Place, { https }: Pick<Health, 'https'>): string {
+export function bestUrl(
+  { url, ip, domain }: SiteAddress,
+  { https }: Pick<Health, 'https'>,
+): string {
   const host = [domain, ip].find((name) => name && https?.names.includes(name))
   return host === undefined ? url : `https://${host}`
 }
 
 /** The same of the site as it is now; its plain address if it does not answer. */
-export async function findUrl(place: Place): Promise<string> {
-  return readHealth(place.url).then(
-    (health) => bestUrl(place, health),
-    () => place.url,
+export async function findUrl(address: SiteAddress): Promise<string> {
+  return readHealth(address.url).then(
+    (health) => bestUrl(address, health),
+    () => address.url,
   )
 }
 
@@ -37,16 +40,16 @@ export async function findUrl(place: Place): Promise<string> {
  * all the same, so this says why and when, and never fails.
  * @returns the address to use
  */
-export async function waitForHttps(place: Place): Promise<string> {
-  const wanted = [place.ip, ...(place.domain ? [place.domain] : [])]
+export async function waitForHttps(address: SiteAddress): Promise<string> {
+  const wanted = [address.ip, ...(address.domain ? [address.domain] : [])]
   const startedAt = performance.now()
   for (let last = ''; ; await sleep(pollMs)) {
-    const health = await readHealth(place.url).catch(() => undefined)
+    const health = await readHealth(address.url).catch(() => undefined)
     const { https } = health ?? {}
     // A release from before HTTPS.
-    if (health && https === undefined) return place.url
+    if (health && https === undefined) return address.url
     const missing = wanted.filter((name) => !https?.names.includes(name))
-    if (missing.length === 0) return bestUrl(place, { https })
+    if (missing.length === 0) return bestUrl(address, { https })
     if (last === '') step('Waiting for HTTPS')
     const state = https?.problem ?? 'A certificate is on its way'
     const elapsedMs = performance.now() - startedAt
@@ -55,7 +58,7 @@ export async function waitForHttps(place: Place): Promise<string> {
     if (elapsedMs < patienceMs && !isElsewhere(state) && !isLater(https?.nextTryAt)) continue
     const when = https?.nextTryAt ? `; next try at ${https.nextTryAt}` : ''
     warn(`No HTTPS for ${missing.join(' and ')} yet: ${state}${when}. npx onebox status tells`)
-    return bestUrl(place, { https })
+    return bestUrl(address, { https })
   }
 }
 
