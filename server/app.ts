@@ -49,7 +49,10 @@ export function createApp(config: Config, database: Database, log: Log): App {
   const routes = createRoutes(
     {
       savedString: createSavedStringHandlers(savedStrings, { needsToken, follow }),
-      birthdays: createBirthdayHandlers(createBirthdayStore(database), config.timeZone),
+      birthdays: createBirthdayHandlers(createBirthdayStore(database), {
+        timeZone: config.timeZone,
+        needsToken,
+      }),
       movies: createMovieHandlers(createMovieStore(database)),
       operations: createOperationsHandlers({ ...config, ...worker, healthCheck, https, log }),
       status: createStatusHandlers(),

@@ -1,7 +1,7 @@
 import type { createBirthdayHandlers } from './birthdays/handlers.ts'
 import type { createContractHandlers } from './contract/handlers.ts'
 import type { Authorize } from './http/authorize.ts'
-import type { Routes } from './http/router.ts'
+import { negotiate, type Routes } from './http/router.ts'
 import type { createMovieHandlers } from './movies/handlers.ts'
 import type { createOperationsHandlers } from './operations/handlers.ts'
 import type { createSavedStringHandlers } from './saved-string/handlers.ts'
@@ -19,7 +19,7 @@ export interface Handlers {
 }
 
 /** Every URL of the server. HEAD and OPTIONS are added automatically. */
-export function createRoutes(handlers: Handlers, { read, write }: Authorize): Routes {
+export function createRoutes(handlers: Handlers, { read, write, form }: Authorize): Routes {
   const { savedString, birthdays, movies, operations, status, contract } = handlers
   const { echo } = operations
 
@@ -29,10 +29,12 @@ export function createRoutes(handlers: Handlers, { read, write }: Authorize): Ro
     '/saved-string.js': { GET: savedString.script },
 
     '/hello/{username}': {
-      GET: birthdays.get,
+      GET: negotiate(birthdays.get, birthdays.page),
       PUT: write(birthdays.put),
       DELETE: write(birthdays.delete),
     },
+    '/birthdays': { GET: birthdays.forms, POST: form(birthdays.saveForm) },
+    '/birthdays/delete': { POST: form(birthdays.deleteForm) },
 
     '/movies': { GET: movies.get, POST: write(movies.post), DELETE: write(movies.delete) },
 

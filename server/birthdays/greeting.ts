@@ -14,7 +14,8 @@ export function greeting(
   return `Hello, ${username}! Your birthday is in ${days} day(s)`
 }
 
-function daysToBirthday(dateOfBirth: Temporal.PlainDate, today: Temporal.PlainDate): number {
+/** 0 on the day itself. */
+export function daysToBirthday(dateOfBirth: Temporal.PlainDate, today: Temporal.PlainDate): number {
   const thisYear = birthdayIn(today.year, dateOfBirth)
   const next =
     Temporal.PlainDate.compare(thisYear, today) >= 0

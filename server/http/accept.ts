@@ -12,6 +12,14 @@ export function preferredType<Type extends string>(
   )
 }
 
+const types = ['application/json', 'application/problem+json', 'text/html'] as const
+
+/** Whether the client prefers a page to JSON, as browsers do. */
+export function prefersHtml(accept: string | undefined): boolean {
+  if (accept === undefined || accept === '*/*') return false
+  return preferredType(accept, types) === 'text/html'
+}
+
 /** The quality of the most specific range that matches the type. */
 function qualityOf(type: string, ranges: Map<string, number>): number {
   const [main] = type.split('/')

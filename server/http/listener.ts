@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { preferredType } from './accept.ts'
 import { discardBody, hasUnreadBody } from './body.ts'
 import { chooseEncoding, compress, type Encoding, isCompressible } from './compress.ts'
 import { isUnchanged } from './conditional.ts'
@@ -134,9 +133,7 @@ class Exchange {
   }
 
   #explain(error: HttpError): Reply {
-    const types = ['application/json', 'application/problem+json', 'text/html'] as const
-    const isPage = preferredType(this.#request.header('accept'), types) === 'text/html'
-    return isPage ? this.#options.problemPage(error) : problem(error)
+    return this.#request.prefersHtml ? this.#options.problemPage(error) : problem(error)
   }
 
   #trySend(reply: Reply) {

@@ -85,6 +85,11 @@ export function empty(status: number, headers: readonly string[] = []): Reply {
   return { status, headers }
 }
 
+/** Sends a browser to another path after a form. */
+export function seeOther(path: string): Reply {
+  return { status: 303, headers: ['Location', path, 'Cache-Control', 'no-store'], body: '' }
+}
+
 /** The same reply without its body, for clients with a current copy. */
 export function notModified(reply: Reply): Reply {
   const at = reply.headers.indexOf('Content-Type')

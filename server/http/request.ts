@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { TLSSocket } from 'node:tls'
+import { prefersHtml } from './accept.ts'
 import { contentTypeOf, hasBody, readText, unsupportedType } from './body.ts'
 import { type Preconditions, readPreconditions } from './conditional.ts'
 import { isAuthority } from './framing.ts'
@@ -36,6 +37,11 @@ export class HttpRequest {
   /** Whether the method is GET or HEAD. */
   get isRead(): boolean {
     return this.method === 'GET' || this.method === 'HEAD'
+  }
+
+  /** Whether the client prefers a page to JSON. */
+  get prefersHtml(): boolean {
+    return prefersHtml(this.header('accept'))
   }
 
   /** The preconditions of the request. */

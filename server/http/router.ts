@@ -7,6 +7,18 @@ type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
 /** Patterns such as `/hello/{username}`, each with the handlers of its methods. */
 export type Routes = Record<string, Partial<Record<Method, Handler>>>
 
+/** Answers with the page for clients that prefer HTML, such as browsers, otherwise with JSON. */
+export function negotiate(json: Handler, page: Handler): Handler {
+  return (request) => {
+    const reply = request.prefersHtml ? page(request) : json(request)
+    return reply instanceof Promise ? reply.then(varyByAccept) : varyByAccept(reply)
+  }
+}
+
+function varyByAccept(reply: Reply): Reply {
+  return { ...reply, headers: [...reply.headers, 'Vary', 'Accept'] }
+}
+
 interface Route {
   pattern: string
   handlers: Map<string, Handler>

@@ -5,7 +5,7 @@ import { commonStyle } from './style.ts'
 
 const links = {
   '/': 'Saved string',
-  '/docs#birthdays': 'Birthdays',
+  '/birthdays': 'Birthdays',
   '/movies': 'Movies',
   '/docs': 'API',
   '/status': 'Status',
@@ -19,51 +19,61 @@ export interface Page {
   script?: string
   /** The page itself among the links. */
   path?: keyof typeof links
+  /** Whether it has forms. */
+  forms?: boolean
+  /** Whether it shows images of this site. */
+  images?: boolean
 }
 
 interface Frame {
   /** The HTML before and after the content of the page. */
   before: string
   after: string
+  /** What comes before a content with a title of its own. */
+  beforeWith: (title: string) => string
   headers: string[]
 }
 
 /** Everything around the content of a page, so that all pages have one style and navigation. */
-export function createFrame(
-  { title, style, script, path }: Page,
-  caching: 'no-cache' | 'no-store' = 'no-cache',
-): Frame {
+export function createFrame(page: Page, caching: 'no-cache' | 'no-store' = 'no-cache'): Frame {
+  const { title, style, script, path } = page
   const wholeStyle = commonStyle + style
-  const before = `<!doctype html>
+  const headers = [
+    ...headersOf('text/html; charset=utf-8', caching),
+    ...['Content-Security-Policy', policy(wholeStyle, page)],
+    // With no-referrer, browsers send forms with `Origin: null`.
+    ...['Referrer-Policy', 'same-origin'],
+  ]
+  const after = `${footer(path)}</body>\n</html>\n`
+  return { before: beforeWith(title), after, beforeWith, headers }
+
+  function beforeWith(title: string): string {
+    const escaped = escapeHtml(title)
+    return `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<meta name="description" content="${escapeHtml(title)}">
+<meta name="description" content="${escaped}">
 <link rel="icon" href="data:,">
-<title>${escapeHtml(title)}</title>
+<title>${escaped}</title>
 <style>${wholeStyle}</style>
 ${script ? `<script src="${script}" defer></script>\n` : ''}</head>
 <body>
 `
-  const headers = [
-    ...headersOf('text/html; charset=utf-8', caching),
-    ...['Content-Security-Policy', policy(wholeStyle, script)],
-    ...['Referrer-Policy', 'no-referrer'],
-  ]
-  return { before, after: `${footer(path)}</body>\n</html>\n`, headers }
+  }
 }
 
-/** Allows the page's own style by its hash, and our own scripts. */
-function policy(style: string, script: string | undefined): string {
+/** Allows the page's own style by its hash, and our own scripts, images and forms if it has any. */
+function policy(style: string, { script, images, forms }: Page): string {
   return [
     "default-src 'none'",
     `style-src 'sha256-${hash('sha256', style, 'base64')}'`,
     ...(script ? ["script-src 'self'"] : []),
     "connect-src 'self'",
-    'img-src data:',
-    "form-action 'none'",
+    `img-src ${images ? "'self' " : ''}data:`,
+    `form-action ${forms ? "'self'" : "'none'"}`,
     "base-uri 'none'",
     "frame-ancestors 'none'",
   ].join('; ')

@@ -19,3 +19,29 @@ main { flex: 1; display: flex; flex-direction: column; justify-content: center; 
 h1 { margin: 0; font-size: clamp(1.5rem, 5vw, 2.5rem); line-height: 1.25; font-weight: 600; overflow-wrap: anywhere; }
 p { margin: 0; overflow-wrap: anywhere; }
 `
+
+/** For pages with forms. */
+export const formStyle = `
+form { display: grid; gap: .75rem; max-width: 32rem; }
+label { display: grid; gap: .25rem; color: var(--soft); font-size: .875rem; }
+input, textarea { font: inherit; font-size: 1rem; color: var(--ink); background: transparent; border: 1px solid var(--soft); border-radius: .5rem; padding: .5rem .75rem; width: 100%; min-height: 2.75rem; resize: vertical; }
+[aria-invalid=true] { border-color: var(--bad); }
+.buttons { display: flex; flex-wrap: wrap; align-items: center; gap: .75rem; }
+button { font: inherit; font-weight: 600; color: var(--paper); background: var(--accent); border: 1px solid var(--accent); border-radius: .5rem; padding: .5rem 1.25rem; min-height: 2.75rem; cursor: pointer; }
+button[type=button], .quiet button { color: var(--accent); background: transparent; }
+.error { color: var(--bad); overflow-wrap: anywhere; }
+.error::before { content: '▲ ' / ''; }
+`
+
+/** For pages of text, lists and forms, from the top. */
+export const serviceStyle = `${columnStyle}${formStyle}
+main { justify-content: flex-start; }
+h1, h2, a, p, dd, li { overflow-wrap: anywhere; }
+h2 { margin: 0; font-size: 1.125rem; line-height: 1.25; font-weight: 600; }
+section { display: grid; gap: .75rem; }
+main a, summary { color: var(--accent); }
+.lead { font-size: 1.25rem; }
+.soft { color: var(--soft); font-size: .875rem; }
+details form, details p { margin-top: .75rem; }
+summary { cursor: pointer; padding: .375rem 0; }
+`

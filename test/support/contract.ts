@@ -100,7 +100,8 @@ export function send(url: string, call: Call, extra: Record<string, string> = {}
     ...(body ? [['content-type', body.type]] : []),
     ...Object.entries(extra),
   ])
-  return fetch(`${url}${path}?${query}`, { method: entry.method, headers, body: body?.bytes })
+  const options = { method: entry.method, headers, body: body?.bytes }
+  return fetch(`${url}${path}?${query}`, { ...options, redirect: 'manual' })
 }
 
 /** Reads an answer to its end, gives its body, and fails unless all is as `status` says there. */
