@@ -55,9 +55,11 @@ export async function waitForHttps(address: SiteAddress): Promise<string> {
     const elapsedMs = performance.now() - startedAt
     if (state !== last) console.log(`  ${duration(elapsedMs / 1000).padStart(10)}  ${state}`)
     last = state
-    if (elapsedMs < patienceMs && !isElsewhere(state) && !isLater(https?.nextTryAt)) continue
+    // Whose record somebody has to change first.
+    const isElsewhere = missing.every((name) => https?.leftOut?.includes(name))
+    if (elapsedMs < patienceMs && !isElsewhere && !isLater(https?.nextTryAt)) continue
     const when = https?.nextTryAt ? `; next try at ${https.nextTryAt}` : ''
-    warn(`No HTTPS for ${missing.join(' and ')} yet: ${state}${when}. npx onebox status tells`)
+    warn(`No HTTPS for ${missing.join(' and ')} yet: ${state}${when}. npx onebox status shows more`)
     return bestUrl(address, { https })
   }
 }
@@ -65,11 +67,6 @@ export async function waitForHttps(address: SiteAddress): Promise<string> {
 /** Whether the authority wants to be left alone for longer than anyone waits. */
 function isLater(nextTryAt: string | undefined): boolean {
   return Date.parse(nextTryAt ?? '') > Date.now() + patienceMs
-}
-
-/** Whether somebody has to change the domain's record first. */
-function isElsewhere(problem: string): boolean {
-  return problem.includes(' does not point to ')
 }
 
 function warn(text: string) {

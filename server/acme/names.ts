@@ -5,7 +5,8 @@ import { text } from 'node:stream/consumers'
 /** The names that the certificate is to cover now. */
 export interface Names {
   names: string[]
-  /** Why a name is left out for now. */
+  /** Names that do not point to this machine yet, and why that is. */
+  leftOut?: string[]
   problem?: string
 }
 
@@ -30,7 +31,8 @@ export async function chooseNames(
     return { names: [address, domain] }
   }
   const where = found.length > 0 ? `it points to ${found.join(', ')}` : 'it does not resolve'
-  return { names: [address], problem: `${domain} does not point to ${address} yet: ${where}` }
+  const problem = `${domain} does not point to ${address} yet: ${where}`
+  return { names: [address], leftOut: [domain], problem }
 }
 
 async function resolveDomain(domain: string): Promise<string[]> {

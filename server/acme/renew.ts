@@ -139,7 +139,8 @@ export async function renew(options: RenewOptions): Promise<string | undefined> 
   }
 
   function save(state: State) {
-    const shown = { ...state, problem: state.problem ?? state.clock }
+    const { leftOut } = options
+    const shown = { ...state, leftOut, problem: state.problem ?? state.clock }
     writeFileDurably(files.state, `${JSON.stringify(shown, null, 2)}\n`, 0o640)
   }
 

@@ -16,6 +16,8 @@ export interface HttpsHealth {
   /** The names of the certificate that serves; none without one. */
   names: string[]
   expiresAt?: string | undefined
+  /** Names that do not point to this machine yet. */
+  leftOut?: string[] | undefined
   problem?: string | undefined
   /** When the ACME client next tries, or renews. */
   nextTryAt?: string | undefined
@@ -91,6 +93,7 @@ export function createHttps(
     return {
       names,
       expiresAt: notAfter === undefined ? undefined : new Date(notAfter).toISOString(),
+      leftOut: acme?.leftOut,
       problem: acme?.problem ?? file.problem,
       nextTryAt: acme?.nextTryAt,
     }

@@ -5,6 +5,8 @@ import { join } from 'node:path'
 export interface AcmeState {
   /** The names that the certificate is to cover. */
   names: string[]
+  /** Names that it cannot cover yet, as they do not point to this machine. */
+  leftOut?: string[] | undefined
   /** Why the last attempt failed. */
   problem?: string | undefined
   /** When it next tries, or renews. */
@@ -32,8 +34,9 @@ export function isChallengeToken(text: string): boolean {
 export function readAcmeState(dir: string | undefined): AcmeState | undefined {
   if (dir === undefined) return undefined
   try {
-    const { names, problem, nextTryAt } = JSON.parse(readFileSync(acmeFiles(dir).state, 'utf8'))
-    return Array.isArray(names) ? { names, problem, nextTryAt } : undefined
+    const text = readFileSync(acmeFiles(dir).state, 'utf8')
+    const { names, leftOut, problem, nextTryAt } = JSON.parse(text)
+    return Array.isArray(names) ? { names, leftOut, problem, nextTryAt } : undefined
   } catch {
     return undefined
   }

@@ -43,13 +43,13 @@ test('a rate limit is no reason to wait, nor to fail', async (t) => {
   const nextTryAt = new Date(Date.now() + 5 * 3_600_000).toISOString()
   const { url, printed } = await startSite(t, [{ names: [], problem: 'Too many', nextTryAt }])
   assert.equal(await waitForHttps({ url, ip }), url)
-  const line = `! No HTTPS for ${ip} yet: Too many; next try at ${nextTryAt}. npx onebox status tells\n`
+  const line = `! No HTTPS for ${ip} yet: Too many; next try at ${nextTryAt}. npx onebox status shows more\n`
   assert.ok(printed().endsWith(line), printed())
 })
 
 test('a domain that points elsewhere leaves HTTPS on the address', async (t) => {
   const problem = `${domain} does not point to ${ip} yet: it does not resolve`
-  const { url, printed } = await startSite(t, [{ names: [ip], problem }])
+  const { url, printed } = await startSite(t, [{ names: [ip], leftOut: [domain], problem }])
   assert.equal(await waitForHttps({ url, ip, domain }), `https://${ip}`)
   assert.match(printed(), /No HTTPS for www\.example\.com yet: www\.example\.com does not point/)
 })

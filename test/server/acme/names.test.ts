@@ -29,6 +29,7 @@ for (const [what, found, covered, names, problem] of cases) {
   test(`a domain that ${what} gives ${names.join(' and ')}${covered ? ', with a certificate for it' : ''}`, async () => {
     const chosen = await chooseNames(address, domain, { covered, resolve: async () => found })
     assert.deepEqual(chosen.names, names)
+    assert.deepEqual(chosen.leftOut, problem && [domain])
     if (problem) assert.match(chosen.problem ?? '', problem)
     else assert.equal(chosen.problem, undefined)
   })

@@ -214,9 +214,12 @@ test('a new address gets a certificate at once, and the old one stays meanwhile'
 })
 
 test('a domain joins the address in one certificate, and leaves without a new order', async (t) => {
-  const { acme, run, certificate } = await start(t)
-  await run({ problem: 'onebox.example does not point to 203.0.113.10 yet' })
+  const { acme, run, certificate, state } = await start(t)
+  const problem = 'onebox.example does not point to 203.0.113.10 yet'
+  await run({ leftOut: ['onebox.example'], problem })
+  assert.deepEqual(state().leftOut, ['onebox.example'])
   await run({ names: [address, 'onebox.example'] })
+  assert.equal(state().leftOut, undefined)
   assert.deepEqual(readCertificate(certificate()).names, [address, 'onebox.example'])
   await run()
   await run({ names: [address, 'onebox.example'] })

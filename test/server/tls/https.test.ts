@@ -145,6 +145,7 @@ test('GET /healthz says why the ACME client failed last, and when it tries again
   const acmeDir = makeDataDir()
   const state = {
     names: ['127.0.0.1'],
+    leftOut: ['onebox.example'],
     problem: 'The authority does not answer',
     nextTryAt: '2026-11-28T12:00:00.000Z',
   }
