@@ -32,6 +32,13 @@ test('every action is pinned to one commit everywhere, with its version in a com
   assert.ok(pins.size >= 4)
 })
 
+test('the boot test and .ci/run use the same pebble', () => {
+  const texts = [everything.get('nightly.yml') ?? '', readFileSync(join(root, '.ci/run'), 'utf8')]
+  const versions = texts.map((text) => /\bcmd\/pebble@(v[\d.]+)$/m.exec(text)?.[1])
+  assert.match(versions[0] ?? '', /^v\d/)
+  assert.equal(versions[0], versions[1])
+})
+
 test('a workflow has no permissions, and each job only those it names', () => {
   for (const [name, text] of workflows) assert.match(text, /^permissions: \{\}$/m, name)
   for (const { name, text } of jobs) assert.match(text, /^ {4}permissions:\n( {6}\S.*\n)+/m, name)
