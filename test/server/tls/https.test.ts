@@ -56,6 +56,23 @@ test('TLS 1.2 and 1.3 are spoken, older versions and ciphers without forward sec
   assert.ok((await metric('onebox_tls_handshake_failures_total')) >= 3)
 })
 
+test('a client cannot ask for another handshake, also after a renewal', async (t) => {
+  const { securePort, file, https } = await startSecure(t)
+  const renegotiate = async () => {
+    const socket = await shakeHands(securePort, { maxVersion: 'TLSv1.2' })
+    const [error] = await new Promise<unknown[]>((resolve) => {
+      socket.on('error', (...args) => resolve(args))
+      socket.renegotiate({ rejectUnauthorized: false }, (...args) => resolve(args))
+    })
+    socket.destroy()
+    return String(error)
+  }
+  assert.match(await renegotiate(), /no.renegotiation/i)
+  replaceFile(file, makeCertificate(['127.0.0.1', 'onebox.example']).pem)
+  await eventually(async () => (await https())?.names.length === 2)
+  assert.match(await renegotiate(), /no.renegotiation/i)
+})
+
 test('a name that the certificate does not cover, and none at all, get the site all the same', async (t) => {
   const { securePort } = await startSecure(t)
   for (const servername of ['', 'other.example']) {
