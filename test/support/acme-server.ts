@@ -6,7 +6,7 @@ import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { authorityKey, issueCertificate, makeCertificate } from './certificates.ts'
+import { authorityKey, encodeRoot, issueCertificate, makeCertificate } from './certificates.ts'
 import type { Lifetime } from './lifetime.ts'
 
 export interface PlacedOrder {
@@ -75,7 +75,7 @@ export async function startAcmeServer(t: Lifetime, challengeDir: string): Promis
   const acme: AcmeServer = {
     directoryUrl: `${base}/directory`,
     root: own.cert,
-    acmeRoot: new X509Certificate(own.cert).raw.toString('base64'),
+    acmeRoot: encodeRoot(own.cert),
     orders: [],
     requests: [],
     issued: [],

@@ -1,7 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import type { TestContext } from 'node:test'
 import { eventually } from './eventually.ts'
+import type { Lifetime } from './lifetime.ts'
 import { makeDataDir } from './server.ts'
 
 const found = ['chromium', 'google-chrome'].find((name) => !spawnSync(name, ['--version']).error)
@@ -33,7 +33,7 @@ export interface Page {
  * fast as the clock, and it trusts the authorities in the database of `home`.
  */
 export async function openPage(
-  t: TestContext,
+  t: Lifetime,
   url: string,
   { width = 800, hurry = 1, home = process.env.HOME } = {},
 ): Promise<Page> {
@@ -75,7 +75,7 @@ export async function openPage(
 }
 
 /** Gives the address at which its first tab is driven. */
-async function startBrowser(t: TestContext, home: string | undefined): Promise<string> {
+async function startBrowser(t: Lifetime, home: string | undefined): Promise<string> {
   const [file, args] = browserArguments()
   const browser = spawn(file, [...args, '--remote-debugging-port=0', 'about:blank'], {
     env: { ...process.env, HOME: home },
@@ -99,7 +99,7 @@ async function tabOf(host: string): Promise<string> {
   return tabs.find(({ type }) => type === 'page')?.webSocketDebuggerUrl as string
 }
 
-async function connect(address: string, t: TestContext): Promise<Page['command']> {
+async function connect(address: string, t: Lifetime): Promise<Page['command']> {
   const socket = new WebSocket(address)
   const waiting = new Map<number, (message: Record<string, unknown>) => void>()
   await once(socket, 'open')

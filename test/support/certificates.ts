@@ -1,4 +1,10 @@
-import { generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto'
+import {
+  generateKeyPairSync,
+  type KeyObject,
+  randomBytes,
+  sign,
+  X509Certificate,
+} from 'node:crypto'
 import { renameSync, writeFileSync } from 'node:fs'
 import { altNames, ecdsaWithSha256 } from '../../server/acme/csr.ts'
 import { bits, der, octets, oid, sequence, set } from '../../server/acme/der.ts'
@@ -63,6 +69,11 @@ export function issueCertificate(
 export function replaceFile(file: string, content: string) {
   writeFileSync(`${file}.new`, content)
   renameSync(`${file}.new`, file)
+}
+
+/** A certificate as ACME_ROOT has it. */
+export function encodeRoot(cert: string): string {
+  return new X509Certificate(cert).raw.toString('base64')
 }
 
 /** An extension that names the issuer's key, as ARI needs it. */

@@ -1,8 +1,7 @@
-import { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { makeCertificate } from './certificates.ts'
+import { encodeRoot, makeCertificate } from './certificates.ts'
 import { eventually } from './eventually.ts'
 import { getSecurely } from './https.ts'
 import type { Lifetime } from './lifetime.ts'
@@ -74,7 +73,7 @@ export async function startPebble(
     port,
     directoryUrl: `https://127.0.0.1:${port}/dir`,
     root: own.cert,
-    acmeRoot: new X509Certificate(own.cert).raw.toString('base64'),
+    acmeRoot: encodeRoot(own.cert),
     issuer: (await getSecurely(managementPort, '/roots/0')).body,
     async stop() {
       child.kill()

@@ -1,18 +1,18 @@
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'node:test'
 import { renew } from '../../../server/acme/renew.ts'
-import { needsBrowser, openPage } from '../../support/browser.ts'
+import { openPage } from '../../support/browser.ts'
 import { eventually } from '../../support/eventually.ts'
 import { getSecurely } from '../../support/https.ts'
 import { startPebble } from '../../support/pebble.ts'
+import { changeInTwoTabs, needsSecureBrowser } from '../../support/secure-browser.ts'
 import { makeDataDir, startApp } from '../../support/server.ts'
 import { needs } from '../../support/tools.ts'
 
 test('Chromium opens the bare address without a warning, and a change shows in another tab', {
-  skip: needsBrowser || needs('pebble', 'certutil'),
+  skip: needsSecureBrowser || needs('pebble'),
 }, async (t) => {
   const dir = join(makeDataDir(), 'tls')
   mkdirSync(dir)
@@ -33,27 +33,5 @@ test('Chromium opens the bare address without a warning, and a change shows in a
   const stranger = await openPage(t, site, { home: makeDataDir() })
   assert.match(await stranger.evaluate('document.title'), /Privacy error/i)
 
-  const home = trust(issuer)
-  const [one, two] = [await openPage(t, site, { home }), await openPage(t, site, { home })]
-  for (const page of [one, two]) {
-    assert.equal(await page.evaluate('location.href'), site)
-    assert.equal(await page.evaluate('isSecureContext'), true)
-  }
-  await one.evaluate("document.querySelector('[name=string], textarea, input').focus()")
-  await one.evaluate("document.querySelector('[name=string], textarea, input').select()")
-  await one.type('over HTTPS')
-  await one.press('Enter')
-  await two.until("document.querySelector('h1').textContent === 'The saved string is over HTTPS'")
+  await changeInTwoTabs(t, site, issuer)
 })
-
-/** A home whose browsers trust an authority. */
-function trust(issuer: string): string {
-  const home = makeDataDir()
-  const database = join(home, '.pki/nssdb')
-  mkdirSync(database, { recursive: true })
-  writeFileSync(join(home, 'issuer.pem'), issuer)
-  const run = (...args: string[]) => execFileSync('certutil', ['-d', `sql:${database}`, ...args])
-  run('-N', '--empty-password')
-  run('-A', '-t', 'C,,', '-n', 'pebble', '-i', join(home, 'issuer.pem'))
-  return home
-}
