@@ -5,13 +5,14 @@ import { step } from '../terminal/step.ts'
 import { assignCores, pinThisProcess } from './cores.ts'
 import { fileSystemOf, machineFacts, missingTools } from './machine.ts'
 import { about, declarations, type Options, readOptions } from './options.ts'
-import { findContestants, preparePage } from './peers.ts'
+import { findContestants, findProxies, preparePage } from './peers.ts'
 import { cleanUp, run, temporaryFolder } from './processes.ts'
 import { goals } from './report/goals.ts'
 import { note, printGoals } from './report/print.ts'
 import type { Results } from './report/results.ts'
 import { writeReport } from './report/write.ts'
 import { measureGet } from './scenarios/get.ts'
+import { measureHttps } from './scenarios/https.ts'
 import { measureLatency } from './scenarios/latency.ts'
 import { measureMemory } from './scenarios/memory.ts'
 import { measurePut } from './scenarios/put.ts'
@@ -25,6 +26,7 @@ const scenarios = {
   latency: measureLatency,
   rows: measureRows,
   memory: measureMemory,
+  https: measureHttps,
 }
 
 let interrupted = false
@@ -72,9 +74,16 @@ async function prepare(options: Options): Promise<Bench> {
   const folder = temporaryFolder()
   const cores = assignCores()
   await pinThisProcess(cores)
-  const bench: Bench = { options, folder, cores, contestants: [], page: {}, failures: [] }
+  const bench: Bench = {
+    ...{ options, folder, cores, contestants: [], proxies: [], page: {}, failures: [] },
+  }
   bench.contestants = await findContestants(folder)
-  note(bench.contestants.map(({ name, version }) => `${name} ${version}`).join(', '))
+  if (options.only.includes('https')) bench.proxies = await findProxies()
+  note(
+    everyone(bench)
+      .map(({ name, version }) => `${name} ${version}`)
+      .join(', '),
+  )
   bench.slowDisk = await buildSlowDisk(folder)
   bench.page = await preparePage(bench)
   if ((await fileSystemOf(folder)) === 'tmpfs')
@@ -90,12 +99,16 @@ async function report(bench: Bench, results: Results) {
     machine: await machineFacts(bench),
     rounds: bench.options.rounds,
     seconds: bench.options.seconds,
-    versions: bench.contestants.map(({ name, version }) => ({ name, version })),
+    versions: everyone(bench).map(({ name, version }) => ({ name, version })),
     results,
     goals: verdicts,
     failures: bench.failures,
   })
   if (bench.failures.length > 0) throw new Error(bench.failures.join('; '))
+}
+
+function everyone({ contestants, proxies }: Bench) {
+  return [...contestants, ...proxies]
 }
 
 async function interrupt(exitCode: number, reason: string) {

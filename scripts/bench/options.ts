@@ -1,13 +1,13 @@
 import { type Options as Declarations, UsageError, type Values } from '../terminal/command.ts'
 
-const scenarioNames = ['get', 'put', 'latency', 'rows', 'memory'] as const
+const scenarioNames = ['get', 'put', 'latency', 'rows', 'memory', 'https'] as const
 type ScenarioName = (typeof scenarioNames)[number]
 
 const standard = { rounds: 5, seconds: 5 }
 const quick = { rounds: 2, seconds: 1 }
 
 export const about = `Measures onebox beside bare node:http, Fastify, Hono, Express, Flask and aiohttp in alternating
-rounds, and writes docs/benchmark.svg and docs/benchmark.json. Takes about 25 minutes.
+rounds, also over HTTPS, and writes docs/benchmark.svg and docs/benchmark.json. Takes about 30 minutes.
 
 A run that is shorter or leaves something out is written to dist/bench/ instead of docs/.
 TMPDIR is the folder for the databases.`

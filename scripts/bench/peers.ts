@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { step } from '../terminal/step.ts'
 import { buildOnebox } from './onebox.ts'
-import { run } from './processes.ts'
+import { hasCommand, run } from './processes.ts'
 import { note } from './report/print.ts'
 import { type Bench, type Contestant, send, withServers } from './servers.ts'
 
@@ -15,6 +15,28 @@ const changingHeaders = ['connection', 'content-length', 'date', 'keep-alive', '
 
 export async function findContestants(temporary: string): Promise<Contestant[]> {
   return [await buildOnebox(temporary), ...nodePeers(), ...(await pythonPeers())]
+}
+
+/** Fastify behind the proxies that are installed here, for HTTPS. */
+export async function findProxies(): Promise<Contestant[]> {
+  const proxies = [await proxiedPeer('nginx', '-v'), await proxiedPeer('caddy', 'version')]
+  return proxies.filter((proxy) => proxy !== null)
+}
+
+async function proxiedPeer(proxy: string, versionOption: string): Promise<Contestant | null> {
+  const name = `${proxy} → Fastify`
+  if (!hasCommand(proxy)) {
+    note(`${name} is skipped: apt install ${proxy}`)
+    return null
+  }
+  // nginx prints it as an error.
+  const said = await run(['sh', '-c', `${proxy} ${versionOption} 2>&1`])
+  const version = /\d+\.\d+\.\d+/.exec(said)?.[0] ?? ''
+  return {
+    name,
+    version,
+    command: () => [process.execPath, join(folder, 'proxied.mjs'), proxy],
+  }
 }
 
 /** Saves onebox's page, which the peers serve byte for byte. */

@@ -27,6 +27,8 @@ export interface Bench {
   folder: string
   cores: Cores
   contestants: Contestant[]
+  /** Contestants that speak HTTPS for another. */
+  proxies: Contestant[]
   page: Record<string, string>
   slowDisk?: string | null
   failures: string[]
@@ -36,6 +38,8 @@ export interface Bench {
 export interface Running {
   name: string
   url: string
+  /** With TLS; '' without `tlsFile`. */
+  secureUrl: string
   pid: number
   dataDir: string
   log: string
@@ -45,6 +49,8 @@ export interface Running {
 export interface ServerSettings {
   fsyncDelayMs?: number
   dataDir?: string
+  /** Has the servers speak HTTPS too, with this key and certificate. */
+  tlsFile?: string
 }
 
 /** Starts the servers, passes them to `use`, and stops them afterwards, also if it fails. */
@@ -74,10 +80,11 @@ async function startServer(
   const folder = mkdtempSync(join(bench.folder, 'server-'))
   const dataDir = settings.dataDir ?? folder
   const log = join(folder, 'log')
-  const port = await freePort()
+  const [port, tlsPort] = [await freePort(), await freePort()]
   const env = {
     ...environment(bench, settings),
     ...contestant.env,
+    ...(settings.tlsFile && { TLS_FILE: settings.tlsFile, TLS_PORT: `${tlsPort}` }),
     PORT: `${port}`,
     DATA_DIR: dataDir,
   }
@@ -86,7 +93,8 @@ async function startServer(
   const child = start(command, { cwd: contestant.cwd, env, stdio: ['ignore', output, output] })
   closeSync(output)
   const url = `http://127.0.0.1:${port}`
-  const server = { name, url, pid: child.pid ?? 0, dataDir, log, child }
+  const secureUrl = settings.tlsFile ? `https://127.0.0.1:${tlsPort}` : ''
+  const server = { name, url, secureUrl, pid: child.pid ?? 0, dataDir, log, child }
   await untilItAnswers(server)
   return server
 }

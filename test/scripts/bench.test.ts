@@ -7,7 +7,7 @@ import { declarations, isWholeRun, readOptions } from '../../scripts/bench/optio
 import { goals } from '../../scripts/bench/report/goals.ts'
 import { drawHistory, entryOf } from '../../scripts/bench/report/history.ts'
 import { drawPlot } from '../../scripts/bench/report/plot.ts'
-import { type Report, rateOf } from '../../scripts/bench/report/results.ts'
+import { handshakesOf, type Report, rateOf } from '../../scripts/bench/report/results.ts'
 import { median, percentile } from '../../scripts/bench/report/statistics.ts'
 import { alternate } from '../../scripts/bench/rounds.ts'
 import { table } from '../../scripts/terminal/table.ts'
@@ -77,9 +77,28 @@ test('a goal compares with the peer that it names', () => {
   assert.equal(goal?.got, '0.900×')
 })
 
+test('the goals of HTTPS compare with the peers that are installed', () => {
+  const https = [rateOf('onebox', [60]), rateOf('onebox, HTTP', [100]), rateOf('node:https', [60])]
+  const handshakes = [handshakesOf('onebox', [{ full: 500, resumed: 400 }])]
+  const withBare = [...handshakes, handshakesOf('node:https', [{ full: 1, resumed: 400 }])]
+  const tlsMemory = [{ name: 'onebox', idleMb: 80, connectedMb: 91 }]
+  const all = goals({ https, handshakes: withBare, tlsMemory })
+  const verdicts = all.map(({ name, got, met }) => `${name}: ${got} ${met}`)
+  assert.deepEqual(verdicts, [
+    'GET / over HTTPS against onebox, HTTP: 0.600× false',
+    'GET / over HTTPS against node:https: 1.000× true',
+    'CPU of a resumed handshake against node:https: 1.000× true',
+    'Memory that 1,000 TLS connections add: 11.000 MB false',
+  ])
+})
+
 test('the plot shows the results at hand, in light and dark mode, with names escaped', () => {
   const machine = { cpu: 'A & B', cores: 2, memoryGb: 8, kernel: '6', fileSystem: '', pinning: '' }
-  const results = { get: [rateOf('onebox', [10]), rateOf('<peer>', [5])] }
+  const results = {
+    get: [rateOf('onebox', [10]), rateOf('<peer>', [5])],
+    handshakes: [handshakesOf('onebox', [{ full: 500, resumed: 400 }])],
+    tlsMemory: [{ name: 'onebox', idleMb: 80, connectedMb: 91 }],
+  }
   const rest = { rounds: 1, seconds: 1, versions: [], goals: [], failures: [] }
   const svg = drawPlot({ date: '2025-01-01T00:00:00Z', machine, results, ...rest })
   assert.match(svg, /^<svg xmlns=/)

@@ -1,17 +1,22 @@
 import Fastify from 'fastify'
 import { renderPage } from './page.mjs'
 import { openStore } from './store.mjs'
+import { readTls } from './tls.mjs'
 
 const store = openStore()
-const app = Fastify()
+const tls = readTls()
+if (tls) await serve(Fastify({ https: tls }), process.env.TLS_PORT)
+await serve(Fastify(), process.env.PORT)
 
-app.get('/', (_request, reply) => {
-  reply.type('text/html; charset=utf-8').send(renderPage(store.read()))
-})
+async function serve(app, port) {
+  app.get('/', (_request, reply) => {
+    reply.type('text/html; charset=utf-8').send(renderPage(store.read()))
+  })
 
-app.put('/', (request, reply) => {
-  store.save(request.body)
-  reply.code(204).send()
-})
+  app.put('/', (request, reply) => {
+    store.save(request.body)
+    reply.code(204).send()
+  })
 
-await app.listen({ port: Number(process.env.PORT), host: process.env.HOST })
+  await app.listen({ port: Number(port), host: process.env.HOST })
+}

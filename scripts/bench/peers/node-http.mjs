@@ -1,19 +1,25 @@
 // The ceiling: the same bytes and headers as onebox, from memory, without a framework.
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
 import { text } from 'node:stream/consumers'
 import { renderPage } from './page.mjs'
 import { openStore } from './store.mjs'
+import { readTls } from './tls.mjs'
 
 const store = openStore()
 const headers = JSON.parse(readFileSync(process.env.PAGE_HEADERS_FILE, 'utf8'))
 let page = pageOf(store.read())
 
-createServer((request, response) => {
+const tls = readTls()
+if (tls) createSecureServer(tls, answer).listen(Number(process.env.TLS_PORT), process.env.HOST)
+createServer(answer).listen(Number(process.env.PORT), process.env.HOST)
+
+function answer(request, response) {
   if (request.method === 'PUT') return put(request, response)
   response.writeHead(200, page.headers)
   response.end(page.body)
-}).listen(Number(process.env.PORT), process.env.HOST)
+}
 
 async function put(request, response) {
   const string = await text(request)

@@ -1,5 +1,7 @@
 import {
+  type ConnectionMemory,
   type Goal,
+  type Handshakes,
   type Latency,
   type Memory,
   type Rate,
@@ -8,7 +10,8 @@ import {
 } from './results.ts'
 
 /** The goals of onebox and the results of this run. */
-export function goals({ get, put, putSlow, latency, rows, memory }: Results): Goal[] {
+export function goals(results: Results): Goal[] {
+  const { get, put, putSlow, latency, rows, memory, https, handshakes, tlsMemory } = results
   return [
     ...(get ? [atLeast('GET / against bare node:http', ratio(get, 'node:http'), 0.9, 0.97)] : []),
     ...(put ? [atLeast('PUT / on the plain disk against Fastify', ratio(put, 'Fastify'), 1)] : []),
@@ -21,6 +24,9 @@ export function goals({ get, put, putSlow, latency, rows, memory }: Results): Go
         rowGoal('Pages', large.rows, large.pages, rows?.[0]?.pages),
       ]),
     ...(memory ? [memoryGoal(memory)] : []),
+    ...(https ? httpsGoals(https) : []),
+    ...(handshakes ? handshakeGoals(handshakes) : []),
+    ...(tlsMemory ? [tlsMemoryGoal(tlsMemory)] : []),
   ]
 }
 
@@ -42,6 +48,33 @@ function rowGoal(what: string, count: number, large: Rate, small?: Rate): Goal {
 function memoryGoal(memories: Memory[]): Goal {
   const onebox = memories.find(({ name }) => name === 'onebox')
   return atMost('Memory of a worker at its peak', onebox?.peakMb ?? Number.NaN, 110, ' MB')
+}
+
+function httpsGoals(rates: Rate[]): Goal[] {
+  const against = {
+    'onebox, HTTP': 0.65,
+    'node:https': 0.9,
+    'nginx → Fastify': 2,
+    'caddy → Fastify': 6,
+  }
+  return Object.entries(against)
+    .filter(([name]) => rates.some((rate) => rate.name === name))
+    .map(([name, limit]) => atLeast(`GET / over HTTPS against ${name}`, ratio(rates, name), limit))
+}
+
+function handshakeGoals(all: Handshakes[]): Goal[] {
+  const find = (wanted: string) => all.find(({ name }) => name === wanted)
+  const [onebox, bare, proxied] = ['onebox', 'node:https', 'nginx → Fastify'].map(find)
+  const goal = (kind: 'full' | 'resumed', peer: Handshakes | undefined) => {
+    const times = onebox && peer ? onebox[kind] / peer[kind] : Number.NaN
+    return peer && atMost(`CPU of a ${kind} handshake against ${peer.name}`, times, 1, '×')
+  }
+  return [goal('full', proxied), goal('resumed', bare)].filter((one) => one !== undefined)
+}
+
+function tlsMemoryGoal(all: ConnectionMemory[]): Goal {
+  const { idleMb = Number.NaN, connectedMb = Number.NaN } = all[0] ?? {}
+  return atMost('Memory that 1,000 TLS connections add', connectedMb - idleMb, 10, ' MB')
 }
 
 function atLeast(name: string, value: number, limit: number, aim?: number): Goal {

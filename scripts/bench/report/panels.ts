@@ -1,6 +1,14 @@
 import { whole } from '../../terminal/format.ts'
 // The contents of the plot: words and numbers, without positions.
-import type { Latency, Memory, Rate, Results, Rows } from './results.ts'
+import type {
+  ConnectionMemory,
+  Handshakes,
+  Latency,
+  Memory,
+  Rate,
+  Results,
+  Rows,
+} from './results.ts'
 
 interface Bar {
   label: string
@@ -26,7 +34,8 @@ export type Panel = Titles & ({ kind: 'bars'; bars: Bar[] } | { kind: 'spans'; s
 
 const durable = 'Durable PUT /, requests/s'
 
-export function panels({ get, put, putSlow, latency, rows, memory }: Results): Panel[] {
+export function panels(results: Results): Panel[] {
+  const { get, put, putSlow, latency, rows, memory, https, handshakes, tlsMemory } = results
   return [
     get && bars('GET /, requests/s', 'The page, 64 keep-alive connections', get.map(rateBar)),
     memory && bars('Memory, MB', 'Peak of a worker under GET and PUT load', memory.map(memoryBar)),
@@ -38,6 +47,19 @@ export function panels({ get, put, putSlow, latency, rows, memory }: Results): P
         'GET /movies, requests/s',
         'One movie, or a page of 100, by the rows of the table',
         rowBars(rows),
+      ),
+    https && bars('GET / over HTTPS, requests/s', '64 keep-alive connections', https.map(rateBar)),
+    handshakes &&
+      bars(
+        'CPU of a TLS handshake, µs',
+        'TLS 1.3, ECDSA P-256: full, and resumed (r)',
+        handshakes.flatMap(handshakeBars),
+      ),
+    tlsMemory &&
+      bars(
+        'Memory that 1,000 TLS connections add, MB',
+        'Half of them idle',
+        tlsMemory.map(tlsMemoryBar),
       ),
   ].filter((panel) => panel !== undefined)
 }
@@ -58,6 +80,18 @@ function rateBar({ name, median }: Rate): Bar {
 
 function memoryBar({ name, peakMb }: Memory): Bar {
   return { label: name, value: peakMb, shown: whole(peakMb), ours: name === 'onebox' }
+}
+
+function handshakeBars({ name, full, resumed }: Handshakes): Bar[] {
+  const bar = (label: string, value: number) => ({
+    ...{ label, value, shown: whole(value), ours: name === 'onebox' },
+  })
+  return [bar(name, full), bar(`${name}, r`, resumed)]
+}
+
+function tlsMemoryBar({ name, idleMb, connectedMb }: ConnectionMemory): Bar {
+  const value = connectedMb - idleMb
+  return { label: name, value, shown: whole(value), ours: name === 'onebox' }
 }
 
 function rowBars(rows: Rows[]): Bar[] {

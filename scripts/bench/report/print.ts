@@ -2,7 +2,16 @@ import { styleText } from 'node:util'
 import { whole } from '../../terminal/format.ts'
 import { table } from '../../terminal/table.ts'
 import type { Bench } from '../servers.ts'
-import { type Goal, type Latency, type Memory, type Rate, type Rows, rateNamed } from './results.ts'
+import {
+  type ConnectionMemory,
+  type Goal,
+  type Handshakes,
+  type Latency,
+  type Memory,
+  type Rate,
+  type Rows,
+  rateNamed,
+} from './results.ts'
 
 export function note(text: string) {
   console.log(`  ${text}`)
@@ -12,15 +21,15 @@ export function printProgress({ options }: Bench, round: number, name: string, r
   console.log(`  round ${round}/${options.rounds}  ${name.padEnd(16)}  ${result}`)
 }
 
-export function printRates(title: string, rates: Rate[]) {
-  const head = [title, 'requests/s', 'lowest', 'highest', '× node:http', '× Fastify']
+export function printRates(title: string, rates: Rate[], peers = ['node:http', 'Fastify']) {
+  const against = peers.map((peer) => `× ${peer}`)
+  const head = [title, 'requests/s', 'lowest', 'highest', ...against]
   const rows = rates.map(({ name, median, rounds }) => [
     name,
     whole(median),
     whole(Math.min(...rounds)),
     whole(Math.max(...rounds)),
-    (median / rateNamed(rates, 'node:http')).toFixed(2),
-    (median / rateNamed(rates, 'Fastify')).toFixed(2),
+    ...peers.map((peer) => (median / rateNamed(rates, peer)).toFixed(2)),
   ])
   print(head, rows)
 }
@@ -52,6 +61,23 @@ export function printMemory(memories: Memory[]) {
   const rows = memories.map(({ name, startMb, loadMb, peakMb }) => [
     name,
     ...[startMb, loadMb, peakMb].map(whole),
+  ])
+  print(head, rows)
+}
+
+export function printHandshakes(all: Handshakes[]) {
+  const head = ['TLS handshake, CPU', 'full', 'resumed']
+  print(
+    head,
+    all.map(({ name, full, resumed }) => [name, `${full} µs`, `${resumed} µs`]),
+  )
+}
+
+export function printConnectionMemory(memories: ConnectionMemory[]) {
+  const head = ['Memory, MB', 'without', 'with 1,000 TLS connections', 'added']
+  const rows = memories.map(({ name, idleMb, connectedMb }) => [
+    name,
+    ...[idleMb, connectedMb, connectedMb - idleMb].map(whole),
   ])
   print(head, rows)
 }

@@ -37,6 +37,21 @@ export interface Memory {
   peakMb: number
 }
 
+/** Microseconds of CPU time of the server, medians over the rounds. */
+export interface Handshakes {
+  name: string
+  full: number
+  resumed: number
+  rounds: { full: number; resumed: number }[]
+}
+
+/** Resident megabytes without connections and with them. */
+export interface ConnectionMemory {
+  name: string
+  idleMb: number
+  connectedMb: number
+}
+
 export interface Results {
   get?: Rate[]
   put?: Rate[]
@@ -44,6 +59,9 @@ export interface Results {
   latency?: Latency[]
   rows?: Rows[]
   memory?: Memory[]
+  https?: Rate[]
+  handshakes?: Handshakes[]
+  tlsMemory?: ConnectionMemory[]
 }
 
 export interface Goal {
@@ -77,6 +95,11 @@ export function latencyOf(name: string, rounds: LatencyRound[] = []): Latency {
     loadedP99: hundredths(median(rounds.map(({ loaded }) => loaded.p99))),
     rounds,
   }
+}
+
+export function handshakesOf(name: string, rounds: Handshakes['rounds'] = []): Handshakes {
+  const of = (kind: 'full' | 'resumed') => Math.round(median(rounds.map((round) => round[kind])))
+  return { name, full: of('full'), resumed: of('resumed'), rounds }
 }
 
 export function rateNamed(rates: readonly Rate[], name: string): number {
