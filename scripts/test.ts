@@ -23,8 +23,9 @@ const command = defineCommand({
     const all = files.length === 0
     if (all) await run('npm', 'run', 'lint')
     if (all) await run(process.execPath, 'scripts/build.ts')
+    if (all) await run(process.execPath, 'test/support/pulumi/cli.ts')
     const wanted = all ? ['test/**/*.test.ts'] : files
-    await run(process.execPath, ...flags, '--test-timeout=600000', ...wanted)
+    await run(process.execPath, ...flags, '--test-timeout=1200000', ...wanted)
   },
 })
 

@@ -10,6 +10,7 @@ import { printSnapshots } from '../stack/data-snapshots.ts'
 import { reconcile, type Standing, wake } from '../stack/instance.ts'
 import { type Outputs, readOutputs } from '../stack/outputs.ts'
 import { placeOf, project, readSettings, removeSetting, settingOf } from '../stack/settings.ts'
+import { printStrays, settleUnfinished } from '../stack/unfinished.ts'
 import { selectStack } from '../stack/workspace.ts'
 import { defineCommand } from '../terminal/command.ts'
 import { ask, assertConfirmed } from '../terminal/confirm.ts'
@@ -30,6 +31,7 @@ which it lists with their cost and how to restore them.`,
     const outputs = await readOutputs(stack)
     await confirmName(stack, outputs, yes)
     const place = placeOf(await readSettings(stack))
+    await settleUnfinished(stack, place, 'destroy', { yes })
     const standing = await reconcile(stack, place, 'destroy')
     if (!options['no-backup']) await saveData(stack, { place, outputs, standing, yes })
     step(`Destroying stack ${stack.name}; the final snapshot can take minutes`)
@@ -88,6 +90,7 @@ async function forgetPast(stack: Stack) {
 async function printRest(stack: Stack) {
   const place = placeOf(await readSettings(stack))
   if (place.region === '') return step(`Stack ${stack.name} is deleted; it never had a region`)
+  await printStrays(stack, place)
   const snapshots = await listSnapshots(place, { project, stack: stack.name })
   step(`Stack ${stack.name} is deleted; these snapshots stay in ${place.region}:`)
   printSnapshots(snapshots, { ...place, stack: stack.name })

@@ -2,9 +2,11 @@ import { randomUUID } from 'node:crypto'
 import { appendFileSync } from 'node:fs'
 import { type Change, preview, printChanges } from '../stack/apply.ts'
 import type { Instance } from '../stack/aws/ec2-instances.ts'
+import { readDeployment } from '../stack/deployment.ts'
 import { imageLines } from '../stack/image.ts'
 import { isUp, lookAtInstance, standingLines } from '../stack/instance.ts'
 import { placeOf, readSettings } from '../stack/settings.ts'
+import { unfinishedLines } from '../stack/unfinished.ts'
 import { ensureCli, selectStack } from '../stack/workspace.ts'
 import { defineCommand } from '../terminal/command.ts'
 import { installCli, stack } from '../terminal/options.ts'
@@ -29,10 +31,15 @@ export default defineCommand({
     const stack = await selectStack(options.stack)
     const place = placeOf(await readSettings(stack))
     const { instance, missing } = await lookAtInstance(stack, place)
+    const unfinished = unfinishedLines(await readDeployment(stack))
     step(`Previewing the changes of stack ${stack.name}`)
     // Only an update may have Pulumi forget what is missing.
     const changes = await preview(stack, { replace: missing })
-    const notes = [...standingLines(instance), ...(await imageLines(place, changes, instance))]
+    const notes = [
+      ...unfinished,
+      ...standingLines(instance),
+      ...(await imageLines(place, changes, instance)),
+    ]
     printChanges(changes)
     for (const note of notes) console.log(`  ${note}`)
     if (options.github) writeWorkflowFiles(stack.name, { changes, notes, instance })

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { backendEnvironment, program, requireCli } from '../stack/workspace.ts'
+import { backendEnvironment, program } from '../stack/backend.ts'
+import { requireCli } from '../stack/workspace.ts'
 import { defineCommand } from '../terminal/command.ts'
 import { stack } from '../terminal/options.ts'
 

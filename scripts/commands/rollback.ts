@@ -4,7 +4,8 @@ import { apply, preview } from '../stack/apply.ts'
 import { findReleases, type KnownRelease } from '../stack/known-releases.ts'
 import { type Outputs, requireOutputs, requireStack } from '../stack/outputs.ts'
 import { warnOfPipeline } from '../stack/privacy.ts'
-import { checkSettings, readSettings, setSetting, settingOf } from '../stack/settings.ts'
+import { checkSettings, placeOf, readSettings, setSetting, settingOf } from '../stack/settings.ts'
+import { settleUnfinished } from '../stack/unfinished.ts'
 import { defineCommand } from '../terminal/command.ts'
 import { assertConfirmed } from '../terminal/confirm.ts'
 import { duration } from '../terminal/format.ts'
@@ -24,6 +25,8 @@ current one that passes its canary. It stays until "npx onebox up --latest". Dat
     const { stack, outputs } = await requireStack(options.stack)
     const targets = choose(await findReleases(stack, outputs), prefix)
     const from = await servingText(outputs)
+    const place = placeOf(await readSettings(stack))
+    await settleUnfinished(stack, place, 'up', options)
     await assertConfirmed(`Roll back from ${from} to release ${shortId(targets[0].id)}?`, options)
     const startedAt = performance.now()
     const id = await goBack(stack, targets, options.wait)

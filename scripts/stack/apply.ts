@@ -1,20 +1,15 @@
-import { hostname } from 'node:os'
 import { styleText } from 'node:util'
-import {
-  ConcurrentUpdateError,
-  type EngineEvent,
-  type OpType,
-  type Stack,
-} from '@pulumi/pulumi/automation/index.js'
+import type { EngineEvent, OpType, Stack } from '@pulumi/pulumi/automation/index.js'
 import { duration } from '../terminal/format.ts'
 import { createLive } from '../terminal/live.ts'
-import { step } from '../terminal/step.ts'
 import { cureFor } from './cures.ts'
 import { explainPulumi, readableReason } from './explain-pulumi.ts'
+import { isLocked, withLock } from './lock.ts'
 
 /** A change that an update makes or would make, such as `create` to `ec2.Instance server`. */
 export interface Change {
-  operation: OpType
+  /** `keep` is for what only Pulumi forgets. */
+  operation: OpType | 'keep'
   what: string
   /** The image of an instance that would be made. */
   image?: string
@@ -51,28 +46,28 @@ interface Hooks {
 
 type Operation = (hooks: Hooks) => Promise<unknown>
 
-async function operate(stack: Stack, command: Command, operation: Operation) {
-  try {
-    await operateOnce(stack, command, operation)
-  } catch (error) {
-    if (!(error instanceof ConcurrentUpdateError)) throw error
-    await releaseLock(stack, error.message)
-    await operateOnce(stack, command, operation)
-  }
+function operate(stack: Stack, command: Command, operation: Operation) {
+  return withLock(stack, () => operateOnce(stack, command, operation))
 }
 
 async function operateOnce({ name }: Stack, command: Command, operation: Operation) {
-  const progress = followResources()
-  const interruption = forwardSignals()
+  const progress = followResources(name)
+  const interruption = watchInterruptions(progress.sayStopping)
   try {
     await operation({ onEvent: progress.hear, signal: interruption.signal })
   } catch (error) {
-    if (error instanceof ConcurrentUpdateError) throw error
+    if (isLocked(error)) throw error
     const again = `npx onebox ${command} --stack ${name}`
-    if (interruption.isSeen()) throw new Error(`Interrupted: ${again} continues from here`)
-    const reason = progress.errors[0] ?? explainPulumi(error).message
-    const cure = cureFor(reason, name) ?? 'Fix it'
-    throw new Error(`${reason.replace(/\.$/, '')}. ${cure}, then run ${again} again`)
+    const { count } = interruption
+    if (count === 1) throw new Error(`Interrupted: ${again} continues from here`)
+    if (count > 1) {
+      throw new Error(`Cut off, with changes half-done: ${again} looks for them and continues`)
+    }
+    const cause = progress.errors[0] ?? explainPulumi(error)
+    const cure = cureFor(cause.message, name) ?? 'Fix it'
+    throw new Error(`${cause.message.replace(/\.$/, '')}. ${cure}, then run ${again} again`, {
+      cause,
+    })
   } finally {
     interruption.end()
     progress.end()
@@ -80,71 +75,45 @@ async function operateOnce({ name }: Stack, command: Command, operation: Operati
 }
 
 /**
- * Ctrl-C reaches Pulumi directly, as it shares our terminal, and Pulumi then stops cleanly. Other
- * signals must be passed on.
+ * Ctrl-C reaches Pulumi directly, as it shares our terminal: at the first it waits for what is under
+ * way, at the second it ends. Other signals must be passed on.
  */
-function forwardSignals() {
+function watchInterruptions(sayStopping: () => void) {
   const controller = new AbortController()
-  let interrupted = false
-  const note = () => {
-    interrupted = true
+  const interruption = { count: 0, signal: controller.signal, end }
+  process.on('SIGINT', note).on('SIGTERM', passOn).on('SIGHUP', passOn)
+  return interruption
+
+  function note() {
+    interruption.count += 1
+    if (interruption.count === 1) sayStopping()
   }
-  const passOn = () => {
-    interrupted = true
+
+  function passOn() {
+    note()
     controller.abort()
   }
-  process.on('SIGINT', note).on('SIGTERM', passOn).on('SIGHUP', passOn)
-  return {
-    signal: controller.signal,
-    isSeen: () => interrupted,
-    end: () => process.off('SIGINT', note).off('SIGTERM', passOn).off('SIGHUP', passOn),
-  }
-}
 
-const locker = /created by (\S+)@(\S+) \(pid (\d+)\) at (\S+)/g
-
-/**
- * Unlocks the stack if the run that locked it was cut off.
- * @throws {Error} unless that run was on this machine and has certainly ended
- */
-async function releaseLock(stack: Stack, message: string) {
-  const locks = [...message.matchAll(locker)].map(([, user, host, pid, time]) => {
-    return { who: `${user}@${host}`, isGone: host === hostname() && !isRunning(Number(pid)), time }
-  })
-  const holder = locks.find(({ isGone }) => !isGone)
-  if (locks.length > 0 && holder === undefined) {
-    step(`The run of ${locks[0]?.time} was cut off: continuing from there`)
-    return stack.cancel()
-  }
-  const who = holder ? `${holder.who} since ${holder.time}` : 'another run'
-  const cure = `wait for it, or npx onebox pulumi cancel --stack ${stack.name} if it is gone`
-  throw new Error(`Stack ${stack.name} is locked by ${who}: ${cure}`)
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  function end() {
+    process.off('SIGINT', note).off('SIGTERM', passOn).off('SIGHUP', passOn)
   }
 }
 
 /** What an update would do. */
 export async function preview(stack: Stack, scope: Scope = {}): Promise<Change[]> {
   const changes: Change[] = []
-  const errors: string[] = []
+  const errors: Error[] = []
   try {
     await stack.preview({
       ...scope,
       onEvent(event) {
         const { metadata } = event.resourcePreEvent ?? {}
         if (metadata && isChange(metadata)) changes.push(changeOf(metadata))
-        errors.push(...errorsOf(event))
+        errors.push(...errorsOf(event, stack.name))
       },
     })
   } catch (error) {
-    throw new Error(errors[0] ?? explainPulumi(error).message, { cause: error })
+    throw errors[0] ?? explainPulumi(error)
   }
   return changes
 }
@@ -159,13 +128,14 @@ export function printChanges(changes: Change[], most = changes.length) {
   if (changes.length === 0) console.log('  nothing')
 }
 
-const verbs: Partial<Record<OpType, [doing: string, done: string]>> = {
+const verbs: Partial<Record<Change['operation'], [doing: string, done: string]>> = {
   create: ['creating', 'created'],
   update: ['updating', 'updated'],
   delete: ['deleting', 'deleted'],
   'create-replacement': ['creating the new', 'created the new'],
   'delete-replaced': ['deleting the old', 'deleted the old'],
   read: ['reading', 'read'],
+  keep: ['keeping', 'kept'],
 }
 
 /** A replacement appears as its two halves. */
@@ -173,8 +143,12 @@ function isChange({ op, type }: Metadata): boolean {
   return Object.hasOwn(verbs, op) && !type.startsWith('pulumi:')
 }
 
-function changeOf({ op, urn, type, new: next }: Metadata): Change {
-  const change = { operation: op, what: `${shortType(type)} ${nameOf(urn)}` }
+function changeOf({ op, urn, type, old, new: next }: Metadata): Change {
+  const isKept = op.startsWith('delete') && old?.retainOnDelete
+  const change = {
+    operation: isKept ? 'keep' : op,
+    what: `${shortType(type)} ${nameOf(urn)}`,
+  } as const
   const isMade = op === 'create' || op === 'create-replacement'
   const image: string | undefined = isMade ? next?.inputs.ami : undefined
   return image === undefined ? change : { ...change, image }
@@ -192,23 +166,25 @@ export function shortType(type: string): string {
   return `${module.split('/')[0]}.${name}`.replace(/^index\./, '')
 }
 
-function errorsOf({ diagnosticEvent }: EngineEvent): string[] {
+/** Each with the engine's own words as its cause. */
+function errorsOf({ diagnosticEvent }: EngineEvent, stack: string): Error[] {
   const { severity, message = '', urn = '' } = diagnosticEvent ?? {}
-  const reason = readableReason(message, urn.split(':')[2])
+  const reason = readableReason(message, stack)
   if (severity !== 'error' || /^(update|preview|destroy) failed/.test(reason)) return []
   const type = urn.split('::')[2] ?? ''
   const isOfStack = type === '' || type.startsWith('pulumi:')
-  return [isOfStack ? reason : `${shortType(type)} ${nameOf(urn)}: ${reason}`]
+  const line = isOfStack ? reason : `${shortType(type)} ${nameOf(urn)}: ${reason}`
+  return [new Error(line, { cause: message })]
 }
 
 /** Prints a line for each change that is done, and below them what is in progress. */
-function followResources() {
+function followResources(stack: string) {
   const live = createLive()
   const pending = new Map<string, number>()
-  const errors: string[] = []
+  const errors: Error[] = []
   live.show('Pulumi is starting; the first time it downloads its AWS provider')
 
-  return { hear, errors, end: live.end }
+  return { hear, errors, sayStopping, end: live.end }
 
   function hear(event: EngineEvent) {
     const { resourcePreEvent, resOutputsEvent, resOpFailedEvent } = event
@@ -216,10 +192,15 @@ function followResources() {
     if (resOutputsEvent && isChange(resOutputsEvent.metadata))
       finish(resOutputsEvent.metadata, true)
     if (resOpFailedEvent) finish(resOpFailedEvent.metadata, false)
-    errors.push(...errorsOf(event))
+    errors.push(...errorsOf(event, stack))
     const { severity, message = '', ephemeral } = event.diagnosticEvent ?? {}
     const isNews = severity === 'info' || severity === 'warning'
     if (isNews && !ephemeral) live.print(`  ${readableReason(message)}`)
+  }
+
+  function sayStopping() {
+    const under = pending.size > 0 ? ` (${[...pending.keys()].join(', ')})` : ''
+    live.print(`Stopping after what is under way${under}; again leaves it half-done`)
   }
 
   function start(metadata: Metadata) {
@@ -238,7 +219,6 @@ function followResources() {
 
   function changeText(metadata: Metadata, tense: 0 | 1): string {
     const { operation, what } = changeOf(metadata)
-    if (operation.startsWith('delete') && metadata.old?.retainOnDelete) return `kept ${what}`
     return `${verbs[operation]?.[tense] ?? operation} ${what}`
   }
 

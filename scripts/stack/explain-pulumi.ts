@@ -9,7 +9,7 @@ export function explainPulumi(error: unknown): Error {
 
 /** Without what only helps developers of Pulumi or its AWS provider. */
 export function readableReason(text: string, stack?: string): string {
-  return asCommands(text, stack)
+  return asCommands(withoutTrace(text), stack)
     .replace(/<\{%.*?%\}>/g, '')
     .replace(/^\s*(error|warning): /, '')
     .replace(/^error serializing property "\w+": /, '')
@@ -24,10 +24,23 @@ export function readableReason(text: string, stack?: string): string {
     .trim()
 }
 
+/** What a program says that throws by mistake: the error, but not where it comes from. */
+function withoutTrace(text: string): string {
+  const [, trace = ''] = text.split('failed with an unhandled exception:')
+  const error = /^(?:<\{%.*?%\}>)?\s*(\w*Error\b.*)$/m.exec(trace)?.[1]
+  return error === undefined ? text : `The Pulumi program failed: ${error}; DEBUG=1 shows where`
+}
+
 /** The Pulumi CLI's commands as they are typed here; without `stack`, for the selected stack. */
 export function asCommands(text: string, stack?: string): string {
   const flag = stack === undefined ? '' : ` --stack ${stack}`
-  return text.replace(/\bpulumi (config|stack|cancel|refresh)\b/g, `npx onebox pulumi $1${flag}`)
+  return text
+    .replace(
+      /\bpulumi (cancel|config|import|refresh|stack|state)\b/g,
+      `npx onebox pulumi $1${flag}`,
+    )
+    .replace(/\bpulumi (plugin|install|login|logout)\b/g, 'npx onebox pulumi $1')
+    .replace(/\bpulumi (up|preview|destroy)\b/g, `npx onebox $1${flag}`)
 }
 
 function isSummary(reason: string): boolean {

@@ -4,6 +4,7 @@ import { refresh, shortType } from './apply.ts'
 import type { Place } from './aws/call.ts'
 import { findInstances, type Instance, startInstance } from './aws/ec2-instances.ts'
 import { cureFor } from './cures.ts'
+import { type Resource, readDeployment } from './deployment.ts'
 
 /** A stack's instance and data volume as AWS has them. */
 export interface Standing {
@@ -53,19 +54,8 @@ export async function lookAtInstance(stack: Stack, place: Place): Promise<Standi
   return { instance, missing: lost.map(({ urn }) => urn), volume }
 }
 
-interface Resource {
-  urn: string
-  type: string
-  id: string
-  inputs?: Record<string, string>
-  outputs?: Record<string, string>
-  /** Replaced, and still to be deleted. */
-  delete?: boolean
-}
-
 async function readResources(stack: Stack): Promise<Resource[]> {
-  const { deployment } = await stack.exportStack()
-  const resources: Resource[] = deployment?.resources ?? []
+  const { resources = [] } = await readDeployment(stack)
   return resources.filter((resource) => !resource.delete)
 }
 

@@ -23,6 +23,7 @@ import {
   settingOf,
 } from './settings.ts'
 import { arrangeAccess } from './ssh-access.ts'
+import { settleUnfinished } from './unfinished.ts'
 
 interface PrepareOptions {
   region: string | undefined
@@ -48,6 +49,7 @@ export async function prepare(stack: Stack, options: PrepareOptions) {
   settings.values['aws:region'] = region
   step(`AWS account ${account} in ${region}, as ${arn}`)
   await settleRelease(stack, settings, options.latest)
+  await settleUnfinished(stack, place, 'up', options)
   const { instance, volume } = await reconcile(stack, place, 'up')
   await settleZone(stack, volume, options.zone)
   await settleSnapshot(stack, settings, { volumeId: volume?.id }, options.restore)

@@ -2,8 +2,8 @@ import { execFileSync } from 'node:child_process'
 import type { Stack } from '@pulumi/pulumi/automation/index.js'
 import type { Config } from '../../provisioning/config.ts'
 import { step } from '../terminal/step.ts'
+import { program } from './backend.ts'
 import { project, type Settings, setPersonalSetting, settingOf } from './settings.ts'
-import { program } from './workspace.ts'
 
 /** They reveal a person's IP address and e-mail address. */
 const personal = ['sshFrom', 'alarmEmail']

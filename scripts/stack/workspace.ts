@@ -1,7 +1,9 @@
-import { randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readdirSync } from 'node:fs'
 import { homedir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import {
   LocalWorkspace,
   PulumiCommand,
@@ -11,10 +13,8 @@ import {
 import manifest from '../../package.json' with { type: 'json' }
 import { confirm, isInteractive } from '../terminal/confirm.ts'
 import { step } from '../terminal/step.ts'
+import { backendEnvironment, explainFor, printBackend, program } from './backend.ts'
 import { explainPulumi } from './explain-pulumi.ts'
-
-/** The folder of the Pulumi program. */
-export const program = resolve(import.meta.dirname, '../../provisioning')
 
 // The first to know the setting pulumi:autonaming, by which our Pulumi.yaml names things.
 const oldestCli = '3.146.0'
@@ -31,9 +31,11 @@ export async function selectStack(name: string): Promise<Stack> {
 export async function findStack(name: string): Promise<Stack | undefined> {
   const options = { pulumiCommand: await requireCli(), envVars: backendEnvironment(name) }
   try {
-    return await LocalWorkspace.selectStack({ stackName: name, workDir: program }, options)
+    return explained(
+      await LocalWorkspace.selectStack({ stackName: name, workDir: program }, options),
+    )
   } catch (error) {
-    if (!(error instanceof StackNotFoundError)) throw explainPulumi(error)
+    if (!(error instanceof StackNotFoundError)) throw explainFor(name, error)
     return undefined
   }
 }
@@ -42,13 +44,49 @@ export async function findStack(name: string): Promise<Stack | undefined> {
 export async function openStack(name: string, installCli: boolean): Promise<Stack> {
   const pulumiCommand = await ensureCli(installCli)
   const envVars = backendEnvironment(name)
-  if (envVars.PULUMI_BACKEND_URL) printBackend(envVars)
+  printBackend(envVars)
   try {
     const place = { stackName: name, workDir: program }
-    return await LocalWorkspace.createOrSelectStack(place, { pulumiCommand, envVars })
+    return explained(await LocalWorkspace.createOrSelectStack(place, { pulumiCommand, envVars }))
   } catch (error) {
-    throw explainPulumi(error)
+    throw explainFor(name, error)
   }
+}
+
+/** The same stack, whose failures are one readable line, but for what needs the CLI's own words. */
+function explained(stack: Stack): Stack {
+  return new Proxy(stack, {
+    get(target, property) {
+      const value = Reflect.get(target, property)
+      if (typeof value !== 'function') return value
+      return (...args: unknown[]) => {
+        const answer = value.apply(target, args)
+        return answer instanceof Promise ? answer.catch(fail) : answer
+      }
+    },
+  })
+
+  function fail(error: unknown) {
+    throw explainFor(stack.name, error)
+  }
+}
+
+/** Runs the CLI on a stack, for what the Automation API does with secrets in plain text. */
+export async function runCli(stack: Stack, args: string[], input = ''): Promise<string> {
+  const { pulumiCommand, envVars } = stack.workspace as LocalWorkspace
+  const flags = ['--stack', stack.name, '--non-interactive']
+  const child = spawn(pulumiCommand.command, [...args, ...flags], {
+    cwd: program,
+    env: { ...process.env, ...envVars },
+  })
+  child.stdin.end(input)
+  const [out, error, [code]] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, 'close'),
+  ])
+  if (code !== 0) throw explainFor(stack.name, new Error(error))
+  return out
 }
 
 /** @throws {Error} if there is none, and it may not be installed */
@@ -94,41 +132,4 @@ async function installPulumi(isWanted: boolean): Promise<PulumiCommand> {
       `The Pulumi CLI cannot be installed (${reason}): try again, or see https://www.pulumi.com/docs/install`,
     )
   }
-}
-
-type Environment = Record<string, string>
-
-/** The environment in which the CLI needs no login and asks for no passphrase. */
-export function backendEnvironment(stack: string, env = process.env): Environment {
-  const home = env.PULUMI_HOME ?? join(homedir(), '.pulumi')
-  const login = env.PULUMI_BACKEND_URL || (env.PULUMI_ACCESS_TOKEN ? 'https:' : currentLogin(home))
-  const backend: Environment = login ? {} : { PULUMI_BACKEND_URL: 'file://~' }
-  const isLocal = !login || login.startsWith('file:')
-  const hasPassphrase = env.PULUMI_CONFIG_PASSPHRASE ?? env.PULUMI_CONFIG_PASSPHRASE_FILE
-  if (!isLocal || hasPassphrase !== undefined) return backend
-  return { ...backend, PULUMI_CONFIG_PASSPHRASE_FILE: passphraseFile(home, stack) }
-}
-
-function currentLogin(home: string): string | undefined {
-  const file = join(process.env.PULUMI_CREDENTIALS_PATH ?? home, 'credentials.json')
-  return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')).current : undefined
-}
-
-/** Creates a random passphrase once, but never for a stack that has another one. */
-function passphraseFile(home: string, stack: string): string {
-  const file = join(home, 'onebox-passphrase')
-  if (existsSync(file)) return file
-  const settings = join(program, `Pulumi.${stack}.yaml`)
-  if (existsSync(settings) && /^encryptionsalt:/m.test(readFileSync(settings, 'utf8'))) {
-    const cure = `set PULUMI_CONFIG_PASSPHRASE, or restore ${file}`
-    throw new Error(`Stack ${stack} has a passphrase that is not on this machine: ${cure}`)
-  }
-  mkdirSync(home, { recursive: true, mode: 0o700 })
-  writeFileSync(file, `${randomBytes(24).toString('base64url')}\n`, { mode: 0o600, flag: 'wx' })
-  return file
-}
-
-function printBackend({ PULUMI_CONFIG_PASSPHRASE_FILE: file }: Environment) {
-  const secrets = file ? `, its secrets under the passphrase in ${file}` : ''
-  step(`Pulumi keeps its state on this machine, in ~/.pulumi${secrets}`)
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { resolve } from 'node:path'
-import { type Properties, type Resource, type Run, runProgram } from '../support/engine.ts'
+import { type Resource, type Run, runProgram } from '../support/engine.ts'
+import type { Properties } from '../support/properties.ts'
 
 export const publicKey = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGJ5IHRlc3Rz'
 export const madeToken = 'MadeAtFirstMadeAtFirstMadeAtFirstMadeAtF'

@@ -18,6 +18,21 @@ const told: [what: string, text: string, expected: string][] = [
     'onebox:timeZone must be an IANA time zone: pulumi config set onebox:timeZone UTC',
     'onebox:timeZone must be an IANA time zone: npx onebox pulumi config set onebox:timeZone UTC',
   ],
+  [
+    'a mistake in the program, without where it comes from',
+    "<{%reset%}>Running program '/home/anna/onebox/provisioning/index.ts' failed with an unhandled exception:<{%reset%}>\n<{%fg 1%}>TypeError: x is not a function\n    at file:///home/anna/onebox/provisioning/index.ts:17:9\n<{%reset%}>",
+    'The Pulumi program failed: TypeError: x is not a function; DEBUG=1 shows where',
+  ],
+  [
+    'a program that does not parse',
+    "Running program '/x/index.ts' failed with an unhandled exception:\nfile:///x/index.ts:1\nsyntax error here\n       ^^^^^\n\nSyntaxError: Expected ';'\n    at x\n",
+    "The Pulumi program failed: SyntaxError: Expected ';'; DEBUG=1 shows where",
+  ],
+  [
+    'hints to run the CLI, which has another state',
+    'run `pulumi plugin install resource aws`, `pulumi state unprotect URN`, then `pulumi up`',
+    'run `npx onebox pulumi plugin install resource aws`, `npx onebox pulumi state unprotect URN`, then `npx onebox up`',
+  ],
 ]
 
 for (const [what, text, expected] of told) {

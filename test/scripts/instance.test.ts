@@ -1,19 +1,16 @@
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import test, { before } from 'node:test'
-import { buildRuntime } from '../../provisioning/packaging/runtime.ts'
+import test from 'node:test'
 import type { FakeAws } from '../support/aws-api.ts'
 import { setState, terminate } from '../support/aws-instances.ts'
-import type { State } from '../support/pulumi-cli/state.ts'
+import { needsPulumi } from '../support/pulumi/cli.ts'
 import { assertFailure, type Ended } from './command.ts'
 import { type Laptop, makeLaptop } from './stack/laptop.ts'
 import { line } from './stack/line.ts'
 
-before(() => buildRuntime({ platform: 'linux-arm64' }))
-
 // One stack for all, as making one takes seconds.
-test('up and destroy work whatever was done to the instance', async (t) => {
+test('up and destroy work whatever was done to the instance', {
+  skip: needsPulumi(),
+}, async (t) => {
   const laptop = await makeLaptop(t)
   const { aws, cloud, instance } = laptop
   const changes: string[] = []
@@ -41,12 +38,12 @@ test('up and destroy work whatever was done to the instance', async (t) => {
       silent.error,
       new RegExp(`; ${id} no longer exists: npx onebox up makes another\\n$`),
     )
-    const before = stateOf(laptop)
+    const before = laptop.state()
     const lost = `ec2.Instance server-arm64 (${id}), ec2.VolumeAttachment data (`
     const foreseen = succeed(await laptop.run('preview'))
     assert.ok(foreseen.includes(`→ AWS no longer has ${lost}`), foreseen)
     assert.match(foreseen, /^ {2}create-replacement ec2\.Instance server-arm64$/m)
-    assert.deepEqual(stateOf(laptop), before)
+    assert.deepEqual(laptop.state(), before)
 
     const ended = succeed(await laptop.run('up', '--yes'))
     assert.ok(ended.includes(`→ AWS no longer has ${lost}`), ended)
@@ -67,7 +64,7 @@ test('up and destroy work whatever was done to the instance', async (t) => {
     assert.notEqual(stuck.code, 0)
     const refused = await laptop.run('pulumi', 'destroy', '--yes')
     assert.notEqual(refused.code, 0)
-    assert.equal(stateOf(laptop).resources.some(isInstance), true)
+    assert.equal(laptop.state().resources.some(isInstance), true)
     changes.length = 0
   })
 
@@ -151,7 +148,7 @@ test('up and destroy work whatever was done to the instance', async (t) => {
     aws.instances = []
     const ended = succeed(await laptop.run('destroy', '--yes'))
     assert.match(ended, /^→ No last backup: i-0\w+ is gone$/m)
-    assert.deepEqual(stateOf(laptop).resources, [])
+    assert.deepEqual(laptop.state().resources, [])
     assert.deepEqual(aws.snapshots.length, 1)
   })
 })
@@ -175,16 +172,12 @@ function theInstance({ instances }: FakeAws) {
   return instance
 }
 
-function stateOf({ home }: Laptop): State {
-  return JSON.parse(readFileSync(join(home, '.pulumi/stacks/onebox/dev.json'), 'utf8'))
-}
-
 function isInstance({ type }: { type: string }): boolean {
   return type === 'aws:ec2/instance:Instance'
 }
 
 function urnOf(laptop: Laptop, type: string): string {
-  return stateOf(laptop).resources.find((resource) => resource.type.endsWith(type))?.urn ?? ''
+  return laptop.state().resources.find((resource) => resource.type.endsWith(type))?.urn ?? ''
 }
 
 async function page(url: string): Promise<string> {

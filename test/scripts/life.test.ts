@@ -1,25 +1,19 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import test, { before } from 'node:test'
+import test from 'node:test'
 import SQLite from 'better-sqlite3'
-import { buildRuntime } from '../../provisioning/packaging/runtime.ts'
-import { eventually } from '../support/eventually.ts'
-import type { State } from '../support/pulumi-cli/state.ts'
+import { needsPulumi } from '../support/pulumi/cli.ts'
 import { assertFailure } from './command.ts'
-import { inTerminal, type Laptop, makeLaptop, start } from './stack/laptop.ts'
+import { inTerminal, interrupt, type Laptop, makeLaptop } from './stack/laptop.ts'
 import { line } from './stack/line.ts'
-
-// With the user's own npm settings, as the laptop of these tests has none.
-before(() => buildRuntime({ platform: 'linux-arm64' }))
 
 const earlier = 'b'.repeat(64)
 const broken = 'd'.repeat(64)
 const up = ['up', '--region', 'eu-central-1', '--ssh', '--yes'] as const
 
 // One stack from its first minute to its last, as each start takes several seconds.
-test('the life of a stack', async (t) => {
+test('the life of a stack', { skip: needsPulumi() }, async (t) => {
   const laptop = await makeLaptop(t)
   const { aws, cloud, instance, home } = laptop
   const { url } = instance
@@ -41,14 +35,6 @@ test('the life of a stack', async (t) => {
   await t.test('up reports what AWS refuses in one line with the cure', async () => {
     aws.diskKey = 'arn:aws:kms:eu-central-1:123456789012:key/0a1b2c3d'
     cloud.refusals = {
-      'aws:ec2/vpc:Vpc':
-        'creating EC2 VPC: operation error EC2: CreateVpc, https response error StatusCode: 400, RequestID: 4B5C, api error VpcLimitExceeded: The maximum number of VPCs has been reached.',
-    }
-    assertFailure(
-      await laptop.run(...up),
-      /Delete a VPC .* Service Quotas, then run npx onebox up --stack dev again$/m,
-    )
-    cloud.refusals = {
       'aws:s3/bucket:Bucket':
         'creating S3 Bucket (onebox-dev-releases-1a2b3c4): operation error S3: CreateBucket, https response error StatusCode: 409, RequestID: 4B5C, HostID: x/y=, BucketAlreadyExists: The requested bucket name is not available',
     }
@@ -65,27 +51,24 @@ test('the life of a stack', async (t) => {
         's3.Bucket releases: creating S3 Bucket (onebox-dev-releases-1a2b3c4): BucketAlreadyExists: The requested bucket name is not available. Fix it, then run npx onebox up --stack dev again',
       ),
     )
+    cloud.refusals = {
+      'aws:ec2/instance:Instance':
+        'creating EC2 Instance: operation error EC2: RunInstances, https response error StatusCode: 400, RequestID: 4B5C, api error VcpuLimitExceeded: You have requested more vCPU capacity than your current vCPU limit of 0 allows',
+    }
+    assertFailure(
+      await laptop.run(...up),
+      /Stop another instance .* Service Quotas, then run npx onebox up --stack dev again$/m,
+    )
     cloud.refusals = {}
   })
 
-  await t.test('up continues after a terminal was closed half-way', async () => {
-    const reached = Promise.withResolvers<void>()
+  await t.test('up continues after it was killed half-way, and makes nothing twice', async () => {
     const changes: string[] = []
     cloud.onChange = (operation, { name, type }) => {
       changes.push(`${operation} ${type.split(':').at(-1)} ${name}`)
-      if (!type.includes('instance:Instance')) return
-      reached.resolve()
-      return new Promise(() => {})
     }
-    const child = start(laptop, ...up)
-    await reached.promise
-    process.kill(-(child.pid as number), 'SIGKILL')
-    await once(child, 'exit')
-    await eventually(async () => !isAlive(-(child.pid as number)))
+    await interrupt(laptop, up, 'instance:Instance', ['SIGKILL'])
     const made = changes.splice(0)
-    cloud.onChange = (operation, { name, type }) => {
-      changes.push(`${operation} ${type.split(':').at(-1)} ${name}`)
-    }
     const ended = await laptop.run(...up)
     note('up, again', ended)
     assert.equal(ended.error, '')
@@ -95,12 +78,20 @@ test('the life of a stack', async (t) => {
       /^→ Writes need this token, shown only once .*:\n\n {2}([\da-f]{40})$/m.exec(
         ended.out,
       )?.[1] ?? ''
-    assert.equal(token, outputsOf(laptop).writeToken)
-    assert.ok(made.includes('create Bucket releases'))
-    assert.equal(stateOf(laptop).config['onebox:sshFrom']?.secret, true)
+    assert.equal(token, (await outputsOf(laptop)).writeToken)
+    const label = 'ec2\\.Instance server-arm64'
+    const { id } = aws.instances[0] ?? {}
+    assert.match(ended.out, new RegExp(`^→ The last run was cut off while it made .*${label}`, 'm'))
+    assert.match(ended.out, new RegExp(`^→ AWS has .*${label} \\(${id}\\).* not in the state`, 'm'))
+    assert.match(ended.out, new RegExp(`^→ Took over ${label} \\(${id}\\)$`, 'm'))
+    assert.deepEqual([aws.instances.length, laptop.state().pending_operations], [1, undefined])
+    assert.ok(made.includes('create Instance server-arm64'))
+    assert.match(settingsOf(laptop), /^ {2}onebox:sshFrom:\n {4}secure: /m)
+    // Uploads that were under way are repeated, which does no harm.
+    const twice = changes.filter((change) => made.includes(change))
     assert.deepEqual(
-      changes.filter((change) => made.includes(change)),
-      ['create Instance server-arm64'],
+      twice.filter((change) => /^create (Instance|Volume|Eip|Bucket) /.test(change)),
+      [],
     )
   })
 
@@ -121,11 +112,11 @@ test('the life of a stack', async (t) => {
     note('preview', quiet)
     assert.match(quiet.out, /^→ Previewing the changes of stack dev\n {2}nothing\n$/)
     await laptop.run('pulumi', 'config', 'set', 'instanceType', 't4g.small')
-    const before = stateOf(laptop)
+    const before = laptop.state()
     const ended = await laptop.run('preview', '--github')
     assert.equal(ended.error, '')
     assert.match(ended.out, /^ {2}update ec2\.Instance server-arm64$/m)
-    assert.deepEqual(stateOf(laptop), before)
+    assert.deepEqual(laptop.state(), before)
     await laptop.run('pulumi', 'config', 'rm', 'onebox:instanceType')
     const output = readFileSync(files.GITHUB_OUTPUT, 'utf8')
     assert.deepEqual(output.match(/^role=.*$/gm), ['role=release', 'role=infrastructure'])
@@ -148,6 +139,15 @@ test('the life of a stack', async (t) => {
     assert.equal(status.health.workers[0].release, status.wanted)
   })
 
+  await t.test('every command reports a wrong passphrase in one line', async () => {
+    laptop.env.PULUMI_CONFIG_PASSPHRASE = 'wrong'
+    for (const command of ['status', 'releases', 'logs', 'rollback', 'preview', 'destroy']) {
+      const ended = await laptop.run(command)
+      assertFailure(ended, line('Wrong passphrase for stack dev: check PULUMI_CONFIG_PASSPHRASE'))
+    }
+    delete laptop.env.PULUMI_CONFIG_PASSPHRASE
+  })
+
   await t.test(
     'a rejected release is reported with its reason, and the old one keeps serving',
     async () => {
@@ -155,7 +155,7 @@ test('the life of a stack', async (t) => {
       await laptop.run('pulumi', 'config', 'set', 'timeZone', 'Europe/Berlin')
       const ended = await laptop.run('up', '--yes')
       note('up, rejected', ended)
-      const release = outputsOf(laptop).release?.slice(0, 12)
+      const release = (await outputsOf(laptop)).release?.slice(0, 12)
       assertFailure(
         ended,
         line(
@@ -213,13 +213,21 @@ test('the life of a stack', async (t) => {
   })
 
   await t.test('releases lists the releases to go back to', async () => {
-    addRelease(laptop, earlier, '2026-01-02T03:04:05Z')
+    await addRelease(laptop, earlier, '2026-01-02T03:04:05Z')
     const ended = await laptop.run('releases')
     note('releases', ended)
     assert.match(
       ended.out,
-      /^[\da-f]{12} {2}\S+ \S+ UTC {4}0\.8 MB {2}live\nbbbbbbbbbbbb {2}2026-01-02 03:04 UTC {4}0\.7 MB\n$/,
+      /^[\da-f]{12} {2}\S+ \S+ UTC {4}\d\.\d MB {2}live\nbbbbbbbbbbbb {2}2026-01-02 03:04 UTC {4}0\.7 MB\n$/,
     )
+  })
+
+  await t.test('preview says that a release stays in the bucket, as up does', async () => {
+    await laptop.run('pulumi', 'config', 'set', 'release', earlier)
+    const { out } = await laptop.run('preview')
+    assert.match(out, /^ {2}keep s3\.BucketObjectv2 release$/m)
+    assert.doesNotMatch(out, /delete/)
+    await laptop.run('pulumi', 'config', 'rm', 'release')
   })
 
   await t.test('rollback changes the release and nothing else', async () => {
@@ -231,7 +239,7 @@ test('the life of a stack', async (t) => {
       ),
     )
     await laptop.run('pulumi', 'config', 'rm', 'onebox:instanceType')
-    assert.equal(stateOf(laptop).config['onebox:release']?.value, '')
+    assert.match(settingsOf(laptop), /^ {2}onebox:release: ""$/m)
     assertFailure(
       await laptop.run('rollback', 'cccc', '--yes'),
       line('There is no release cccc: npx onebox releases lists them'),
@@ -241,9 +249,9 @@ test('the life of a stack', async (t) => {
   await t.test(
     'rollback deploys the newest earlier release that works, and stays there until up --latest',
     async () => {
-      const { release } = outputsOf(laptop)
+      const { release } = await outputsOf(laptop)
       instance.broken.add(broken)
-      addRelease(laptop, broken, '2026-01-03T03:04:05Z')
+      await addRelease(laptop, broken, '2026-01-03T03:04:05Z')
       const ended = await laptop.run('rollback', '--yes')
       note('rollback', ended)
       assert.equal(ended.error, '')
@@ -392,8 +400,8 @@ test('the life of a stack', async (t) => {
       /^snap-0123456789abcdef0 .* final {5}8 GiB {2}at most \$0\.\d\d per month$/m,
     )
     assert.match(ended.out, /up --stack dev --restore snap-0123456789abcdef0$/m)
-    assert.deepEqual(stateOf(laptop).resources, [])
-    assert.equal('onebox:restoreSnapshotId' in stateOf(laptop).config, false)
+    assert.deepEqual(laptop.state().resources, [])
+    assert.doesNotMatch(settingsOf(laptop), /restoreSnapshotId/)
   })
 
   await t.test('up --restore prints the origin of the data', async () => {
@@ -427,6 +435,7 @@ test('the life of a stack', async (t) => {
       'ec2 eu-central-1 Action=DescribeImages',
       'ec2 eu-central-1 Action=DescribeInstances',
       'ec2 eu-central-1 Action=DescribeSnapshots',
+      'ec2 eu-central-1 Action=DescribeTags',
       'ec2 eu-central-1 Action=GetConsoleOutput',
       'ec2 eu-central-1 Action=GetEbsDefaultKmsKeyId',
       'ec2 us-east-1 Action=DescribeRegions',
@@ -439,34 +448,19 @@ test('the life of a stack', async (t) => {
   })
 })
 
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0)
-  } catch {
-    return false
-  }
-}
-
-function stateFile({ home }: Laptop): string {
-  return join(home, '.pulumi/stacks/onebox/dev.json')
-}
-
-function stateOf(laptop: Laptop): State {
-  return JSON.parse(readFileSync(stateFile(laptop), 'utf8'))
-}
-
-function outputsOf(laptop: Laptop): Record<string, string> {
-  const outputs = Object.entries(stateOf(laptop).outputs)
-  return Object.fromEntries(outputs.map(([name, { value }]) => [name, String(value)]))
+async function outputsOf(laptop: Laptop): Promise<Record<string, string>> {
+  return JSON.parse((await laptop.run('pulumi', 'stack', 'output', '--json', '--show-secrets')).out)
 }
 
 /** As if it had been uploaded then. */
-function addRelease(laptop: Laptop, id: string, time: string) {
-  const key = `releases/${id}.tar.zst`
-  const state = stateOf(laptop)
-  writeFileSync(stateFile(laptop), JSON.stringify({ ...state, objects: [...state.objects, key] }))
-  const name = `${outputsOf(laptop).bucket}/${key}`
+async function addRelease(laptop: Laptop, id: string, time: string) {
+  const name = `${(await outputsOf(laptop)).bucket}/releases/${id}.tar.zst`
   laptop.aws.objects.set(name, { at: new Date(time), bytes: 700_000 })
+}
+
+/** The stack's settings, with secrets as they are stored. */
+function settingsOf({ checkout }: Laptop): string {
+  return readFileSync(join(checkout, 'provisioning/Pulumi.dev.yaml'), 'utf8')
 }
 
 async function servingRelease(url: string): Promise<string> {

@@ -2,10 +2,12 @@ import assert from 'node:assert/strict'
 import { readFileSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'node:test'
+import { needsPulumi } from '../support/pulumi/cli.ts'
 import { assertFailure, assertUsageError } from './command.ts'
 import { makeLaptop } from './stack/laptop.ts'
 import { line } from './stack/line.ts'
 
+const skip = needsPulumi()
 const region = ['--region', 'eu-central-1']
 
 test('up without the Pulumi CLI says how to get it', async (t) => {
@@ -19,7 +21,7 @@ test('up without the Pulumi CLI says how to get it', async (t) => {
   )
 })
 
-test('up without AWS credentials says how to set them', async (t) => {
+test('up without AWS credentials says how to set them', { skip }, async (t) => {
   const laptop = await makeLaptop(t)
   delete laptop.env.AWS_ACCESS_KEY_ID
   assertFailure(
@@ -37,14 +39,14 @@ const refusals: Record<string, string> = {
 }
 
 for (const [refusal, message] of Object.entries(refusals)) {
-  test(`up names the cure when AWS answers ${refusal}`, async (t) => {
+  test(`up names the cure when AWS answers ${refusal}`, { skip }, async (t) => {
     const laptop = await makeLaptop(t)
     laptop.aws.refusal = refusal
     assertFailure(await laptop.run('up', ...region, '--yes'), line(message))
   })
 }
 
-test('up rejects an unknown or disabled region, and does not save it', async (t) => {
+test('up rejects an unknown or disabled region, and does not save it', { skip }, async (t) => {
   const laptop = await makeLaptop(t)
   laptop.aws.regions['ap-east-1'] = 'not-opted-in'
   assertUsageError(
@@ -66,7 +68,7 @@ test('up rejects an unknown or disabled region, and does not save it', async (t)
   assert.doesNotMatch((await laptop.run('pulumi', 'config')).out, /aws:region/)
 })
 
-test('up uses the region of the environment, and the stack stays there', async (t) => {
+test('up uses the region of the environment, and the stack stays there', { skip }, async (t) => {
   const laptop = await makeLaptop(t)
   laptop.env.AWS_REGION = 'us-east-1'
   const { out } = await laptop.run('up')
@@ -80,7 +82,7 @@ test('up uses the region of the environment, and the stack stays there', async (
   )
 })
 
-test('up --ssh without a key says how to create one', async (t) => {
+test('up --ssh without a key says how to create one', { skip }, async (t) => {
   const laptop = await makeLaptop(t)
   rmSync(join(laptop.home, '.ssh'), { recursive: true })
   assertFailure(
@@ -89,7 +91,7 @@ test('up --ssh without a key says how to create one', async (t) => {
   )
 })
 
-test('up names an invalid setting, and a cure that can be pasted', async (t) => {
+test('up names an invalid setting, and a cure that can be pasted', { skip }, async (t) => {
   const laptop = await makeLaptop(t)
   laptop.env.AWS_REGION = 'eu-central-1'
   await laptop.run('up')
@@ -102,7 +104,9 @@ test('up names an invalid setting, and a cure that can be pasted', async (t) => 
   )
 })
 
-test('up on AWS’s Free plan chooses the smallest type it allows, and prints its price', async (t) => {
+test('up on AWS’s Free plan chooses the smallest type it allows, and prints its price', {
+  skip,
+}, async (t) => {
   const laptop = await makeLaptop(t)
   laptop.aws.plan = 'FREE'
   const { out } = await laptop.run('up', ...region)
@@ -121,7 +125,9 @@ test('up on AWS’s Free plan chooses the smallest type it allows, and prints it
   )
 })
 
-test('up continues without the permission to read the plan, and reports what AWS refuses', async (t) => {
+test('up continues without the permission to read the plan, and reports what AWS refuses', {
+  skip,
+}, async (t) => {
   const laptop = await makeLaptop(t)
   laptop.aws.plan = undefined
   assert.match((await laptop.run('up', ...region)).out, /^→ t4g\.nano in eu-central-1 costs/m)
@@ -132,7 +138,7 @@ test('up continues without the permission to read the plan, and reports what AWS
   )
 })
 
-test('up changes nothing without a terminal, and prints the cost first', async (t) => {
+test('up changes nothing without a terminal, and prints the cost first', { skip }, async (t) => {
   const laptop = await makeLaptop(t)
   const changes: string[] = []
   laptop.cloud.onChange = (operation, { name }) => void changes.push(`${operation} ${name}`)
@@ -145,7 +151,9 @@ test('up changes nothing without a terminal, and prints the cost first', async (
   assert.deepEqual(changes, [])
 })
 
-test('no login is needed: the passphrase is created once, readable only by its owner', async (t) => {
+test('no login is needed: the passphrase is created once, readable only by its owner', {
+  skip,
+}, async (t) => {
   const laptop = await makeLaptop(t)
   const { out } = await laptop.run('up', ...region)
   assert.match(out, /^→ Pulumi keeps its state on this machine, in ~\/\.pulumi, its secrets under/)
@@ -157,7 +165,7 @@ test('no login is needed: the passphrase is created once, readable only by its o
   assert.equal(readFileSync(file, 'utf8'), passphrase)
 })
 
-test('commands for a stack that does not exist say how to create it', async (t) => {
+test('commands for a stack that does not exist say how to create it', { skip }, async (t) => {
   const laptop = await makeLaptop(t)
   for (const name of ['status', 'backup', 'destroy']) {
     const ended = await laptop.run(name, '--stack', 'prod')

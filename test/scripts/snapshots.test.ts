@@ -4,6 +4,8 @@ import { readConfig } from '../../provisioning/config.ts'
 import { listSnapshots } from '../../scripts/stack/aws/ebs-snapshots.ts'
 import { assertRestorable, leftoversOf } from '../../scripts/stack/data-snapshots.ts'
 import { type FakeSnapshot, startAws } from '../support/aws-api.ts'
+import { createCloud } from '../support/aws-provider.ts'
+import { needsPulumi } from '../support/pulumi/cli.ts'
 import { assertUsageError, main } from './command.ts'
 import { execute, makeHome } from './stack/laptop.ts'
 
@@ -97,8 +99,8 @@ test('a snapshot that is not larger than the volume can be restored', async () =
   await assertRestorable(place, configOf({ 'onebox:volumeSizeGiB': '20' }))
 })
 
-test('snapshots needs no stack, but a region', async (t) => {
-  const { home, env } = await makeHome(t, aws, '')
+test('snapshots needs no stack, but a region', { skip: needsPulumi() }, async (t) => {
+  const { home, env } = await makeHome(t, aws, createCloud(aws))
   const run = (...args: string[]) => {
     return execute(process.execPath, [main, 'snapshots', ...args], { cwd: home, env })
   }

@@ -2,9 +2,11 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
+import { describe, findByFilters } from './aws-describe.ts'
 import { describePlan, type FakeFleet, instanceActions } from './aws-instances.ts'
 import { ec2, filtersOf, type Reply, refuse, requestId } from './aws-replies.ts'
 import type { Lifetime } from './lifetime.ts'
+import type { CloudResource } from './pulumi/provider.ts'
 
 /** What AWS knows; tests change it as they like. */
 export interface FakeAws extends FakeFleet {
@@ -20,6 +22,12 @@ export interface FakeAws extends FakeFleet {
   diskKey: string
   /** What the instance has written to its console. */
   console: string
+  /** Everything that Pulumi's provider has made, by type and id. */
+  resources: Map<string, CloudResource & { at: Date }>
+  /** How long EC2 does not yet list what was made. */
+  lagMs: number
+  /** How many of the next requests are one too many. */
+  throttled: number
   /** What is in buckets, by `bucket/key`. */
   objects: Map<string, { at: Date; bytes: number }>
   /** Undefined where the credentials are good, or the code with which they are refused. */
@@ -51,11 +59,15 @@ export async function startAws(t: Lifetime): Promise<FakeAws> {
     images: [{ id: 'ami-0123456789abcdef0', name: 'debian-13-arm64-20261101-2280', at }],
     plan: 'PAID',
     addresses: new Map(),
+    fullZones: [],
     onInstances() {},
     volumes: [],
     subscriptions: {},
     diskKey: 'alias/aws/ebs',
     console: '',
+    resources: new Map(),
+    lagMs: 0,
+    throttled: 0,
     objects: new Map(),
     refusal: undefined,
     requests: [],
@@ -97,10 +109,18 @@ async function answer(aws: FakeAws, request: IncomingMessage): Promise<Reply> {
       'The security token included in the request is invalid.',
     )
   }
+  if (aws.throttled > 0) {
+    aws.throttled -= 1
+    return refuse(service, 503, 'RequestLimitExceeded', 'Request limit exceeded.')
+  }
   if (service === 's3') return listObjects(aws, path)
+  if (String(target).endsWith('.GetResources')) return listTagged(aws, region, JSON.parse(body))
   if (target === 'AWSFreeTierService.GetAccountPlanState') return describePlan(aws)
   const parameters = new URLSearchParams(body)
-  const action = actions[parameters.get('Action') ?? '']
+  const name = parameters.get('Action') ?? ''
+  const description = actions[name] ? undefined : describe(aws, name, parameters)
+  if (description) return description
+  const action = actions[name]
   if (!action) return refuse(service, 400, 'InvalidAction', 'The action is not valid')
   return action(aws, parameters)
 }
@@ -109,6 +129,14 @@ type Action = (aws: FakeAws, parameters: URLSearchParams) => Reply | Promise<Rep
 
 const actions: Record<string, Action> = {
   ...instanceActions,
+
+  DescribeInstances(aws, parameters) {
+    const known = instanceActions.DescribeInstances as Action
+    if (!filtersOf(parameters).has('subnet-id')) return known(aws, parameters)
+    const found = findByFilters(aws, /:Instance$/, parameters)
+    const ids = found.map(({ id }, at) => [`Filter.1.Value.${at + 1}`, id])
+    return known(aws, new URLSearchParams([['Filter.1.Name', 'instance-id'], ...ids]))
+  },
 
   GetCallerIdentity() {
     const body = `<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
@@ -147,12 +175,33 @@ const actions: Record<string, Action> = {
     return ec2('DescribeSnapshots', `<snapshotSet>${items.join('')}</snapshotSet>`)
   },
 
-  DescribeVolumes({ volumes }, parameters) {
-    const wanted = [...parameters].filter(([key]) => /^Filter\.1\.Value\./.test(key))
-    const items = wanted
-      .filter(([, id]) => volumes.includes(id))
-      .map(([, id]) => `<item><volumeId>${id}</volumeId><status>in-use</status></item>`)
+  DescribeVolumes(aws, parameters) {
+    const ids = filtersOf(parameters).get('volume-id')
+    if (!ids) return describe(aws, 'DescribeVolumes', parameters) as Reply
+    const items = aws.volumes
+      .filter((id) => ids.includes(id))
+      .map((id) => `<item><volumeId>${id}</volumeId><status>in-use</status></item>`)
     return ec2('DescribeVolumes', `<volumeSet>${items.join('')}</volumeSet>`)
+  },
+
+  DescribeTags({ resources, lagMs }, parameters) {
+    const filters = [...filtersOf(parameters)]
+    const listed = [...resources.values()].filter(({ id, at }) => {
+      return typeOf(id) !== undefined && at.getTime() + lagMs <= Date.now()
+    })
+    const rows = listed.flatMap(({ id, inputs: { tags = {} } }) => {
+      return Object.entries<string>(tags).map(([key, value]) => ({ 'resource-id': id, key, value }))
+    })
+    const items = rows
+      .filter((row) => filters.every(([name, values]) => matches(row[name as 'key'], values)))
+      .map(({ key, value, ...row }) => {
+        const id = row['resource-id']
+        return `<item>
+          <resourceId>${id}</resourceId><resourceType>${typeOf(id)}</resourceType>
+          <key>${key}</key><value>${value}</value>
+        </item>`
+      })
+    return ec2('DescribeTags', `<tagSet>${items.join('')}</tagSet>`)
   },
 
   DeleteSnapshot(aws, parameters) {
@@ -193,6 +242,30 @@ const actions: Record<string, Action> = {
   },
 }
 
+/** What EC2 calls a thing with such an id. */
+function typeOf(id: string): string | undefined {
+  const types: Record<string, string> = {
+    i: 'instance',
+    vol: 'volume',
+    eipalloc: 'elastic-ip',
+    vpc: 'vpc',
+    vpce: 'vpc-endpoint',
+    subnet: 'subnet',
+    sg: 'security-group',
+    sgr: 'security-group-rule',
+    igw: 'internet-gateway',
+    rtb: 'route-table',
+  }
+  return /-0[\da-f]{16}$/.test(id) ? types[id.split('-')[0] ?? ''] : undefined
+}
+
+/** A star stands for any letters. */
+function matches(text: string, values: string[]): boolean {
+  return values.some((value) => {
+    return value.endsWith('*') ? text.startsWith(value.slice(0, -1)) : text === value
+  })
+}
+
 function noSnapshot(id: string | null): Reply {
   return refuse('ec2', 400, 'InvalidSnapshot.NotFound', `The snapshot '${id}' does not exist.`)
 }
@@ -216,6 +289,31 @@ function snapshotItem({ id, at, volumeGiB, bytes, tags, ...rest }: FakeSnapshot)
     <storageTier>${tier}</storageTier>
     <fullSnapshotSizeInBytes>${bytes}</fullSnapshotSizeInBytes>
   </item>`
+}
+
+interface TagQuery {
+  TagFilters: { Key: string; Values: string[] }[]
+}
+
+/** What services other than EC2 have with these tags. */
+function listTagged({ resources }: FakeAws, region: string, { TagFilters }: TagQuery): Reply {
+  const types: Record<string, string> = {
+    'aws:dlm/lifecyclePolicy:LifecyclePolicy': `dlm:${region}:123456789012:policy/`,
+    'aws:route53/healthCheck:HealthCheck': 'route53:::healthcheck/',
+    'aws:sns/topic:Topic': '',
+  }
+  const found = [...resources.values()].filter(({ type, inputs: { tags = {}, region: own } }) => {
+    const home = type.startsWith('aws:route53') ? 'us-east-1' : 'eu-central-1'
+    const isHere = (own ?? home) === region
+    return (
+      type in types && isHere && TagFilters.every(({ Key, Values }) => Values.includes(tags[Key]))
+    )
+  })
+  const ResourceTagMappingList = found.map(({ type, id, inputs }) => ({
+    ResourceARN: types[type] ? `arn:aws:${types[type]}${id}` : id,
+    Tags: Object.entries(inputs.tags).map(([Key, Value]) => ({ Key, Value })),
+  }))
+  return { status: 200, body: JSON.stringify({ ResourceTagMappingList, PaginationToken: '' }) }
 }
 
 /** An address as host has its bucket in the path. */

@@ -26,6 +26,8 @@ export interface FakeFleet {
   plan: 'FREE' | 'PAID' | undefined
   /** Elastic IPs, by their id. */
   addresses: Map<string, string>
+  /** Zones without room for another instance. */
+  fullZones: string[]
   /** Called after an instance was made, changed or ended. */
   onInstances: () => void | Promise<void>
 }

@@ -4,13 +4,6 @@ import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import {
-  Server,
-  ServerCredentials,
-  type ServerUnaryCall,
-  type ServiceDefinition,
-  type sendUnaryData,
-} from '@grpc/grpc-js'
 import type { LogRequest } from '@pulumi/pulumi/proto/engine_pb.js'
 import type {
   RegisterResourceOutputsRequest,
@@ -21,6 +14,8 @@ import type {
   SupportsFeatureRequest,
   SupportsFeatureResponse,
 } from '@pulumi/pulumi/proto/resource_pb.js'
+import { implement, listen, Server } from './grpc.ts'
+import { type Properties, plain, Struct, secretsOf } from './properties.ts'
 
 interface Program {
   /** The folder of Pulumi.yaml and index.ts. */
@@ -38,9 +33,6 @@ interface Program {
   /** What the cloud answers to a question such as `aws:ec2/getInstanceType:getInstanceType`. */
   invoke: (question: string, inputs: Properties) => Properties
 }
-
-// biome-ignore lint/suspicious/noExplicitAny: whatever the program says, checked by tests
-export type Properties = Record<string, any>
 
 export interface Resource {
   /** Such as `aws:ec2/instance:Instance`. */
@@ -78,15 +70,10 @@ export interface Run {
 /** Stands in a preview for what only the cloud can tell. */
 export const unknown = '04da6b54-80e4-46f7-96ec-b56ff0331ba9'
 
-// Pulumi's own marks in what it sends, from its sdk/nodejs/runtime/rpc.ts.
-const markKey = '4dabf18193072939515e22adb298388d'
-const secretMark = '1b47061264138c4ac30d75fd1eb44270'
-
 const timeoutMs = 300_000
 
-// Its own modules, which come without types, and the very protobuf that it uses.
+// Its own modules, which come without types.
 const load = createRequire(createRequire(import.meta.url).resolve('@pulumi/pulumi'))
-const { Struct } = load('google-protobuf/google/protobuf/struct_pb.js')
 const { ResourceMonitorService } = load('./proto/resource_grpc_pb.js')
 const { EngineService } = load('./proto/engine_grpc_pb.js')
 
@@ -106,14 +93,6 @@ export async function runProgram(program: Program): Promise<Run> {
   } finally {
     server.forceShutdown()
   }
-}
-
-async function listen(server: Server): Promise<number> {
-  const { promise, resolve, reject } = Promise.withResolvers<number>()
-  server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, port) =>
-    error ? reject(error) : resolve(port),
-  )
-  return promise
 }
 
 async function execute(
@@ -213,39 +192,4 @@ function createEngine(run: Run) {
 
     setRootResource() {},
   }
-}
-
-type Answers = Record<string, (request: never, response: never) => void>
-
-/** What throws in an answer fails the program's call, and with it the program. */
-function implement(server: Server, service: ServiceDefinition, answers: Answers) {
-  const handlers = Object.entries(answers).map(([name, answer]) => [name, handle(name, answer)])
-  server.addService(service, Object.fromEntries(handlers))
-
-  function handle(name: string, answer: Answers[string]) {
-    const { responseType } = service[name] as unknown as { responseType: new () => never }
-    return ({ request }: ServerUnaryCall<never, never>, callback: sendUnaryData<never>) => {
-      try {
-        const response = new responseType()
-        answer(request, response)
-        callback(null, response)
-      } catch (error) {
-        callback(error as Error)
-      }
-    }
-  }
-}
-
-function plain(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(plain)
-  if (typeof value !== 'object' || value === null) return value
-  const mark = (value as Properties)[markKey]
-  if (mark === secretMark) return plain((value as Properties).value)
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, plain(inner)]))
-}
-
-function secretsOf(properties: Properties): string[] {
-  return Object.keys(properties).filter((name) =>
-    JSON.stringify(properties[name]).includes(secretMark),
-  )
 }

@@ -1,7 +1,6 @@
 import { EC2Client, paginateDescribeInstanceTypes } from '@aws-sdk/client-ec2'
-import { STSClient } from '@aws-sdk/client-sts'
-import { SignatureV4 } from '@smithy/signature-v4'
 import { callIfAllowed, collect, type Place } from './call.ts'
+import { callJson } from './json-call.ts'
 
 // Its only endpoint, for all regions. AWS's client for it is a package of its own.
 const endpoint = 'https://freetier.us-east-1.api.aws'
@@ -13,32 +12,19 @@ const endpoint = 'https://freetier.us-east-1.api.aws'
  */
 export async function hasFreePlan({ profile }: Place): Promise<boolean> {
   try {
-    const { accountPlanType } = await readPlan(profile)
+    const { accountPlanType } = await callJson<{ accountPlanType?: string }>(
+      { profile, region: 'us-east-1' },
+      {
+        service: 'freetier',
+        endpoint,
+        version: '1.0',
+        target: 'AWSFreeTierService.GetAccountPlanState',
+      },
+    )
     return accountPlanType === 'FREE'
   } catch {
     return false
   }
-}
-
-async function readPlan(profile: string | undefined): Promise<{ accountPlanType?: string }> {
-  const { credentials, sha256 } = new STSClient({ profile, region: 'us-east-1' }).config
-  const url = new URL(process.env.AWS_ENDPOINT_URL || endpoint)
-  const signer = new SignatureV4({ service: 'freetier', region: 'us-east-1', credentials, sha256 })
-  const { headers, body } = await signer.sign({
-    method: 'POST',
-    protocol: url.protocol,
-    hostname: url.hostname,
-    path: '/',
-    headers: {
-      host: url.host,
-      'content-type': 'application/x-amz-json-1.0',
-      'x-amz-target': 'AWSFreeTierService.GetAccountPlanState',
-    },
-    body: '{}',
-  })
-  const signal = AbortSignal.timeout(10_000)
-  const response = await fetch(url, { method: 'POST', headers, body, signal })
-  return (await response.json()) as { accountPlanType?: string }
 }
 
 /** The types with that kind of CPU which the Free plan allows here, smallest first. */

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
 import { copyFileSync, cpSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
-import { text } from 'node:stream/consumers'
 import { type Architecture, smallestTypes } from '../../../provisioning/config.ts'
-import { type Ended, serve } from '../../scripts/command.ts'
+import type { Ended } from '../../scripts/command.ts'
 import { execute, makeHome } from '../../scripts/stack/laptop.ts'
 import { type FakeAws, startAws } from '../../support/aws-api.ts'
+import { createCloud } from '../../support/aws-provider.ts'
 import type { Lifetime } from '../../support/lifetime.ts'
-import { isThere, provide } from '../../support/pulumi-cli/provider.ts'
-import type { StoredResource } from '../../support/pulumi-cli/state.ts'
+import { preparePulumi } from '../../support/pulumi/cli.ts'
+import type { Cloud, CloudResource } from '../../support/pulumi/provider.ts'
 import { createDataDisk } from '../data-disk.ts'
 import { bucket, region } from '../image.ts'
 import { freePorts, type Ports } from '../machine.ts'
@@ -155,10 +155,11 @@ function edit({ checkout }: Laptop, name: string, change: (code: string) => stri
 }
 
 async function openLaptop(story: Story, t: Lifetime): Promise<Laptop> {
+  preparePulumi()
   const aws = await startAws(t)
   aws.regions[region] = 'opt-in-not-required'
   const ports = await freePorts()
-  const { home, env } = await makeHome(t, aws, await startCloud(t, story, aws, ports))
+  const { home, env } = await makeHome(t, aws, startCloud(story, aws, ports))
   copyFileSync(`${story.aws.keyFile}.pub`, join(home, '.ssh/id_ed25519.pub'))
   installSsh(join(home, 'bin'), story.aws.keyFile, ports)
   const checkout = join(story.dir, 'onebox')
@@ -217,27 +218,16 @@ exec /usr/bin/ssh -i ${keyFile} -p ${ports.ssh} "$@"
 }
 
 /** AWS as Pulumi's provider sees it: its requests take effect on the machine. */
-function startCloud(t: Lifetime, story: Story, aws: FakeAws, ports: Ports): Promise<string> {
+function startCloud(story: Story, aws: FakeAws, ports: Ports): Cloud {
+  const volumes = createVolumes(story)
   const outputs = {
     'aws:ec2/eip:Eip': { publicIp: `127.0.0.1:${ports.http}` },
     'aws:s3/bucket:Bucket': { bucket, arn: `arn:aws:s3:::${bucket}` },
   }
-  const volumes = createVolumes(story, aws)
-  return serve(t, async (request, response) => {
-    if (request.method === 'GET') return response.end(JSON.stringify(outputs))
-    const { operation, resource } = JSON.parse(await text(request))
-    if (request.url === '/read') {
-      return response.writeHead(isThere(aws, resource) ? 200 : 404).end()
-    }
-    const refusal = await provide(aws, operation, resource)
-    if (refusal) return response.writeHead(400).end(refusal)
-    await apply(resource, operation)
-    response.end()
-  })
+  return createCloud(aws, { outputs, after: apply })
 
-  async function apply({ type, id, inputs }: StoredResource, operation: string) {
+  async function apply(operation: string, { type, id, inputs }: CloudResource) {
     const isGone = operation === 'delete'
-    if (operation === 'delete-replaced') return
     if (type.endsWith(':BucketObjectv2') && !isGone) return upload(inputs)
     if (type.endsWith(':Volume')) return isGone ? volumes.keep(inputs) : volumes.make(id, inputs)
     if (type.endsWith(':Instance') && !isGone) {
@@ -251,26 +241,24 @@ function startCloud(t: Lifetime, story: Story, aws: FakeAws, ports: Ports): Prom
     story.machine.powerOn()
   }
 
-  function upload({ key, source, content }: StoredResource['inputs']) {
+  function upload({ key, source, content }: CloudResource['inputs']) {
     const bytes = source ? readFileSync(source.path) : Buffer.from(content)
     story.aws.s3.objects.set(`${bucket}/${key}`, bytes)
-    aws.objects.set(`${bucket}/${key}`, { at: new Date(), bytes: bytes.length })
   }
 }
 
-function createVolumes(story: Story, aws: FakeAws) {
-  const snapshot = { id: 'snap-0123456789abcdef0', file: join(story.dir, 'snapshot.raw') }
+function createVolumes(story: Story) {
+  const snapshot = join(story.dir, 'snapshot.raw')
   return { make, keep }
 
-  function make(volumeId: string, { snapshotId }: StoredResource['inputs']) {
+  function make(volumeId: string, { snapshotId }: CloudResource['inputs']) {
     story.dataDisk = createDataDisk({ dir: mkdtempSync(join(story.dir, 'volume-')), volumeId })
-    if (snapshotId === snapshot.id) copyFileSync(snapshot.file, story.dataDisk.file)
+    if (snapshotId) copyFileSync(snapshot, story.dataDisk.file)
   }
 
   /** Makes the final snapshot that the program asks for. */
-  function keep({ size, tags, finalSnapshot }: StoredResource['inputs']) {
+  function keep({ finalSnapshot }: CloudResource['inputs']) {
     assert.equal(finalSnapshot, true)
-    copyFileSync(story.dataDisk.file, snapshot.file)
-    aws.snapshots.push({ id: snapshot.id, volumeGiB: size, bytes: 2 ** 30, at: new Date(), tags })
+    copyFileSync(story.dataDisk.file, snapshot)
   }
 }

@@ -45,13 +45,21 @@ export async function createInstance(t: TestContext): Promise<FakeInstance> {
     dataDir,
     mood: 'good',
     broken: new Set(),
-    deploy,
-    retry: () => deploy(wantedText),
-    boot,
-    stop,
-    restart,
+    deploy: (text) => inTurn(() => deploy(text)),
+    retry: () => inTurn(() => deploy(wantedText)),
+    boot: () => inTurn(boot),
+    stop: () => inTurn(stop),
+    restart: (settings) => inTurn(() => restart(settings)),
   }
+  let turn = Promise.resolve()
   return instance
+
+  /** Pulumi uploads and attaches at the same time. */
+  function inTurn(work: () => Promise<void>): Promise<void> {
+    const done = turn.then(work)
+    turn = done.catch(() => {})
+    return done
+  }
 
   async function deploy(text: string) {
     if (instance.mood === 'off') return

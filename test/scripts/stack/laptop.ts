@@ -1,9 +1,11 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import {
+  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   realpathSync,
   rmSync,
@@ -12,62 +14,85 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
-import { text } from 'node:stream/consumers'
 import type { TestContext } from 'node:test'
 import { stripVTControlCharacters } from 'node:util'
+import { buildRuntime } from '../../../provisioning/packaging/runtime.ts'
 import { type FakeAws, startAws } from '../../support/aws-api.ts'
-import type { Properties } from '../../support/engine.ts'
+import { createCloud } from '../../support/aws-provider.ts'
 import { inherited } from '../../support/inherited.ts'
 import type { Lifetime } from '../../support/lifetime.ts'
-import { installPulumi } from '../../support/pulumi-cli/install.ts'
-import { isThere, provide } from '../../support/pulumi-cli/provider.ts'
-import type { StoredResource } from '../../support/pulumi-cli/state.ts'
+import type { Properties } from '../../support/properties.ts'
+import { findPulumi } from '../../support/pulumi/cli.ts'
+import { startPlugins } from '../../support/pulumi/plugins.ts'
+import type { Cloud, CloudResource } from '../../support/pulumi/provider.ts'
 import { mainFile } from '../../support/server.ts'
-import { type Ended, main, serve } from '../command.ts'
+import { type Ended, serve } from '../command.ts'
 import { createInstance, type FakeInstance } from './instance.ts'
 
 /** The machine of somebody who has cloned the repository, with their AWS account. */
 export interface Laptop {
   home: string
+  /** The clone. */
+  checkout: string
   env: Record<string, string>
   aws: FakeAws
   instance: FakeInstance
-  cloud: Cloud
+  cloud: Surprises
   /** Runs a command of `npx onebox` in the home folder. */
   run: (command: string, ...args: string[]) => Promise<Ended>
+  /** Pulumi's state of the stack dev. */
+  state: () => State
   /** The commands that were run over SSH. */
   readonly ssh: string[]
 }
 
-interface Cloud {
-  /** Errors of AWS, by resource type. */
+/** What AWS does besides what it should. */
+interface Surprises {
+  /** What AWS refuses, by type: the error. */
   refusals: Record<string, string>
   /** Answers of AWS to the program's lookups, instead of the usual ones. */
   answers: Record<string, Properties>
-  /** Called before each change. */
-  onChange: (operation: string, resource: StoredResource) => void | Promise<void>
+  /** Called before each change, and once it is made but not yet answered. */
+  onChange: (operation: string, resource: CloudResource) => unknown
+  onChanged: (operation: string, resource: CloudResource) => unknown
+}
+
+interface State {
+  resources: (CloudResource & { urn: string; delete?: boolean })[]
+  pending_operations?: { type: string; resource: { urn: string } }[]
 }
 
 const repository = resolve(import.meta.dirname, '../../..')
 
 export async function makeLaptop(t: TestContext): Promise<Laptop> {
+  // With the user's own npm settings, as the laptop has none.
+  await buildRuntime({ platform: 'linux-arm64' })
   const aws = await startAws(t)
   const instance = await createInstance(t)
-  const cloud: Cloud = { refusals: {}, answers: {}, onChange() {} }
+  const cloud: Surprises = { refusals: {}, answers: {}, onChange() {}, onChanged() {} }
   aws.onInstances = followInstances(aws, instance)
-  const { home, env } = await makeHome(t, aws, await startCloud(t, cloud, aws, instance))
+  const { home, env } = await makeHome(t, aws, surprise(aws, cloud, instance))
+  const checkout = join(home, 'onebox')
+  checkOut(checkout)
   env.FAKE_DATA = instance.dataDir
   installSsh(join(home, 'bin'))
   makeKey(home)
   const sshLog = join(home, 'ssh.log')
   return {
     home,
+    checkout,
     env,
     aws,
     instance,
     cloud,
     run(command, ...args) {
-      return execute(process.execPath, [main, command, ...args], { cwd: home, env })
+      return execute(process.execPath, [mainOf(checkout), command, ...args], { cwd: home, env })
+    },
+    state() {
+      const { checkpoint } = JSON.parse(
+        readFileSync(join(home, '.pulumi/stacks/onebox/dev.json'), 'utf8'),
+      )
+      return { resources: [], ...checkpoint.latest }
     },
     get ssh() {
       return existsSync(sshLog) ? readFileSync(sshLog, 'utf8').trim().split('\n') : []
@@ -75,12 +100,13 @@ export async function makeLaptop(t: TestContext): Promise<Laptop> {
   }
 }
 
-/** A home folder with everything that our commands need except ssh, and a cloud as in install.ts. */
-export async function makeHome(t: Lifetime, aws: FakeAws, cloudUrl: string) {
+/** A home folder with what our commands need besides ssh, and the Pulumi CLI in front of a cloud. */
+export async function makeHome(t: Lifetime, aws: FakeAws, cloud: Cloud) {
   const home = mkdtempSync(join(tmpdir(), 'onebox-home-'))
-  t.after(() => rmSync(home, { recursive: true, force: true }))
+  t.after(() => rmSync(home, { recursive: true, force: true, maxRetries: 3 }))
   const bin = join(home, 'bin')
-  installPulumi(bin)
+  mkdirSync(bin)
+  symlinkSync(findPulumi() ?? 'needsPulumi', join(bin, 'pulumi'))
   linkTools(bin)
   mkdirSync(join(home, '.ssh'))
   const env: Record<string, string> = {
@@ -93,9 +119,35 @@ export async function makeHome(t: Lifetime, aws: FakeAws, cloudUrl: string) {
     AWS_SECRET_ACCESS_KEY: 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY',
     AWS_EC2_METADATA_DISABLED: 'true',
     CHECK_IP_URL: await serve(t, (_, response) => response.end('198.51.100.7\n')),
-    FAKE_CLOUD_URL: cloudUrl,
+    PULUMI_SKIP_UPDATE_CHECK: 'true',
+    // Nothing is asked of the world.
+    HTTPS_PROXY: 'http://127.0.0.1:9',
+    NO_PROXY: '127.0.0.1',
   }
-  return { home, env }
+  return { home, env: Object.assign(env, await startPlugins(t, cloud, env)) }
+}
+
+// The bundler names each file by its real path, which must be in the clone.
+const bundled = 'better-sqlite3'
+
+/** A clone with the packages and builds of this one, but without anybody's stacks. */
+function checkOut(checkout: string) {
+  const isOurs = (name: string) =>
+    !/^(\.|backups|data|dist|docs|findings|node_modules|test)/.test(name)
+  const isCode = (path: string) => !/\/node_modules|\/Pulumi\.\w+\.yaml$/.test(path)
+  for (const name of readdirSync(repository).filter(isOurs)) {
+    cpSync(join(repository, name), join(checkout, name), { recursive: true, filter: isCode })
+  }
+  const packages = join(repository, 'node_modules')
+  cpSync(join(packages, bundled), join(checkout, 'node_modules', bundled), { recursive: true })
+  for (const name of readdirSync(packages).filter((name) => name !== bundled)) {
+    symlinkSync(join(packages, name), join(checkout, 'node_modules', name))
+  }
+  symlinkSync(join(repository, 'dist'), join(checkout, 'dist'))
+}
+
+function mainOf(checkout: string): string {
+  return join(checkout, 'scripts/main.ts')
 }
 
 /** Runs a program until it ends, in whatever way. */
@@ -113,12 +165,12 @@ export function execute(
 
 /** The same as `run`, but in a terminal where somebody types. */
 export async function inTerminal(
-  { home, env }: Laptop,
+  { home, checkout, env }: Laptop,
   typed: string,
   command: string,
   ...args: string[]
 ): Promise<Ended> {
-  const words = [process.execPath, main, command, ...args]
+  const words = [process.execPath, mainOf(checkout), command, ...args]
   const line = words.map((word) => `'${word}'`).join(' ')
   const child = spawn('script', ['--quiet', '--return', '--command', line, '/dev/null'], {
     cwd: home,
@@ -136,9 +188,62 @@ export async function inTerminal(
   return { code, out: stripVTControlCharacters(out).replaceAll('\r', ''), error: '' }
 }
 
-/** The same as `run`, but returns the process, to kill it half-way. */
-export function start({ env }: Laptop, command: string, ...args: string[]): ChildProcess {
-  return spawn(process.execPath, [main, command, ...args], { env, stdio: 'ignore', detached: true })
+/** Runs a command and sends it signals once a thing of a type is made, but not yet noted. */
+export async function interrupt(
+  laptop: Laptop,
+  words: readonly string[],
+  type: string,
+  signals: NodeJS.Signals[],
+): Promise<Ended> {
+  const { cloud } = laptop
+  const reached = Promise.withResolvers<void>()
+  const answer = Promise.withResolvers<void>()
+  cloud.onChanged = (operation, resource) => {
+    if (operation !== 'create' || !resource.type.endsWith(type)) return
+    reached.resolve()
+    return answer.promise
+  }
+  const { send, ended, until } = start(laptop, words)
+  await Promise.race([reached.promise, ended])
+  const [first, ...more] = signals
+  send(first as NodeJS.Signals)
+  if (first === 'SIGINT') await until(/^Stopping after/m)
+  // The engine overlooks a second one that comes at once.
+  if (more.length > 0) await repeat(() => send('SIGINT'), ended)
+  if (signals.join() === 'SIGINT') answer.resolve()
+  cloud.onChanged = () => {}
+  return ended
+}
+
+async function repeat(press: () => void, ended: Promise<unknown>) {
+  const timer = setInterval(press, 1000)
+  await ended
+  clearInterval(timer)
+}
+
+/** Runs a command in a process group of its own, which gets signals as from a terminal. */
+function start({ checkout, env }: Laptop, words: readonly string[]) {
+  const args = [mainOf(checkout), ...words]
+  const child = spawn(process.execPath, args, { env, detached: true, timeout: 300_000 })
+  const said: Ended = { code: null, out: '', error: '' }
+  child.stdout.setEncoding('utf8').on('data', (text) => {
+    said.out += text
+  })
+  child.stderr.setEncoding('utf8').on('data', (text) => {
+    said.error += text
+  })
+  const ended = once(child, 'close').then(([code]): Ended => ({ ...said, code }))
+  return { ended, until, send }
+
+  function send(signal: NodeJS.Signals) {
+    if (child.exitCode === null) process.kill(-(child.pid as number), signal)
+  }
+
+  async function until(text: RegExp) {
+    while (!text.test(said.out) && child.exitCode === null) {
+      await Promise.race([once(child.stdout, 'data'), ended])
+    }
+  }
 }
 
 /** The tools that build a release: Node and npm, as `npm run` has them in PATH. */
@@ -210,39 +315,23 @@ function followInstances(aws: FakeAws, instance: FakeInstance) {
   }
 }
 
-/** Simulates what happens on AWS when the Pulumi CLI changes something. */
-function startCloud(t: TestContext, cloud: Cloud, aws: FakeAws, instance: FakeInstance) {
-  const outputs = { 'aws:ec2/eip:Eip': { publicIp: instance.address } }
-  return serve(t, async (request, response) => {
-    if (request.method === 'GET') {
-      return response.end(JSON.stringify({ ...outputs, ...cloud.answers }))
-    }
-    const { operation, resource } = JSON.parse(await text(request))
-    if (request.url === '/read') {
-      return response.writeHead(isThere(aws, resource) ? 200 : 404).end()
-    }
-    await cloud.onChange(operation, resource)
-    const refusal = cloud.refusals[resource.type] ?? (await provide(aws, operation, resource))
-    if (refusal) return response.writeHead(400).end(refusal)
-    await follow(operation, resource, aws, instance)
-    response.end()
+/** AWS with surprises, and the instance that follows what is uploaded. */
+function surprise(aws: FakeAws, surprises: Surprises, instance: FakeInstance): Cloud {
+  return createCloud(aws, {
+    outputs: { 'aws:ec2/eip:Eip': { publicIp: instance.address } },
+    get answers() {
+      return surprises.answers
+    },
+    async before(operation, resource) {
+      await surprises.onChange(operation, resource)
+      const refusal = surprises.refusals[resource.type]
+      if (refusal) throw new Error(refusal)
+    },
+    async after(operation, resource) {
+      if (resource.name === 'desired' && operation !== 'delete') {
+        await instance.deploy(resource.inputs.content)
+      }
+      await surprises.onChanged(operation, resource)
+    },
   })
-}
-
-async function follow(
-  operation: string,
-  { type, name, inputs }: StoredResource,
-  aws: FakeAws,
-  instance: FakeInstance,
-) {
-  const isGone = operation.startsWith('delete')
-  if (type.endsWith(':TopicSubscription')) aws.subscriptions[inputs.topic] = 'PendingConfirmation'
-  if (type === 'aws:ebs/volume:Volume' && isGone) {
-    const { size, tags } = inputs
-    const snapshot = { id: 'snap-0123456789abcdef0', volumeGiB: size, bytes: 2 ** 30 }
-    aws.snapshots.push({ ...snapshot, at: new Date(), tags })
-  }
-  if (type !== 'aws:s3/bucketObjectv2:BucketObjectv2' || isGone) return
-  aws.objects.set(`${inputs.bucket}/${inputs.key}`, { at: new Date(), bytes: 812_345 })
-  if (name === 'desired') await instance.deploy(inputs.content)
 }
