@@ -51,6 +51,8 @@ export const settings = {
     parse: parseNetworks,
   },
   volumeSizeGiB: integer(8, 1, 16_384),
+  backupMinutes: integer(15, 5, 1440),
+  backupRegion: text('', /^[a-z]+(-[a-z]+)+-\d$/, 'be an AWS region', 'eu-west-1'),
   restoreSnapshotId: text('', /^snap-[\da-f]{8,17}$/, 'be an EBS snapshot id', 'snap-0123…'),
   release: text('', /^[\da-f]{64}$/, 'be a release id, 64 hexadecimal digits', '01ab…'),
   openWrites: {
@@ -183,6 +185,11 @@ function assertSound(config: Config, secrets: string[]) {
     const cure = set(project, 'availabilityZone', `${region}b`)
     const zone = config.availabilityZone
     throw new Error(`${project}:availabilityZone must be in ${region}, got ${zone}: ${cure}`)
+  }
+  assertPartition(config.backupRegion)
+  if (config.backupRegion === region) {
+    const cure = `choose another, or pulumi config rm ${project}:backupRegion`
+    throw new Error(`${project}:backupRegion must not be ${region}, where the stack is: ${cure}`)
   }
   if (config.sshFrom.length > 0 && config.sshPublicKey === '') {
     const { example } = settings.sshPublicKey

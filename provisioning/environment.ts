@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import * as pulumi from '@pulumi/pulumi'
 import * as random from '@pulumi/random'
+import type { Backups } from './backups.ts'
 import type { Config } from './config.ts'
 
 export interface Environment {
@@ -10,11 +11,11 @@ export interface Environment {
   variables: pulumi.Output<Record<string, string>>
 }
 
-export function createEnvironment(config: Config): Environment {
+export function createEnvironment(config: Config, backups: Backups): Environment {
   const writeToken = pulumi.secret(chooseToken(config))
   const variables = pulumi.unsecret(
-    writeToken.apply(
-      (token): Record<string, string> => ({
+    pulumi.all([writeToken, backups.url]).apply(
+      ([token, url]): Record<string, string> => ({
         WRITE_TOKEN_SHA256: token && hash('sha256', token),
         OPEN_WRITES: String(config.openWrites),
         TIME_ZONE: config.timeZone,
@@ -26,6 +27,8 @@ export function createEnvironment(config: Config): Environment {
         DOMAIN: config.domain,
         ACME_DIRECTORY: config.acmeDirectory,
         ACME_ROOT: config.acmeRoot,
+        OFFSITE_URL: url,
+        OFFSITE_MINUTES: String(config.backupMinutes),
       }),
     ),
   )

@@ -1,6 +1,7 @@
 import * as pulumi from '@pulumi/pulumi'
 import { createAlarms } from './alarms.ts'
 import { buildArchives } from './archives.ts'
+import { createBackups } from './backups.ts'
 import { createDataVolume } from './data-volume.ts'
 import { createEnvironment } from './environment.ts'
 import { createInstance } from './instance.ts'
@@ -20,13 +21,14 @@ const archives = await buildArchives(config)
 tagEverything(config)
 const dataVolume = createDataVolume(config, machine)
 const network = createNetwork(config, machine, dataVolume)
-const environment = createEnvironment(config)
+const backups = createBackups(config)
+const environment = createEnvironment(config, backups)
 const releases = createReleases(config, archives, environment)
-const permissions = createPermissions(releases, network)
+const permissions = createPermissions(releases, backups, network)
 const instance = createInstance(config, { machine, network, dataVolume, releases, permissions })
 createRecord(config, instance)
 const topics = createAlarms(config, machine, instance)
-const roles = createPipeline(config, releases)
+const roles = createPipeline(config, releases, backups)
 
 export const ip = instance.ip
 // It always answers, and redirects to HTTPS once there is a certificate.
@@ -39,6 +41,7 @@ export const runtime = releases.runtime
 export const desired = releases.desired
 export const region = config.region
 export const bucket = releases.bucket.bucket
+export const backupBucket = backups.bucket.bucket
 export const instanceId = instance.id
 export const volumeId = dataVolume.id
 export const alarmTopics = topics

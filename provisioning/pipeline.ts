@@ -1,5 +1,6 @@
 import * as aws from '@pulumi/aws'
 import * as pulumi from '@pulumi/pulumi'
+import type { Backups } from './backups.ts'
 import type { Config } from './config.ts'
 import type { Releases } from './releases.ts'
 
@@ -11,7 +12,7 @@ const issuer = 'token.actions.githubusercontent.com'
  * Gives each kind of GitHub workflow a role, without keys. No role can change permissions: a person
  * has to run the first `up` and every later change of IAM.
  */
-export function createPipeline(config: Config, releases: Releases) {
+export function createPipeline(config: Config, releases: Releases, backups: Backups) {
   const previews = [...mayLookUp(config), ...mayRead(releases), ...mayReadState(config)]
   const deploys = [...previews, ...mayRelease(config, releases), ...mayWriteState(config)]
   const roles = [
@@ -20,7 +21,7 @@ export function createPipeline(config: Config, releases: Releases) {
     {
       name: 'infrastructure',
       subject: config.infrastructureSubject,
-      may: [...deploys, ...mayBuild(config, releases)],
+      may: [...deploys, ...mayBuild(config, releases), ...mayKeep(backups)],
     },
   ].filter(({ subject }) => subject !== '')
   if (roles.length === 0) return {}
@@ -113,7 +114,7 @@ function stateFiles({ stateBucket, project, stack }: Config): string[] {
 function mayBuild(config: Config, { bucket }: Releases): Statement[] {
   const { region, name } = config
   const here = { StringEquals: { 'aws:RequestedRegion': region } }
-  const services = ['ec2.amazonaws.com', 'dlm.amazonaws.com']
+  const services = ['ec2.amazonaws.com', 'dlm.amazonaws.com', 's3.amazonaws.com']
   return [
     allow(['ec2:Describe*'], '*'),
     allow(ec2Actions(buildable), '*', here),
@@ -130,6 +131,14 @@ function mayBuild(config: Config, { bucket }: Releases): Statement[] {
     ...mayChangeRecords(config),
     allow(['budgets:*'], `arn:aws:budgets::*:budget/${name}-*`),
   ]
+}
+
+/** The bucket's settings, but nothing in it. */
+function mayKeep({ bucket }: Backups): Statement[] {
+  const settings = ['Bucket*', 'EncryptionConfiguration', 'LifecycleConfiguration']
+  const verbs = ['Get', 'Put'].flatMap((verb) => settings.map((what) => `s3:${verb}${what}`))
+  const replication = ['s3:GetReplicationConfiguration', 's3:PutReplicationConfiguration']
+  return [allow(['s3:ListBucket', ...verbs, ...replication], bucket.arn)]
 }
 
 function mayChangeRecords({ hostedZoneId }: Config): Statement[] {

@@ -22,7 +22,8 @@ export function createReleases(
   { runtime, release }: Archives,
   { variables }: Environment,
 ): Releases {
-  const { bucket, isReady } = createBucket()
+  // Destroying it deletes its objects, too: everything in it can be rebuilt from this folder.
+  const { bucket, isReady } = createBucket('releases')
   const archives = [upload('runtime', runtime)]
   if (release) archives.push(upload('release', release))
   const releaseId = release ? pulumi.output(release.id) : findEarlier(config, bucket)

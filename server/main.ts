@@ -9,6 +9,7 @@ import { type Config, type Listen, readConfig } from './config.ts'
 import { keepBackup } from './database/backup-folder.ts'
 import { isDiskFull } from './database/connect.ts'
 import { openDatabase } from './database/database.ts'
+import { checkCopy, exportDatabase } from './database/portable.ts'
 import { prepareDatabase } from './database/prepare.ts'
 import { restore } from './database/restore.ts'
 import { runWriterThread } from './database/writer-thread.ts'
@@ -24,6 +25,10 @@ const commands: Record<string, (config: Config, args: string[]) => Promise<void>
   migrate: (config) => prepareDatabase(config.dataDir),
   backup: (config) => console.log(keepBackup(config.dataDir, config.backupsKept)),
   restore: (config, args) => console.log(restore(config.dataDir, ...readRestoreArgs(args))),
+  export: (config, [known = '']) => exportDatabase(config.dataDir, known, process.stdout),
+  async check(config, [bytes = '0']) {
+    console.log(JSON.stringify(await checkCopy(config.dataDir, Number(bytes), process.stdin)))
+  },
 }
 
 // The bundled server is one file, so the writer's thread also starts here. A cluster worker has the

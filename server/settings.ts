@@ -34,6 +34,9 @@ export const settings = {
   TRUSTED_PROXIES: { byDefault: '', parse: parseNetworks },
   RELEASE_ID: text(''),
   DEPLOY_STATE_FILE: text(''),
+  OFFSITE_URL: { byDefault: '', parse: parseBucketUrl },
+  OFFSITE_MINUTES: integer(15, { min: 5, max: 1440 }),
+  OFFSITE_STATE_FILE: text(''),
   LOG_LEVEL: choice(['error', 'info'], 'info'),
   CANARY_TIMEOUT_MS: integer(20_000, { min: 1000, max: 600_000 }),
   BACKUPS_KEPT: integer(7, { min: 1, max: 1000 }),
@@ -121,6 +124,16 @@ function parseNetworks(value: string, name: string): string[] {
   if (bad === undefined) return networks
   const rule = 'be addresses or networks of /8 or smaller, separated by commas'
   throw invalid(name, bad, rule, 'for example 10.0.0.0/8,2001:db8::1')
+}
+
+function parseBucketUrl(value: string, name: string): string {
+  if (value === '' || (URL.canParse(value) && /^https?:\/\/[\w./:-]+$/.test(value))) return value
+  throw invalid(
+    name,
+    value,
+    'be a URL',
+    'for example https://my-backups.s3.eu-west-1.amazonaws.com',
+  )
 }
 
 function parseAcmeDirectory(value: string, name: string): string {

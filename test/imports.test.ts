@@ -13,7 +13,8 @@ scripts/instance scripts/local scripts/site
 scripts/terminal
 provisioning
 userdata
-server/acme
+server/acme server/offsite
+server/aws
 server/main.ts
 server/canary.ts
 server/app.ts
@@ -24,7 +25,7 @@ server/pages
 server/database
 server/tls
 server/config.ts
-server/settings.ts
+server/settings.ts server/files.ts
 server/http`
   .trim()
   .split('\n')

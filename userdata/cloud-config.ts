@@ -33,6 +33,8 @@ export const files: Record<string, string> = {
   [`${units}/onebox-converge.timer`]: 'onebox-converge.timer',
   [`${units}/onebox-certificate.service`]: 'onebox-certificate.service',
   [`${units}/onebox-certificate.timer`]: 'onebox-certificate.timer',
+  [`${units}/onebox-offsite.service`]: 'onebox-offsite.service',
+  [`${units}/onebox-offsite.timer`]: 'onebox-offsite.timer',
   [`${units}/onebox-data-volume.service`]: 'onebox-data-volume.service',
   [`${units}/onebox-metadata-guard.service`]: 'onebox-metadata-guard.service',
   '/etc/systemd/journald.conf.d/onebox.conf': 'journald.conf',
@@ -58,6 +60,7 @@ const enabled = [
   'onebox-converge.timer',
   'onebox-certificate.timer',
   'onebox-backup.timer',
+  'onebox-offsite.timer',
 ]
 
 // cloud-init counts a step as done once it has begun. After a power cut during the first boot, it

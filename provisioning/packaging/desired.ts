@@ -14,6 +14,8 @@ const defaults = {
   DOMAIN: '',
   ACME_DIRECTORY: '',
   ACME_ROOT: '',
+  OFFSITE_URL: '',
+  OFFSITE_MINUTES: '',
   LOG_LEVEL: '',
 }
 

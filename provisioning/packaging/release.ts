@@ -21,8 +21,8 @@ export interface Release extends Archive {
 }
 
 /**
- * Builds the release for a platform such as `linux-arm64`, from any machine: the server and the ACME
- * client in a file each, better-sqlite3's addon, pm2's settings, release.json and the SBOM, in a reproducible archive.
+ * Builds the release for a platform such as `linux-arm64`, from any machine: the server, the ACME
+ * client and the agent for backups in a file each, better-sqlite3's addon, pm2's settings, release.json and the SBOM, in a reproducible archive.
  */
 export async function buildRelease({
   platform = `${process.platform}-${process.arch}`,
@@ -63,7 +63,11 @@ async function writeFiles(platform: string, dir: string) {
 function bundleServer(platform: string, outdir: string) {
   return esbuild({
     absWorkingDir: root,
-    entryPoints: { server: 'server/main.ts', acme: 'server/acme/main.ts' },
+    entryPoints: {
+      server: 'server/main.ts',
+      acme: 'server/acme/main.ts',
+      offsite: 'server/offsite/main.ts',
+    },
     bundle: true,
     platform: 'node',
     target: 'node26',

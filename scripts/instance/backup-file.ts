@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
 import { checkBackup } from '../../server/database/backup.ts'
 import { inspect } from '../../server/database/connect.ts'
-import { type Counts, inWords, quote, tablesOf } from '../../server/database/tables.ts'
+import { countRows, inWords } from '../../server/database/tables.ts'
 
 /**
  * Checks a backup from end to end, and returns what is in it, such as "3 movies".
@@ -11,16 +11,7 @@ import { type Counts, inWords, quote, tablesOf } from '../../server/database/tab
  */
 export function backupText(path: string): string {
   checkBackup(path)
-  return inspect(path, (database) => {
-    const counts: Counts = [...tablesOf(database, 'main').keys()].map((table) => {
-      const count = database
-        .prepare(`SELECT count(*) FROM ${quote(table)}`)
-        .pluck()
-        .get()
-      return [table, count as number]
-    })
-    return inWords(counts)
-  })
+  return inspect(path, (database) => inWords(countRows(database)))
 }
 
 export async function sha256Of(path: string): Promise<string> {

@@ -1,6 +1,5 @@
 import { Resolver } from 'node:dns/promises'
-import { request } from 'node:http'
-import { text } from 'node:stream/consumers'
+import { readMetadata } from '../aws/metadata.ts'
 
 /** The names that the certificate is to cover now. */
 export interface Names {
@@ -11,11 +10,8 @@ export interface Names {
 }
 
 /** The instance's public address; '' while it has none. */
-export async function readAddress(metadataUrl: string): Promise<string> {
-  const ttl = { 'X-aws-ec2-metadata-token-ttl-seconds': '60' }
-  const token = await ask(`${metadataUrl}/latest/api/token`, 'PUT', ttl)
-  const headers = { 'X-aws-ec2-metadata-token': token }
-  return ask(`${metadataUrl}/latest/meta-data/public-ipv4`, 'GET', headers)
+export function readAddress(metadataUrl: string): Promise<string> {
+  return readMetadata(metadataUrl, 'public-ipv4')
 }
 
 /** A domain belongs to it once it points to the address; until then the address is served alone. */
@@ -38,16 +34,4 @@ export async function chooseNames(
 async function resolveDomain(domain: string): Promise<string[]> {
   const resolver = new Resolver({ timeout: 3000, tries: 2 })
   return resolver.resolve4(domain).catch(() => [])
-}
-
-function ask(url: string, method: string, headers: Record<string, string>): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const sent = request(url, { method, headers, timeout: 5000 }, async (response) => {
-      const body = await text(response).catch(() => '')
-      resolve(response.statusCode === 200 ? body.trim() : '')
-    })
-    sent.on('timeout', () => sent.destroy(new Error('The metadata service does not answer')))
-    sent.on('error', reject)
-    sent.end()
-  })
 }

@@ -3,11 +3,11 @@ import { mkdirSync, rmSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { writeFileDurably } from '../files.ts'
 import { isChallengeToken } from '../tls/acme-folder.ts'
 import { readCertificate } from '../tls/certificate.ts'
 import type { AcmeClient } from './client.ts'
 import { certificateRequest } from './csr.ts'
-import { writeFileDurably } from './files.ts'
 
 /** The only profile of Let's Encrypt that covers addresses; it gives 160 hours. */
 const profile = 'shortlived'

@@ -13,11 +13,12 @@ import { assertOurs } from './migrations.ts'
 
 /**
  * Copies the database to a new file while it is in use, and checks the copy before it counts.
+ * `trim` may take something out of the copy first.
  * VACUUM INTO reads one snapshot; the online backup API restarts at every write of another
  * connection and may never finish.
  * @throws {Error} when `to` exists or the copy fails its check; nothing is left behind then
  */
-export function backup(from: string, to: string) {
+export function backup(from: string, to: string, trim: (copy: string) => void = () => {}) {
   if (existsSync(to)) throw new Error(`${to} already exists: choose another file`)
   const draft = `${to}.draft`
   rmSync(draft, { force: true })
@@ -28,6 +29,7 @@ export function backup(from: string, to: string) {
       writeFileSync(draft, '', { mode: 0o600 })
       database.prepare('VACUUM INTO ?').run(draft)
     })
+    trim(draft)
     checkBackup(draft)
     syncFile(draft)
     renameSync(draft, to)

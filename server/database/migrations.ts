@@ -98,6 +98,6 @@ export function migrate(database: Database.Database, steps = migrations) {
   run.immediate()
 }
 
-function schemaVersion(database: Database.Database): number {
+export function schemaVersion(database: Database.Database): number {
   return database.pragma('user_version', { simple: true }) as number
 }

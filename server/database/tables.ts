@@ -28,6 +28,13 @@ export function tablesOf(database: SQLite.Database, schema: string): Tables {
   return Map.groupBy(columns, ({ table }) => table)
 }
 
+export function countRows(database: SQLite.Database): Counts {
+  return [...tablesOf(database, 'main').keys()].map((table) => {
+    const count = database.prepare<[], number>(`SELECT count(*) FROM ${quote(table)}`).pluck()
+    return [table, count.get() as number]
+  })
+}
+
 /** The first column of `part` that `whole` does not have, such as `movies.views`. */
 export function missingIn(whole: Tables, part: Tables): string | undefined {
   const known = new Set(namesOf(whole))

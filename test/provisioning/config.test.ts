@@ -29,6 +29,8 @@ test('only the region is required', () => {
     sshPublicKey: '',
     sshFrom: [],
     volumeSizeGiB: 8,
+    backupMinutes: 15,
+    backupRegion: '',
     restoreSnapshotId: '',
     release: '',
     openWrites: false,
@@ -105,6 +107,8 @@ const refused: [name: string, value: string, message: RegExp][] = [
   ['volumeSizeGiB', '0', /must be an integer from 1 to 16384, got "0": .* 8$/],
   ['volumeSizeGiB', '8 GB', /must be an integer/],
   ['volumeSizeGiB', '1e3', /must be an integer/],
+  ['backupMinutes', '1', /must be an integer from 5 to 1440, got "1"/],
+  ['backupRegion', 'Ireland', /must be an AWS region, got "Ireland": .* eu-west-1$/],
   ['restoreSnapshotId', 'latest', /must be an EBS snapshot id, got "latest"/],
   ['release', 'v1.2.3', /must be a release id, 64 hexadecimal digits, got "v1\.2\.3"/],
   ['openWrites', 'yes', /must be true or false, got "yes"/],
@@ -184,6 +188,7 @@ test('contradictory settings are rejected', () => {
       { openWrites: 'true', writeToken: 'correcthorsebattery' },
       /^onebox:openWrites must not be true when writeToken is set: pulumi config rm/,
     ],
+    [{ backupRegion: 'eu-central-1' }, /^onebox:backupRegion must not be eu-central-1, where /],
     [{ monthlyBudgetUsd: '10' }, /^onebox:monthlyBudgetUsd needs an alarmEmail: pulumi config/],
   ]
   for (const [values, message] of contradictions) assert.throws(() => read(values), { message })

@@ -72,8 +72,9 @@ export function shortType({ type }: Resource): string {
 function create({ type, name, inputs }: Resource, wish: Wish): Properties {
   const { bucket = 'onebox-dev-releases-1a2b3c4', volumeId = 'vol-0123456789abcdef0' } = wish
   const { volumeZone } = wish
+  const physical = `onebox-dev-${name}-1a2b3c4`
   const made: Record<string, Properties> = {
-    'aws:s3/bucket:Bucket': { id: bucket, bucket, arn: `arn:aws:s3:::${bucket}` },
+    'aws:s3/bucket:Bucket': createBucket(name === 'releases' ? bucket : physical),
     'aws:ebs/volume:Volume': {
       id: volumeId,
       kmsKeyId: diskKey,
@@ -84,9 +85,12 @@ function create({ type, name, inputs }: Resource, wish: Wish): Properties {
     'aws:ec2/vpcEndpoint:VpcEndpoint': { id: 'vpce-1' },
     'random:index/randomPassword:RandomPassword': { result: madeToken },
   }
-  const physical = `onebox-dev-${name}-1a2b3c4`
   const named = { name: inputs.name ?? physical, keyName: physical }
   return made[type] ?? { id: `${type}-${name}`, arn: `arn:aws:${type}:${name}`, ...named }
+}
+
+function createBucket(bucket: string): Properties {
+  return { id: bucket, bucket, arn: `arn:aws:s3:::${bucket}` }
 }
 
 function answer(question: string, wish: Wish): Properties {

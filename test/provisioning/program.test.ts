@@ -33,6 +33,7 @@ const everything = {
   releaseSubject: pipelineSubjects.release,
   infrastructureSubject: pipelineSubjects.infrastructure,
   stateBucket: 'my-state',
+  backupRegion: 'eu-west-1',
 }
 const plain = await runOnebox()
 const full = await runOnebox({ settings: everything })
@@ -197,10 +198,10 @@ test('archives are named by their hash, and stay in the bucket when others repla
     const { options } = plain.one('s3.BucketObjectv2', kind)
     assert.equal(options.retainOnDelete, true)
     for (const type of ['s3.BucketVersioning', 's3.BucketPublicAccessBlock']) {
-      assert.ok(options.dependsOn.includes(plain.one(type).urn), type)
+      assert.ok(options.dependsOn.includes(plain.one(type, 'releases').urn), type)
     }
   }
-  assert.equal(plain.one('s3.Bucket').inputs.forceDestroy, true)
+  assert.equal(plain.one('s3.Bucket', 'releases').inputs.forceDestroy, true)
 })
 
 test('desired.json names the archives and is uploaded after them', () => {
@@ -224,6 +225,8 @@ test('desired.json names the archives and is uploaded after them', () => {
     DOMAIN: '',
     ACME_DIRECTORY: '',
     ACME_ROOT: '',
+    OFFSITE_URL: 'https://onebox-dev-backups-1a2b3c4.s3.eu-central-1.amazonaws.com',
+    OFFSITE_MINUTES: '15',
     LOG_LEVEL: 'info',
   })
 })
@@ -233,6 +236,7 @@ test('the outputs are complete', () => {
   const { runtime, release } = JSON.parse(desired)
   assert.deepEqual(plain.outputs, {
     alarmTopics: [],
+    backupBucket: 'onebox-dev-backups-1a2b3c4',
     bucket: 'onebox-dev-releases-1a2b3c4',
     desired: hash('sha256', desired),
     domain: '',
@@ -303,7 +307,7 @@ test('Pulumi chooses every name on AWS, so stacks cannot collide', () => {
     given.filter((key) => !references.includes(key)),
     [],
   )
-  assert.equal(full.one('s3.Bucket').inputs.bucket, undefined)
+  assert.equal(full.one('s3.Bucket', 'releases').inputs.bucket, undefined)
   assert.equal(full.one('ec2.KeyPair').inputs.keyName, undefined)
 })
 
@@ -433,7 +437,7 @@ for (const [what, wish, message] of failures) {
 }
 
 test('every input is in its resource’s type', () => {
-  const misspelt = { ...full.one('s3.Bucket'), inputs: { forceDestory: true } }
+  const misspelt = { ...full.one('s3.Bucket', 'releases'), inputs: { forceDestory: true } }
   const instance = full.one('ec2.Instance')
   const metadataOptions = { httpToken: 'required' }
   const nested = { ...instance, inputs: { ...instance.inputs, metadataOptions } }

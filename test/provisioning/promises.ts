@@ -19,6 +19,7 @@ interface SecurityPromise {
 }
 
 const world = '0.0.0.0/0'
+const buckets = ['releases', 'backups', 'backups-copy']
 
 export const promises: SecurityPromise[] = [
   {
@@ -123,10 +124,12 @@ export const promises: SecurityPromise[] = [
   },
   {
     sentence:
-      'The instance can read only desired.json, releases and runtimes, and only from its network',
+      'The instance can read only desired.json, releases, runtimes and backups, add backups, and only from its network',
     rules: ['CKV_AWS_62', 'CKV_AWS_63', 'CKV_AWS_355', 'CKV2_AWS_41'],
     check: ({ one, all }) => {
       const bucket = 'arn:aws:s3:::onebox-dev-releases-1a2b3c4'
+      const backups = 'arn:aws:s3:::onebox-dev-backups-1a2b3c4'
+      const fromHere = { StringEquals: { 'aws:SourceVpce': 'vpce-1' } }
       const { policy, role } = one('iam.RolePolicy', 'server').inputs
       assert.deepEqual(policy, {
         Version: '2012-10-17',
@@ -134,8 +137,20 @@ export const promises: SecurityPromise[] = [
           {
             Effect: 'Allow',
             Action: 's3:GetObject',
-            Resource: [`${bucket}/desired.json`, `${bucket}/releases/*`, `${bucket}/runtimes/*`],
-            Condition: { StringEquals: { 'aws:SourceVpce': 'vpce-1' } },
+            Resource: [
+              `${bucket}/desired.json`,
+              `${bucket}/releases/*`,
+              `${bucket}/runtimes/*`,
+              `${backups}/*`,
+            ],
+            Condition: fromHere,
+          },
+          { Effect: 'Allow', Action: 's3:ListBucket', Resource: backups, Condition: fromHere },
+          {
+            Effect: 'Allow',
+            Action: 's3:PutObject',
+            Resource: `${backups}/*`,
+            Condition: { ...fromHere, Null: { 's3:if-none-match': 'false' } },
           },
         ],
       })
@@ -159,6 +174,7 @@ export const promises: SecurityPromise[] = [
       assert.deepEqual(Object.fromEntries(takers), {
         server: { Service: 'ec2.amazonaws.com' },
         snapshots: { Service: 'dlm.amazonaws.com' },
+        'backups-copy': { Service: 's3.amazonaws.com' },
       })
     },
   },
@@ -198,54 +214,69 @@ export const promises: SecurityPromise[] = [
       )
       assert.equal(pass?.Resource, 'arn:aws:iam::*:role/onebox-dev-*')
       assert.deepEqual(pass?.Condition, {
-        StringEquals: { 'iam:PassedToService': ['ec2.amazonaws.com', 'dlm.amazonaws.com'] },
+        StringEquals: {
+          'iam:PassedToService': ['ec2.amazonaws.com', 'dlm.amazonaws.com', 's3.amazonaws.com'],
+        },
       })
     },
   },
   {
-    sentence: 'Nothing in the bucket can be made public',
+    sentence: 'Nothing in a bucket can be made public',
     rules: ['CKV_AWS_53', 'CKV_AWS_54', 'CKV_AWS_55', 'CKV_AWS_56', 'CKV2_AWS_6', 'CIS 2.1.4'],
     check: ({ one }) => {
-      const { bucket, ...blocks } = one('s3.BucketPublicAccessBlock').inputs
-      assert.equal(bucket, one('s3.BucketVersioning').inputs.bucket)
-      assert.deepEqual(Object.values(blocks), [true, true, true, true])
+      for (const name of buckets) {
+        const {
+          bucket,
+          region: _,
+          tags,
+          ...blocks
+        } = one('s3.BucketPublicAccessBlock', name).inputs
+        assert.equal(bucket, one('s3.BucketVersioning', name).inputs.bucket)
+        assert.deepEqual([Object.values(blocks), tags], [[true, true, true, true], undefined])
+      }
     },
   },
   {
-    sentence: 'The bucket has no access lists: the account owns everything in it',
+    sentence: 'No bucket has access lists: the account owns everything in it',
     rules: ['CKV_AWS_20', 'CKV2_AWS_65'],
     check: ({ one, all }) => {
-      const { rule } = one('s3.BucketOwnershipControls').inputs
-      assert.equal(rule.objectOwnership, 'BucketOwnerEnforced')
-      const lists = [one('s3.Bucket'), ...all('s3.BucketObjectv2')].map(({ inputs }) => inputs.acl)
+      for (const name of buckets) {
+        const { rule } = one('s3.BucketOwnershipControls', name).inputs
+        assert.equal(rule.objectOwnership, 'BucketOwnerEnforced')
+      }
+      const lists = ['s3.Bucket', 's3.BucketObjectv2'].flatMap(all).map(({ inputs }) => inputs.acl)
       assert.deepEqual(new Set(lists), new Set([undefined]))
     },
   },
   {
-    sentence: 'The bucket accepts only TLS, and its policy grants nobody anything',
+    sentence: 'Each bucket accepts only TLS, and its policy grants nobody anything',
     rules: ['CKV_AWS_70', 'CIS 2.1.1'],
     check: ({ one }) => {
-      const [statement, ...others] = one('s3.BucketPolicy').inputs.policy.Statement
-      const arn = 'arn:aws:s3:::onebox-dev-releases-1a2b3c4'
-      assert.deepEqual(others, [])
-      assert.deepEqual(statement, {
-        Effect: 'Deny',
-        Principal: '*',
-        Action: 's3:*',
-        Resource: [arn, `${arn}/*`],
-        Condition: { Bool: { 'aws:SecureTransport': 'false' } },
-      })
+      for (const name of buckets) {
+        const [statement, ...others] = one('s3.BucketPolicy', name).inputs.policy.Statement
+        const arn = `arn:aws:s3:::onebox-dev-${name}-1a2b3c4`
+        for (const { Effect } of others) assert.equal(Effect, 'Deny')
+        assert.deepEqual(statement, {
+          Effect: 'Deny',
+          Principal: '*',
+          Action: 's3:*',
+          Resource: [arn, `${arn}/*`],
+          Condition: { Bool: { 'aws:SecureTransport': 'false' } },
+        })
+      }
     },
   },
   {
-    sentence: 'The bucket is encrypted and keeps old versions for 30 days',
+    sentence: 'Each bucket is encrypted and versioned; what a release replaces stays for 30 days',
     rules: ['CKV_AWS_19', 'CKV_AWS_21', 'CKV_AWS_300', 'CKV2_AWS_61'],
     check: ({ one }) => {
-      const [encryption] = one('s3.BucketServerSideEncryptionConfiguration').inputs.rules
-      assert.equal(encryption.applyServerSideEncryptionByDefault.sseAlgorithm, 'AES256')
-      const { versioningConfiguration } = one('s3.BucketVersioning').inputs
-      assert.equal(versioningConfiguration.status, 'Enabled')
-      const [expiry, ...others] = one('s3.BucketLifecycleConfiguration').inputs.rules
+      for (const name of buckets) {
+        const [encryption] = one('s3.BucketServerSideEncryptionConfiguration', name).inputs.rules
+        assert.equal(encryption.applyServerSideEncryptionByDefault.sseAlgorithm, 'AES256')
+        const { versioningConfiguration } = one('s3.BucketVersioning', name).inputs
+        assert.equal(versioningConfiguration.status, 'Enabled')
+      }
+      const [expiry, ...others] = one('s3.BucketLifecycleConfiguration', 'releases').inputs.rules
       assert.deepEqual([others, expiry.status, expiry.filter], [[], 'Enabled', {}])
       assert.equal(expiry.noncurrentVersionExpiration.noncurrentDays, 30)
       assert.equal(expiry.abortIncompleteMultipartUpload.daysAfterInitiation, 1)
@@ -291,9 +322,15 @@ export const waivers: { rules: string[]; wanted: string; reason: string }[] = [
     reason: 'Status checks come every minute anyway. The rest would cost $2 a month.',
   },
   {
-    rules: ['CKV_AWS_18', 'CKV_AWS_144', 'CKV2_AWS_62'],
-    wanted: 'an access log, a copy in another region and event notifications for the bucket',
-    reason: 'Everything in it can be rebuilt from the repository, and only the instance reads it.',
+    rules: ['CKV_AWS_18', 'CKV2_AWS_62'],
+    wanted: 'an access log and event notifications for the buckets',
+    reason: 'Only the instance uses them, and backups can neither be changed nor deleted by it.',
+  },
+  {
+    rules: ['CKV_AWS_144'],
+    wanted: 'a copy of every bucket in another region',
+    reason:
+      'Releases can be rebuilt from the repository. backupRegion copies the backups, which costs.',
   },
   {
     rules: ['CKV2_AWS_9'],

@@ -12,6 +12,8 @@ export interface FakeS3 {
   port: number
   /** What it holds, by `bucket/key`. */
   objects: Map<string, Buffer>
+  /** When each object was put. */
+  storedAt: Map<string, Date>
   /** The latest requests with what became of them: `GET bucket/key 200`. */
   requests: string[]
   /** While true, every connection is cut without an answer. */
@@ -28,6 +30,8 @@ interface S3Options {
   credentials: Credentials
   region: string
   tls?: { key: string; cert: string }
+  /** Buckets that can be listed and added to, but whose objects nobody can replace. */
+  appendOnly?: string[]
 }
 
 interface Reply {
@@ -39,13 +43,19 @@ interface Reply {
 const bodyLimitBytes = 256 * 2 ** 20
 const requestsLimit = 1000
 const stepsPerSecond = 10
+const keysPerPage = 3
 
 /**
- * S3 as an instance sees it that may get objects but not list them. Takes no request without a
+ * S3 as an instance sees it that may get objects, and list and add those of some buckets. Takes no request without a
  * valid signature, and names of buckets in the path (`/bucket/key`) as in the Host
  * (`bucket.s3.REGION.amazonaws.com`).
  */
-export async function startS3({ credentials, region, tls }: S3Options): Promise<FakeS3> {
+export async function startS3({
+  credentials,
+  region,
+  tls,
+  appendOnly = [],
+}: S3Options): Promise<FakeS3> {
   const server = tls ? https.createServer(tls, answer) : http.createServer(answer)
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -54,6 +64,7 @@ export async function startS3({ credentials, region, tls }: S3Options): Promise<
     url: `${tls ? 'https' : 'http'}://127.0.0.1:${port}`,
     port,
     objects: new Map(),
+    storedAt: new Map(),
     requests: [],
     failing: false,
     bytesPerSecond: Number.POSITIVE_INFINITY,
@@ -91,8 +102,17 @@ export async function startS3({ credentials, region, tls }: S3Options): Promise<
     const { method = '', url = '', headers } = request
     const body = await readBody(request)
     verify({ method, url, headers, body }, credentials, region, Date.now() + s3.clockAheadMs)
-    if (method === 'PUT') s3.objects.set(name, body)
-    else if (method !== 'GET' && method !== 'HEAD') throw new Refusal(405, 'MethodNotAllowed')
+    const [bucket = '', ...key] = name.split('/')
+    const isAppendOnly = appendOnly.includes(bucket)
+    if (method === 'GET' && isAppendOnly && key.join('') === '') return list(bucket, url)
+    if (method === 'PUT') {
+      // By the bucket's policy; then as S3 answers a condition that does not hold.
+      if (isAppendOnly && headers['if-none-match'] !== '*') throw new Refusal(403, 'AccessDenied')
+      if (headers['if-none-match'] === '*' && s3.objects.has(name))
+        throw new Refusal(412, 'PreconditionFailed')
+      s3.objects.set(name, body)
+      s3.storedAt.set(name, new Date(Date.now() + s3.clockAheadMs))
+    } else if (method !== 'GET' && method !== 'HEAD') throw new Refusal(405, 'MethodNotAllowed')
     const object = s3.objects.get(name)
     // As S3 answers who has no s3:ListBucket, so that nobody learns which keys there are.
     if (!object) throw new Refusal(403, 'AccessDenied', 'no such key, or not yours')
@@ -100,6 +120,30 @@ export async function startS3({ credentials, region, tls }: S3Options): Promise<
     if (method === 'PUT') return { status: 200, headers: { etag, 'content-length': 0 } }
     if (headers['if-none-match'] === etag) return { status: 304, headers: { etag } }
     return { status: 200, headers: { etag, 'content-length': object.length }, content: object }
+  }
+
+  /** A few keys a page, so that every client needs several. */
+  function list(bucket: string, url: string): Reply {
+    const { searchParams } = new URL(url, 'http://s3')
+    const prefix = `${bucket}/${searchParams.get('prefix') ?? ''}`
+    const after = searchParams.get('continuation-token') ?? ''
+    const names = [...s3.objects.keys()].filter((name) => name.startsWith(prefix)).sort()
+    const [page, more] = [0, keysPerPage].map((from) =>
+      names.filter((name) => name > after).slice(from, from + keysPerPage),
+    ) as [string[], string[]]
+    const contents = page.map((name) => {
+      const size = s3.objects.get(name)?.length
+      const at = (s3.storedAt.get(name) ?? new Date(0)).toISOString()
+      const key = name.slice(bucket.length + 1)
+      return `<Contents><Key>${key}</Key><LastModified>${at}</LastModified><Size>${size}</Size></Contents>`
+    })
+    const next =
+      more.length > 0 ? `<NextContinuationToken>${page.at(-1)}</NextContinuationToken>` : ''
+    const content = Buffer.from(
+      `<ListBucketResult><IsTruncated>${more.length > 0}</IsTruncated>${contents.join('')}${next}</ListBucketResult>`,
+    )
+    const headers = { 'content-type': 'application/xml', 'content-length': content.length }
+    return { status: 200, headers, content }
   }
 
   async function send(response: ServerResponse, content: Uint8Array = Buffer.alloc(0)) {

@@ -11,10 +11,10 @@ import { writtenFiles } from './written-files.ts'
 
 const place = { bucket: 'onebox-1a2b3c', region: 'eu-west-1', volumeId: 'vol-0123456789abcdef0' }
 
-test('user data is the gzipped cloud-config and at most two thirds of 16 KB', () => {
+test('user data is the gzipped cloud-config and at most three quarters of 16 KB', () => {
   const rendered = renderUserData(place)
   assert.equal(gunzipSync(rendered).toString(), cloudConfig(place))
-  assert.ok(rendered.length < (16 * 1024 * 2) / 3, `${rendered.length} bytes`)
+  assert.ok(rendered.length < (16 * 1024 * 3) / 4, `${rendered.length} bytes`)
 })
 
 test('the same place always gives the same bytes', () => {

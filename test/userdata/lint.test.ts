@@ -93,6 +93,7 @@ test('the server and its trials have low exposure scores', {
     ['onebox@canary.service', 1],
     ['onebox-converge.service', 2.5],
     ['onebox-certificate.service', 2.5],
+    ['onebox-offsite.service', 2.5],
   ] as const) {
     const args = ['security', '--offline=true', `--root=${root}`, '--no-pager', unit]
     const { stdout } = spawnSync('systemd-analyze', args, { encoding: 'utf8' })
