@@ -12,6 +12,7 @@ import { createListener } from './http/listener.ts'
 import { TrustedProxies } from './http/proxies.ts'
 import { createRouter } from './http/router.ts'
 import { createHttpServer } from './http/server.ts'
+import { createCollection } from './movies/collection.ts'
 import { createMovieHandlers } from './movies/handlers.ts'
 import { createMovieStore } from './movies/store.ts'
 import { connectionMetrics } from './operations/connection-metrics.ts'
@@ -53,7 +54,10 @@ export function createApp(config: Config, database: Database, log: Log): App {
         timeZone: config.timeZone,
         needsToken,
       }),
-      movies: createMovieHandlers(createMovieStore(database)),
+      movies: createMovieHandlers(createMovieStore(database), {
+        collection: createCollection(database),
+        needsToken,
+      }),
       operations: createOperationsHandlers({ ...config, ...worker, healthCheck, https, log }),
       status: createStatusHandlers(),
       contract: createContractHandlers(),

@@ -36,7 +36,15 @@ export function createRoutes(handlers: Handlers, { read, write, form }: Authoriz
     '/birthdays': { GET: birthdays.forms, POST: form(birthdays.saveForm) },
     '/birthdays/delete': { POST: form(birthdays.deleteForm) },
 
-    '/movies': { GET: movies.get, POST: write(movies.post), DELETE: write(movies.delete) },
+    '/movies': {
+      GET: negotiate(movies.get, movies.page),
+      POST: write(movies.post),
+      DELETE: write(movies.delete),
+    },
+    '/movies/edit': { GET: movies.form, POST: form(movies.saveForm) },
+    '/movies/delete': { POST: form(movies.deleteForm) },
+    '/movies/years.svg': { GET: movies.years },
+    '/movies/ratings.svg': { GET: movies.ratings },
 
     '/echo': { GET: echo, POST: echo, PUT: echo, PATCH: echo, DELETE: echo },
 

@@ -38,6 +38,16 @@ export const migrations: readonly string[] = [
   -- Random from the first write on, so that no two states of a birthday have the same one.
   ALTER TABLE birthdays ADD COLUMN version TEXT NOT NULL DEFAULT '0';
   `,
+  `
+  -- What movies are found by. SQL makes the key of a title in ASCII, the server that of another one:
+  -- in the column search, which earlier releases leave empty. As it depends on the title alone, it can be
+  -- missing, but never wrong.
+  ALTER TABLE movies ADD COLUMN search TEXT;
+  ALTER TABLE movies ADD COLUMN title_key TEXT AS (coalesce(search, lower(title))) VIRTUAL;
+  CREATE INDEX movies_by_title ON movies (title_key, year, title);
+  CREATE INDEX movies_without_key ON movies (year, title)
+  WHERE search IS NULL AND length(CAST(title AS BLOB)) > length(title);
+  `,
 ]
 
 /** "oneb" in ASCII: marks the file as ours, for this server and for `file(1)`. */

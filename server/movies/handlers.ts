@@ -1,36 +1,45 @@
 import { setImmediate } from 'node:timers/promises'
+import type { Form } from '../http/authorize.ts'
 import { unsupportedType } from '../http/body.ts'
-import { assertPreconditions, preconditionFailed } from '../http/conditional.ts'
-import { fieldError, HttpError } from '../http/http-error.ts'
-import { empty, json, jsonText, type Reply } from '../http/reply.ts'
+import { assertPreconditions, type Preconditions, preconditionFailed } from '../http/conditional.ts'
+import { type Fields, fieldOf } from '../http/form.ts'
+import { HttpError } from '../http/http-error.ts'
+import { empty, json, jsonText, type Reply, seeOther } from '../http/reply.ts'
 import type { HttpRequest } from '../http/request.ts'
+import type { Collection } from './collection.ts'
+import { detailsOf, withDetails } from './details.ts'
+import { type Drawings, draw } from './drawings.ts'
 import {
-  fromCursor,
   infoOf,
   type Movie,
   type MovieKey,
   parseKey,
   parseMovie,
   parseMovieLine,
-  parseYear,
-  toCursor,
+  toInfo,
   toJson,
 } from './movie.ts'
-import type { MovieStore } from './store.ts'
+import { createMoviePages, type Overview } from './page.ts'
+import { type ListQuery, nextPath, pathOf, readQuery } from './query.ts'
+import type { MoviePage, MovieStore } from './store.ts'
 
-const first: MovieKey = { year: 0, title: '' }
 const pageLimitBytes = 4 * 2 ** 20
+const titlesLimitBytes = 256 * 2 ** 10
 
-export function createMovieHandlers(store: MovieStore) {
+export function createMovieHandlers(
+  store: MovieStore,
+  { collection, needsToken }: { collection: () => Promise<Collection>; needsToken: boolean },
+) {
+  const pages = createMoviePages(needsToken)
+  const drawings = createDrawings(collection)
+
   return {
     /** One movie if a title is given, otherwise a page of them. */
-    get(request: HttpRequest): Reply {
-      const query = request.query(['year', 'title', 'limit', 'cursor'])
-      if (query.title === undefined) return list(query)
-      if (query.limit ?? query.cursor) {
-        throw new HttpError(400, 'limit and cursor are for lists: leave them out with a title')
-      }
-      return find(parseKey(query))
+    get(request: HttpRequest): Reply | Promise<Reply> {
+      const query = readQuery(request)
+      if ('list' in query) return whenFindable(query.list, list)
+      const movie = find(query.key)
+      return jsonText(200, toJson(movie), { etag: `${movie.version}` })
     },
 
     /** One movie by query or JSON, or many as NDJSON. */
@@ -40,26 +49,81 @@ export function createMovieHandlers(store: MovieStore) {
     },
 
     async delete(request: HttpRequest): Promise<Reply> {
-      const key = parseKey(request.query(['year', 'title']))
-      if (await store.remove(key, request.preconditions)) return empty(204)
-      throw store.find(key) ? preconditionFailed(request) : unknown(key)
+      await remove(parseKey(request.query(['year', 'title'])), request)
+      return empty(204)
     },
+
+    /** What `get` answers, as a page. */
+    page(request: HttpRequest): Reply | Promise<Reply> {
+      const query = readQuery(request)
+      if ('key' in query) return pages.movie(find(query.key))
+      const { year, search, after } = query.list
+      if (year ?? search ?? after) return whenFindable(query.list, listPage)
+      return overview().then((shown) => listPage(query.list, shown))
+    },
+
+    /** The form to add a movie, or to change the one in the query. */
+    form(request: HttpRequest): Reply {
+      const query = request.query(['year', 'title'])
+      if (Object.keys(query).length === 0) return pages.form()
+      const { year, title, info, version } = find(parseKey(query))
+      const details = detailsOf(JSON.parse(info))
+      return pages.form({ year: `${year}`, title, version: `${version}`, ...details })
+    },
+
+    saveForm: {
+      async submit(fields, request) {
+        const key = keyOf(fields)
+        const { version } = fields
+        const before = version === undefined ? {} : JSON.parse(find(key).info)
+        const movie = { ...key, info: toInfo(withDetails(before, fields)) }
+        if (await store.save(movie, conditionsOf(request, version))) return seeOther(pathOf(key))
+        throw version === undefined ? exists(key) : changed(key)
+      },
+      again: pages.form,
+    } satisfies Form,
+
+    deleteForm: {
+      async submit(fields, request) {
+        const key = keyOf(fields)
+        await remove(key, request)
+        return pages.deleted(key)
+      },
+      again: pages.notDeleted,
+    } satisfies Form,
+
+    years: async () => (await drawings()).years.reply,
+
+    ratings: async () => (await drawings()).ratings.reply,
   }
 
-  function find(key: MovieKey): Reply {
+  function find(key: MovieKey) {
     const movie = store.find(key)
     if (!movie) throw unknown(key)
-    return jsonText(200, toJson(movie), { etag: `${movie.version}` })
+    return movie
   }
 
-  function list(query: { year?: string; limit?: string; cursor?: string }): Reply {
-    const limit = parseLimit(query.limit ?? '100')
-    const year = query.year === undefined ? undefined : parseYear(query.year)
-    const after = query.cursor === undefined ? first : fromCursor(query.cursor)
-    const { movies, more } = store.list({ limit, limitBytes: pageLimitBytes }, after, year)
-    const next = more ? nextPage(movies.at(-1) as Movie, limit, year) : null
-    const body = `{"movies":[${movies.map(toJson).join(',')}],"next":${JSON.stringify(next)}}`
+  /** Only a search may have to wait. */
+  function whenFindable(query: ListQuery, answer: (query: ListQuery) => Reply) {
+    if (query.search === undefined) return answer(query)
+    return store.untilSearchable().then(() => answer(query))
+  }
+
+  function list(query: ListQuery): Reply {
+    const page = store.list({ limit: query.limit, limitBytes: pageLimitBytes }, query)
+    const next = nextOf(page, query) ?? null
+    const body = `{"movies":[${page.movies.map(toJson).join(',')}],"next":${JSON.stringify(next)}}`
     return jsonText(200, body, next ? { headers: ['Link', `<${next}>; rel="next"`] } : {})
+  }
+
+  function listPage(query: ListQuery, overview?: Overview): Reply {
+    const page = store.listTitles({ limit: query.limit, limitBytes: titlesLimitBytes }, query)
+    return pages.list(query, page.movies, { next: nextOf(page, query), overview })
+  }
+
+  async function overview(): Promise<Overview> {
+    const [{ count }, shown] = await Promise.all([collection(), drawings()])
+    return { count, drawings: shown }
   }
 
   /** Preconditions are about the movie, whether the query names it or the body. */
@@ -67,7 +131,7 @@ export function createMovieHandlers(store: MovieStore) {
     const saved = await store.save(movie, request.preconditions)
     if (!saved) throw preconditionFailed(request)
     const { added, version } = saved
-    const headers = added ? ['Location', `/movies?${queryOf(movie)}`] : []
+    const headers = added ? ['Location', pathOf(movie)] : []
     return jsonText(added ? 201 : 200, toJson(movie), { headers, etag: `${version}` })
   }
 
@@ -77,6 +141,50 @@ export function createMovieHandlers(store: MovieStore) {
     const text = await request.bulkText()
     return json(200, await store.saveAll(await parseLines(text)))
   }
+
+  /** @throws {HttpError} 404 or 412 */
+  async function remove(key: MovieKey, request: HttpRequest) {
+    if (await store.remove(key, request.preconditions)) return
+    throw store.find(key) ? preconditionFailed(request) : unknown(key)
+  }
+}
+
+/** Makes the function that draws the collection anew once it has changed. */
+function createDrawings(collection: () => Promise<Collection>): () => Promise<Drawings> {
+  let drawn: Collection | undefined
+  let drawings: Drawings
+
+  return async () => {
+    const latest = await collection()
+    if (latest !== drawn) drawings = draw(latest)
+    drawn = latest
+    return drawings
+  }
+}
+
+function nextOf({ movies, more }: MoviePage<MovieKey>, query: ListQuery): string | undefined {
+  return more ? nextPath(movies.at(-1) as MovieKey, query) : undefined
+}
+
+function keyOf(fields: Fields): MovieKey {
+  return parseKey({ year: fieldOf(fields, 'year').trim(), title: fieldOf(fields, 'title') })
+}
+
+/** A form adds a movie or changes the version that it shows; it never replaces another one. */
+function conditionsOf({ preconditions }: HttpRequest, version: string | undefined): Preconditions {
+  if (version === undefined) return { ...preconditions, ifNoneMatch: ['*'] }
+  return { ...preconditions, ifMatch: preconditions.ifMatch ?? [version] }
+}
+
+function exists({ year, title }: MovieKey): HttpError {
+  return new HttpError(412, `“${title}” from ${year} is already here: change that one instead`)
+}
+
+function changed({ year, title }: MovieKey): HttpError {
+  return new HttpError(
+    412,
+    `Someone else has changed “${title}” from ${year} since: open it again in another tab, then decide`,
+  )
 }
 
 async function readMovie(request: HttpRequest): Promise<Movie> {
@@ -103,22 +211,6 @@ async function parseLines(text: string): Promise<Movie[]> {
     if (line.trim() !== '') movies.push(parseMovieLine(line, index + 1))
   }
   return movies
-}
-
-function parseLimit(text: string): number {
-  const limit = /^\d{1,4}$/.test(text) ? Number(text) : 0
-  if (limit >= 1 && limit <= 1000) return limit
-  throw fieldError('limit', 'must be an integer from 1 to 1000')
-}
-
-function nextPage(last: MovieKey, limit: number, year: number | undefined): string {
-  const query = new URLSearchParams({ limit: String(limit), cursor: toCursor(last) })
-  if (year !== undefined) query.set('year', String(year))
-  return `/movies?${query}`
-}
-
-function queryOf({ year, title }: MovieKey): string {
-  return `year=${year}&title=${encodeURIComponent(title)}`
 }
 
 function unknown({ year, title }: MovieKey): HttpError {

@@ -23,7 +23,7 @@ export function parseMovie(value: unknown): Movie {
   return {
     year: assertYear(year),
     title: assertTitle(stringField(title, 'title')),
-    info: assertInfo(info),
+    info: toInfo(info),
   }
 }
 
@@ -52,7 +52,8 @@ function assertTitle(title: string): string {
   throw fieldError('title', `must have at most ${titleLimitBytes} bytes in UTF-8`)
 }
 
-function assertInfo(info: unknown): string {
+/** The info as it is stored. @throws {HttpError} 400 */
+export function toInfo(info: unknown): string {
   if (typeof info !== 'object' || info === null || Array.isArray(info)) {
     throw fieldError('info', `must be an object, got ${kindOf(info)}`)
   }
@@ -70,10 +71,10 @@ export function infoOf({ plot, rating }: { plot?: string; rating?: string }): st
     info.plot = plot
   }
   if (rating !== undefined) info.rating = parseRating(rating)
-  return assertInfo(info)
+  return toInfo(info)
 }
 
-function parseRating(text: string): number {
+export function parseRating(text: string): number {
   if (/^-?\d{1,6}(\.\d{1,6})?$/.test(text)) return assertRating(Number(text))
   throw fieldError('rating', 'must be a number such as 7.5')
 }

@@ -1,19 +1,46 @@
 import { randomInt } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Database } from '../database/database.ts'
 import { preconditionParameters, preconditionsHold } from '../database/preconditions.ts'
 import type { Preconditions } from '../http/conditional.ts'
+import { tryLater } from '../http/http-error.ts'
 import type { Movie, MovieKey } from './movie.ts'
+import { isAscii, titleKey } from './title-key.ts'
 
-/** The limits of a page, in movies and in bytes of their info. */
+/** The limits of a page, in movies and in bytes of their info or titles. */
 interface PageSize {
   limit: number
   limitBytes: number
 }
 
+/** Which movies: all of them, those of a year, or those whose title begins with `search`. */
+export interface Range {
+  year?: number | undefined
+  search?: string | undefined
+  /** The movie before the first one. */
+  after?: MovieKey | undefined
+}
+
+/** A movie as a list shows it. */
+export interface Listed extends MovieKey {
+  /** Of any type, like everything in the info of a movie. */
+  rating: unknown
+}
+
+/** `more` when the page stopped before the end of the range. */
+export interface MoviePage<Item> {
+  movies: Item[]
+  more: boolean
+}
+
 export interface MovieStore {
   find: (key: MovieKey) => (Movie & Versioned) | undefined
-  /** Movies in the order of year and title, from the first one after `after`; `more` when it stopped early. */
-  list: (size: PageSize, after: MovieKey, year?: number) => { movies: Movie[]; more: boolean }
+  /** Movies in the order of year and title, or those found in the order of their titles. */
+  list: (size: PageSize, range: Range) => MoviePage<Movie>
+  /** The same without their info. */
+  listTitles: (size: PageSize, range: Range) => MoviePage<Listed>
+  /** Resolves once every title can be found. @throws {HttpError} 503 if that takes too long */
+  untilSearchable: () => Promise<void>
   /** Adds or replaces one; undefined if the preconditions do not hold. */
   save: (movie: Movie, preconditions: Preconditions) => Promise<Saved | undefined>
   /** Adds or replaces all of them or, if it throws, none. */
@@ -31,6 +58,9 @@ interface Saved extends Versioned {
   added: boolean
 }
 
+const keysATime = 500
+const patienceMs = 2000
+
 const thisMovie = 'FROM movies WHERE year = :year AND title = :title'
 
 // Replacements are counted from a random start: no two states of a movie have the same number,
@@ -39,17 +69,31 @@ const version = 'replacements AS version'
 
 const find = `SELECT year, title, info, ${version} ${thisMovie}`
 
-const list = `
-  SELECT year, title, info FROM movies
+const rating = "json_extract(info, '$.rating') AS rating"
+
+const inOrder = (columns: string) => `
+  SELECT year, title, ${columns} FROM movies
   WHERE (year, title) > (:year, :title) AND year <= :lastYear
   ORDER BY year, title LIMIT :limit`
+
+const byTitle = (columns: string) => `
+  SELECT year, title, ${columns} FROM movies
+  WHERE (title_key, year, title) > (:key, :year, :title) AND title_key < :end
+  ORDER BY title_key, year, title LIMIT :limit`
+
+const withoutKey = `
+  SELECT year, title FROM movies
+  WHERE search IS NULL AND length(CAST(title AS BLOB)) > length(title) LIMIT ${keysATime}`
+
+const addKey = 'UPDATE movies SET search = :search WHERE year = :year AND title = :title'
 
 const holds = preconditionsHold(`SELECT CAST(replacements AS TEXT) AS version ${thisMovie}`)
 
 const upsert = (condition: string) => `
-  INSERT INTO movies (year, title, info, replacements)
-  SELECT :year, :title, :info, :start WHERE ${condition}
-  ON CONFLICT (year, title) DO UPDATE SET info = excluded.info, replacements = replacements + 1
+  INSERT INTO movies (year, title, info, replacements, search)
+  SELECT :year, :title, :info, :start, :search WHERE ${condition}
+  ON CONFLICT (year, title) DO UPDATE
+  SET info = excluded.info, replacements = replacements + 1, search = excluded.search
   RETURNING replacements = :start AS added, ${version}`
 
 const saveAlways = upsert('true')
@@ -59,27 +103,29 @@ const remove = `DELETE ${thisMovie} AND ${holds} RETURNING year`
 
 export function createMovieStore({ read, write }: Database): MovieStore {
   const findOne = read.prepare<MovieKey, Movie & Versioned>(find)
-  const listAll = read.prepare<MovieKey & { lastYear: number; limit: number }, Movie>(list)
+  const findWithoutKey = read.prepare<[], MovieKey>(withoutKey)
+  let addingKeys: Promise<void> | undefined
 
   return {
     find: (key) => findOne.get(key),
 
-    list({ limit, limitBytes }, after, year) {
-      const from = year !== undefined && after.year < year ? { year, title: '' } : after
-      const rows = listAll.iterate({ ...from, lastYear: year ?? 9999, limit: limit + 1 })
-      const movies: Movie[] = []
-      let bytes = 0
-      for (const movie of rows) {
-        if (movies.length === limit || bytes > limitBytes) return { movies, more: true }
-        movies.push(movie)
-        bytes += movie.info.length
-      }
-      return { movies, more: false }
+    list: createList<Movie>('info', ({ info }) => info.length),
+
+    listTitles: createList<Listed>(rating, ({ title }) => title.length),
+
+    async untilSearchable() {
+      if (findWithoutKey.get() === undefined) return
+      addingKeys ??= addKeys().finally(() => {
+        addingKeys = undefined
+      })
+      await Promise.race([addingKeys, delay(patienceMs, undefined, { ref: false })])
+      if (findWithoutKey.get() === undefined) return
+      throw tryLater(503, 'The titles are being indexed: try again in a few seconds', 5)
     },
 
     async save(movie, preconditions) {
       const parameters = {
-        ...movie,
+        ...withKey(movie),
         start: randomStart(),
         ...preconditionParameters(preconditions),
       }
@@ -89,7 +135,7 @@ export function createMovieStore({ read, write }: Database): MovieStore {
 
     async saveAll(movies) {
       const start = randomStart()
-      const parameterSets = movies.map((movie) => ({ ...movie, start }))
+      const parameterSets = movies.map((movie) => ({ ...withKey(movie), start }))
       const rows = await write.runAll(saveAlways, parameterSets)
       const added = rows.filter((row) => row.added === 1).length
       return { added, replaced: rows.length - added }
@@ -100,6 +146,57 @@ export function createMovieStore({ read, write }: Database): MovieStore {
       return rows.length > 0
     },
   }
+
+  function createList<Item>(columns: string, bytesOf: (item: Item) => number) {
+    const ordered = read.prepare<object, Item>(inOrder(columns))
+    const found = read.prepare<object, Item>(byTitle(columns))
+
+    return ({ limit, limitBytes }: PageSize, range: Range): MoviePage<Item> => {
+      const rows =
+        range.search === undefined
+          ? ordered.iterate({ ...startOf(range), limit: limit + 1 })
+          : found.iterate({ ...startOfFound(range.search, range.after), limit: limit + 1 })
+      const movies: Item[] = []
+      let bytes = 0
+      for (const movie of rows) {
+        if (movies.length === limit || bytes > limitBytes) return { movies, more: true }
+        movies.push(movie)
+        bytes += bytesOf(movie)
+      }
+      return { movies, more: false }
+    }
+  }
+
+  /** For movies of an earlier release. A failed write leaves the rest for the next search. */
+  async function addKeys() {
+    try {
+      for (let rows = findWithoutKey.all(); rows.length > 0; rows = findWithoutKey.all()) {
+        await write.runAll(
+          addKey,
+          rows.map((row) => ({ ...withKey(row) })),
+        )
+      }
+    } catch {
+      // Whoever waits for it answers 503.
+    }
+  }
+}
+
+function startOf({ year, after = { year: 0, title: '' } }: Range) {
+  const from = year !== undefined && after.year < year ? { year, title: '' } : after
+  return { ...from, lastYear: year ?? 9999 }
+}
+
+/** Text that starts with the prefix is from the prefix itself up to the prefix and the last character. */
+function startOfFound(search: string, after: MovieKey | undefined) {
+  const prefix = titleKey(search)
+  const end = `${prefix}\u{10ffff}`
+  const key = after && titleKey(after.title)
+  return key?.startsWith(prefix) ? { key, ...after, end } : { key: prefix, year: 0, title: '', end }
+}
+
+function withKey<Key extends MovieKey>(movie: Key) {
+  return { ...movie, search: isAscii(movie.title) ? null : titleKey(movie.title) }
 }
 
 function randomStart(): number {

@@ -29,14 +29,13 @@ input, textarea { font: inherit; font-size: 1rem; color: var(--ink); background:
 .buttons { display: flex; flex-wrap: wrap; align-items: center; gap: .75rem; }
 button { font: inherit; font-weight: 600; color: var(--paper); background: var(--accent); border: 1px solid var(--accent); border-radius: .5rem; padding: .5rem 1.25rem; min-height: 2.75rem; cursor: pointer; }
 button[type=button], .quiet button { color: var(--accent); background: transparent; }
-.error { color: var(--bad); overflow-wrap: anywhere; }
+.error { color: var(--bad); }
 .error::before { content: '▲ ' / ''; }
 `
 
 /** For pages of text, lists and forms, from the top. */
 export const serviceStyle = `${columnStyle}${formStyle}
-main { justify-content: flex-start; }
-h1, h2, a, p, dd, li { overflow-wrap: anywhere; }
+main { justify-content: flex-start; overflow-wrap: anywhere; }
 h2 { margin: 0; font-size: 1.125rem; line-height: 1.25; font-weight: 600; }
 section { display: grid; gap: .75rem; }
 main a, summary { color: var(--accent); }

@@ -85,7 +85,7 @@ const refusedReads: [query: string, field: string | undefined, detail: RegExp][]
   ['year=1933&title=a%00b', undefined, /^The title contains a NUL character: remove it$/],
   ['year=1933&year=1934', undefined, /^The parameter year appears twice: send it once$/],
   ['year=1933&%79ear=1933', undefined, /^The parameter year appears twice: send it once$/],
-  ['Year=1933', undefined, /^Unknown parameter "Year": use year, title, limit, cursor$/],
+  ['Year=1933', undefined, /^Unknown parameter "Year": use year, title, limit, cursor, search$/],
   ['__proto__=1', undefined, /^Unknown parameter "__proto__"/],
   ['=1', undefined, /^Unknown parameter ""/],
   [`${'a'.repeat(9000)}=1`, undefined, /^Unknown parameter "a+/],

@@ -74,6 +74,18 @@ export async function openPage(
   }
 }
 
+/** Types into the form that posts to `action`. */
+export async function fill(page: Page, action: string, values: Record<string, string>) {
+  for (const [name, value] of Object.entries(values)) {
+    const field = `document.querySelector('form[action="${action}"] [name=${name}]')`
+    await page.evaluate(`${field}.value = ${JSON.stringify(value)}`)
+  }
+}
+
+export async function submit(page: Page, action: string) {
+  await page.evaluate(`document.querySelector('form[action="${action}"] button').click()`)
+}
+
 /** Gives the address at which its first tab is driven. */
 async function startBrowser(t: Lifetime, home: string | undefined): Promise<string> {
   const [file, args] = browserArguments()

@@ -1,25 +1,13 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { needsBrowser, openPage, type Page } from '../../support/browser.ts'
+import { fill, needsBrowser, openPage, submit } from '../../support/browser.ts'
 import { sendJson } from '../../support/http.ts'
 import { startServer } from '../../support/server.ts'
 
 const skip = needsBrowser
 const asBrowser = { headers: { accept: 'text/html' } }
 
-async function fill(page: Page, values: Record<string, string>) {
-  for (const [name, value] of Object.entries(values)) {
-    await page.evaluate(
-      `document.querySelector('form[method=post] [name=${name}]').value = '${value}'`,
-    )
-  }
-}
-
-async function submit(page: Page, action: string) {
-  await page.evaluate(`document.querySelector('form[action="${action}"] button').click()`)
-}
-
-const heading = "document.querySelector('h1').textContent"
+const heading = "document.querySelector('h1')?.textContent"
 
 for (const javaScript of [true, false]) {
   test(`a birthday is saved, greeted and deleted in a browser, ${javaScript ? 'with' : 'without'} JavaScript`, {
@@ -28,7 +16,7 @@ for (const javaScript of [true, false]) {
     const url = await startServer(t, { WRITE_TOKEN: 'secret' })
     const page = await openPage(t, `${url}/birthdays`)
     await page.command('Emulation.setScriptExecutionDisabled', { value: !javaScript })
-    await fill(page, { username: 'Zoë', dateOfBirth: '1990-04-23', token: 'wrong' })
+    await fill(page, '/birthdays', { username: 'Zoë', dateOfBirth: '1990-04-23', token: 'wrong' })
     await submit(page, '/birthdays')
     await page.until("document.querySelector('[role=alert]') !== null")
     assert.equal(await page.evaluate("document.querySelector('[name=username]').value"), 'Zoë')
@@ -37,14 +25,12 @@ for (const javaScript of [true, false]) {
       '1990-04-23',
     )
     assert.equal(await page.evaluate('document.activeElement.name'), 'token')
-    await fill(page, { token: 'secret' })
+    await fill(page, '/birthdays', { token: 'secret' })
     await submit(page, '/birthdays')
     await page.until(`${heading} === 'Hello, Zoë!'`)
     assert.match(await page.evaluate('location.pathname'), /^\/hello\/Zo%C3%AB$/)
     await page.evaluate("document.querySelectorAll('details')[1].open = true")
-    await page.evaluate(
-      `document.querySelector('form[action$=delete] [name=token]').value = 'secret'`,
-    )
+    await fill(page, '/birthdays/delete', { token: 'secret' })
     await submit(page, '/birthdays/delete')
     await page.until(`${heading} === 'Deleted'`)
     assert.equal((await fetch(`${url}/hello/Zoë`)).status, 404)

@@ -21,7 +21,8 @@ async function prepare(url: string) {
   await sendJson('POST', `${url}/movies`, { year: 1931, title: 'M', info: { rating: 8.3 } })
 }
 
-const paths = ['/hello/Anna', '/hello/nobody', '/hello/r2d2', '/nothing']
+const found = ['/hello/Anna', '/movies?year=1931&title=M', '/movies', '/movies?search=m']
+const paths = [...found, '/hello/nobody', '/movies?year=soon', '/nothing']
 
 for (const path of paths) {
   test(`GET ${path} is a page for clients that prefer HTML, and otherwise JSON`, async (t) => {
@@ -57,7 +58,7 @@ for (const path of paths) {
   })
 }
 
-for (const path of paths.slice(0, 1)) {
+for (const path of found.slice(0, 2)) {
   test(`the page and the JSON of ${path} have entity tags of their own`, async (t) => {
     const url = await startServer(t)
     await prepare(url)

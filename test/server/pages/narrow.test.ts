@@ -12,12 +12,17 @@ for (const path of [
   '/docs',
   '/status',
   '/birthdays',
+  '/movies',
+  '/movies/edit',
+  `/movies?year=1933&title=${long}`,
   `/hello/${'Ö'.repeat(64)}`,
   `/${long}`,
 ]) {
-  test(`${path.slice(0, 8)} fits a screen of 320 pixels`, { skip: needsBrowser }, async (t) => {
+  test(`${path.slice(0, 20)} fits a screen of 320 pixels`, { skip: needsBrowser }, async (t) => {
     const url = await startServer(t, env)
     await send('PUT', url, long)
+    const info = { plot: long, actors: [long], [long]: [long] }
+    await sendJson('POST', `${url}/movies`, { year: 1933, title: long, info })
     await sendJson('PUT', `${url}/hello/${'Ö'.repeat(64)}`, { dateOfBirth: '1990-04-23' })
     const page = await openPage(t, url + path, { width: 320 })
     if (path === '/status') await page.until("document.querySelector('#workers td') !== null")

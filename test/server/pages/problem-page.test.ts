@@ -45,7 +45,8 @@ test('every other client gets JSON, and any cache learns that it depends on Acce
 test('every link of an error page leads to an answer', async (t) => {
   const url = await startServer(t)
   const page = await (await fetch(`${url}/nothing`, asBrowser)).text()
-  const links = [...page.matchAll(/<a href="([^"]*)"/g)].map(([, path]) => path)
-  assert.deepEqual(links, ['/', '/birthdays', '/movies', '/docs', '/status'])
+  const links = [...page.matchAll(/<a href="([^"]*)"/g)].map(([, path = '']) => path)
+  for (const path of ['/', '/birthdays', '/movies', '/docs', '/status'])
+    assert.ok(links.includes(path))
   for (const path of links) assert.equal((await fetch(url + path, asBrowser)).status, 200, path)
 })
