@@ -56,6 +56,22 @@ test('TLS 1.2 and 1.3 are spoken, older versions and ciphers without forward sec
   assert.ok((await metric('onebox_tls_handshake_failures_total')) >= 3)
 })
 
+test('key exchanges are post-quantum or elliptic, and none is expensive, also after a renewal', async (t) => {
+  const { securePort, file, https } = await startSecure(t)
+  const expectThese = async () => {
+    for (const ecdhCurve of ['X25519MLKEM768', 'X25519', 'P-256']) {
+      ;(await shakeHands(securePort, { ecdhCurve })).destroy()
+    }
+    for (const ecdhCurve of ['P-384', 'P-521', 'X448', 'ffdhe2048']) {
+      await assert.rejects(shakeHands(securePort, { ecdhCurve }), /alert/, ecdhCurve)
+    }
+  }
+  await expectThese()
+  replaceFile(file, makeCertificate(['127.0.0.1', 'onebox.example']).pem)
+  await eventually(async () => (await https())?.names.length === 2)
+  await expectThese()
+})
+
 test('a client cannot ask for another handshake, also after a renewal', async (t) => {
   const { securePort, file, https } = await startSecure(t)
   const renegotiate = async () => {
