@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict'
+import { globSync, readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import test from 'node:test'
+
+const root = resolve(import.meta.dirname, '../..')
+const page = readFileSync(join(root, 'docs/https.md'), 'utf8')
+const traps = [...page.matchAll(/^\| (.+) \| `([\w-]+\.test\.ts)`: (.+) \|$/gm)]
+
+for (const [, trap, file = '', titles = ''] of traps) {
+  test(`the test named for "${trap}" is in ${file}`, () => {
+    const paths = globSync(`test/**/${file}`, { cwd: root })
+    const found = paths.flatMap((path) => titlesIn(readFileSync(join(root, path), 'utf8')))
+    for (const title of titles.split('; ')) {
+      assert.ok(
+        found.some((one) => isSame(one, title)),
+        title,
+      )
+    }
+  })
+}
+
+test('the page lists its traps', () => {
+  assert.ok(traps.length >= 18)
+})
+
+function titlesIn(code: string): string[] {
+  return [...code.matchAll(/\btest\(\s*(['`])(.*?)\1/g)].map(([, , title = '']) => title)
+}
+
+/** The docs may end early or leave words out (…), and the code may insert some. */
+function isSame(title: string, named: string): boolean {
+  return pattern(named, /…/).test(title) || pattern(title, /\$\{[^}]*\}/).test(named)
+}
+
+function pattern(text: string, gap: RegExp): RegExp {
+  return new RegExp(`^${text.split(gap).map(escape).join('.*')}`)
+}
+
+function escape(text: string): string {
+  return text.replaceAll(/[\\^$.*+?()[\]{}|]/g, '\\$&')
+}
