@@ -34,9 +34,9 @@ function isSame(title: string, named: string): boolean {
 }
 
 function pattern(text: string, gap: RegExp): RegExp {
-  return new RegExp(`^${text.split(gap).map(escape).join('.*')}`)
+  return new RegExp(`^${text.split(gap).map(literal).join('.*')}`)
 }
 
-function escape(text: string): string {
+function literal(text: string): string {
   return text.replaceAll(/[\\^$.*+?()[\]{}|]/g, '\\$&')
 }
