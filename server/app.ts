@@ -45,6 +45,8 @@ export function createApp(config: Config, database: Database, log: Log): App {
   const worker = createWorker(config, database, log, follow.count)
   const https = createHttps(config, log, (socket) => server.emit('connection', socket))
   const needsToken = config.tokenHashes.length > 0
+  const authorize = createAuthorize(config.tokenHashes, new WriteRate(config.writesPerMinute))
+  const { mayRead } = authorize
   const healthCheck = createHealthCheck(database, config.worker)
 
   const routes = createRoutes(
@@ -58,12 +60,15 @@ export function createApp(config: Config, database: Database, log: Log): App {
         collection: createCollection(database),
         needsToken,
       }),
-      operations: createOperationsHandlers({ ...config, ...worker, healthCheck, https, log }),
+      operations: createOperationsHandlers({
+        ...{ ...config, ...worker },
+        ...{ healthCheck, mayRead, https, log },
+      }),
       status: createStatusHandlers(),
       contract: createContractHandlers(),
       challenges: createChallengeHandlers(config.acmeDir),
     },
-    createAuthorize(config.tokenHashes, new WriteRate(config.writesPerMinute)),
+    authorize,
   )
 
   const bodies = new Budget(config.bodyBudgetBytes)

@@ -37,8 +37,8 @@ verdict_file=$state/verdict.json
 wanted='' runtime='' release='' settings=''
 # The role's credentials as lines of a curl configuration, and the HTTP status of S3's last answer:
 credentials='' http_status=''
-# How the server switches, reload or restart; and why the last step failed:
-change='' problem=''
+# How the server switches, reload or restart; why the last step failed; and what the log says of it:
+change='' problem='' last_lines=''
 
 main() {
   mkdir -p "$state" "$opt"/{runtimes,releases,generations}
@@ -51,6 +51,7 @@ main() {
 }
 
 converge() {
+  local since
   take_turn --nonblock || exit 0
   trap 'on_exit $? "$BASH_COMMAND"' EXIT
   grow_data_volume
@@ -72,7 +73,12 @@ converge() {
   try canary
   try migrate
   move_to "$wanted"
-  renew_workers "$wanted" || refuse "$problem"
+  since=$EPOCHSECONDS
+  renew_workers "$wanted" || {
+    # Requests are logged as info.
+    read_log onebox.service "$since" --priority=warning
+    refuse "$problem"
+  }
   keep_way_back
   decide live
   prune
@@ -301,17 +307,26 @@ try() { # canary|migrate
   local unit=onebox@$1.service since=$EPOCHSECONDS result line
   if system restart "$unit"; then return; fi
   result=$(systemctl show --property=Result --value "$unit")
-  line=$(last_error "$unit" "$since")
+  read_log "$unit" "$since"
+  line=$(last_error)
   system reset-failed "$unit" || true
   refuse_or_wait "$1 failed ($result): ${line:-$problem}"
 }
 
-# The last error in its log, else the last line: Node prints its version and a stack after the error.
-last_error() { # UNIT SINCE
-  local lines
+# Reads the end of a unit's log, without Node's own part of stacks and the values of secret settings.
+read_log() { # UNIT SINCE [JOURNALCTL_OPTION...]
+  local name value
   journalctl --sync || true
-  lines=$(journalctl --quiet --output=cat --lines=50 --since="@$2" "_SYSTEMD_UNIT=$1") || true
-  { grep --extended-regexp '^(onebox|[A-Za-z]*Error):' <<<"$lines" || echo "$lines"; } | tail -n 1
+  last_lines=$(journalctl --quiet --output=cat --lines=50 --since="@$2" "${@:3}" "_SYSTEMD_UNIT=$1" |
+    grep --invert-match --extended-regexp '^ *(\^.*|at .*node:.*|Node\.js v.*)?$') || true
+  while IFS='=' read -r name value; do
+    [[ $name != *@(KEY|PASSWORD|SECRET|TOKEN)* ]] || last_lines=${last_lines//"$value"/"<$name>"}
+  done <<<"$settings"
+}
+
+# The last error among them, else the last line: a stack follows the error.
+last_error() {
+  { grep --extended-regexp '^(onebox|[A-Za-z]*Error):' <<<"$last_lines" || echo "$last_lines"; } | tail -n 1
 }
 
 # One rename switches runtime, release and settings.
@@ -467,14 +482,24 @@ log() { # LINE
 }
 
 status_json() { # STATUS [REASON]
-  local reason=${2:-}
-  reason=${reason//[^ -~]/ }
-  reason=${reason//\"/\'}
-  reason=${reason//\\//}
+  local reason line log=''
+  reason=$(json_text "${2:-}")
   printf '{"status":"%s"' "$1"
   printf '%s' "${wanted:+,\"desired\":\"$wanted\"}" "${release:+,\"release\":\"$release\"}" \
-    "${runtime:+,\"runtime\":\"$runtime\"}" "${reason:+,\"reason\":\"${reason::300}\"}"
+    "${runtime:+,\"runtime\":\"$runtime\"}" "${reason:+,\"reason\":\"$reason\"}"
+  if [[ $1 == rejected && -n $last_lines ]]; then
+    while IFS='' read -r line; do log+=",\"$(json_text "$line")\""; done < <(tail -n 5 <<<"$last_lines")
+    printf ',"log":[%s]' "${log:1}"
+  fi
   printf ',"at":"%(%Y-%m-%dT%H:%M:%SZ)T"}\n' -1
+}
+
+# At most 300 characters that need no escapes.
+json_text() { # TEXT
+  local text=${1//[^ -~]/ }
+  text=${text//\"/\'}
+  text=${text//\\//}
+  echo "${text::300}"
 }
 
 # Keeps three generations, linked ones first, then the newest, with their runtimes and releases.

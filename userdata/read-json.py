@@ -44,6 +44,8 @@ def deploy(content):
     reason = f": {content['reason']}" if "reason" in content else ""
     release = f", release {content['release'][:12]}" if "release" in content else ""
     print(f"{content['status']} since {content['at']}{release}{reason}")
+    for line in content.get("log", []):
+        print(" " * 10, line)
 
 
 def check(pattern, text, what):

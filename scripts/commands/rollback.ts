@@ -1,4 +1,5 @@
 import type { Stack } from '@pulumi/pulumi/automation/index.js'
+import { printDeployLog } from '../site/deploy-log.ts'
 import { Rejected, readHealth, releasesOf, shortId, waitUntilLive } from '../site/health.ts'
 import { apply, preview } from '../stack/apply.ts'
 import { findReleases, type KnownRelease } from '../stack/known-releases.ts'
@@ -46,6 +47,7 @@ async function goBack(stack: Stack, [target, next, ...rest]: Targets, waitSecond
     await waitUntilLive({ ...applied, release: target.id }, { waitSeconds })
     return target.id
   } catch (error) {
+    if (error instanceof Rejected) await printDeployLog(applied)
     if (!(error instanceof Rejected) || next === undefined) throw error
     step(`Rejected by its canary; trying release ${shortId(next.id)}`)
     return goBack(stack, [next, ...rest], waitSeconds)

@@ -4,6 +4,7 @@ import { problemsOf } from '../../server/operations/problems.ts'
 import { largest, parseMetrics, type Series } from '../../server/operations/series.ts'
 import { span } from '../../server/status/format.ts'
 import { request } from '../site/client.ts'
+import { readDeployLog } from '../site/deploy-log.ts'
 import { isLive, readHealth, shortId, stateText } from '../site/health.ts'
 import { bestUrl } from '../site/secure.ts'
 import { authorization } from '../site/target.ts'
@@ -64,6 +65,8 @@ async function readStatus(
     const url = bestUrl(outputs, health)
     const ok = isLive(health, outputs)
     const problem = ok ? undefined : `it is ${stateText(health, outputs)}; see npx onebox logs`
+    const { deploy } = health
+    if (deploy?.status === 'rejected') deploy.log = await readDeployLog(outputs)
     const series = await readMetrics({ ...outputs, url })
     return { ...known, url, ok, problem, health, ...summaryOf(health, series) }
   } catch (error) {
@@ -121,6 +124,7 @@ function printSite({ stack, url, instance, wanted, pinned, health, ...status }: 
       'deploy',
       [`${deploy.status} for ${ago(deploy.at)}`, deploy.reason].filter(Boolean).join(': '),
     )
+  for (const line of deploy?.log ?? []) printLine('', line)
   if (health.https) printLine('https', httpsText(health.https))
   const { disk, backupAt } = status
   if (disk?.bytes) printLine('disk', `${Math.round((100 * disk.freeBytes) / disk.bytes)} % free`)

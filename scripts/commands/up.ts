@@ -1,7 +1,8 @@
 import { styleText } from 'node:util'
 import type { Stack } from '@pulumi/pulumi/automation/index.js'
 import type { Config } from '../../provisioning/config.ts'
-import { NotLive, shortId, waitUntilLive } from '../site/health.ts'
+import { printDeployLog } from '../site/deploy-log.ts'
+import { NotLive, Rejected, shortId, waitUntilLive } from '../site/health.ts'
 import { waitForHttps } from '../site/secure.ts'
 import { smoke } from '../site/smoke.ts'
 import { problemsOfAlarms } from '../stack/alarms.ts'
@@ -103,6 +104,7 @@ async function waitForSite(stack: Stack, outputs: Outputs, waitSeconds: number) 
     await waitUntilLive(outputs, { waitSeconds })
   } catch (error) {
     if (error instanceof NotLive) await printConsole(stack, outputs)
+    if (error instanceof Rejected) await printDeployLog(outputs)
     throw error
   }
 }

@@ -3,6 +3,7 @@ import type { Health } from '../../server/operations/health.ts'
 import { duration } from '../terminal/format.ts'
 import { createLive, type Live } from '../terminal/live.ts'
 import { request } from './client.ts'
+import { authorization } from './target.ts'
 
 /** What must be live, and where. */
 interface Wanted {
@@ -20,9 +21,10 @@ export class NotLive extends Error {}
 
 const pollMs = 2000
 
-/** @throws {Error} if the site does not answer */
-export async function readHealth(url: string): Promise<Health> {
-  const { status, text } = await request(`${url}/healthz`, { timeoutMs: 5000 })
+/** With a token, also what is not for everyone. @throws {Error} if the site does not answer */
+export async function readHealth(url: string, token = ''): Promise<Health> {
+  const headers = authorization({ token: token || undefined })
+  const { status, text } = await request(`${url}/healthz`, { headers, timeoutMs: 5000 })
   try {
     const health = JSON.parse(text)
     if (Array.isArray(health.workers)) return health

@@ -15,6 +15,11 @@ export interface Authorize {
   read: (handler: Handler) => Handler
 }
 
+interface Reader {
+  /** Whether `read` would allow it, for answers that tell others less. */
+  mayRead: (request: HttpRequest) => boolean
+}
+
 /** What handles a form, whose token may be its field `token`. */
 export interface Form {
   submit: (fields: Fields, request: HttpRequest) => Reply | Promise<Reply>
@@ -23,7 +28,12 @@ export interface Form {
 }
 
 /** `tokenHashes` are SHA-256 digests of the valid tokens; without any, no token is needed. */
-export function createAuthorize(tokenHashes: readonly Buffer[], rate: WriteRate): Authorize {
+export function createAuthorize(
+  tokenHashes: readonly Buffer[],
+  rate: WriteRate,
+): Authorize & Reader {
+  const mayRead = (request: HttpRequest) =>
+    tokenHashes.length === 0 || isValid(bearerOf(request), tokenHashes)
   const read: Authorize['read'] = (handler) => (request) => {
     assertToken(bearerOf(request), tokenHashes)
     return handler(request)
@@ -49,7 +59,7 @@ export function createAuthorize(tokenHashes: readonly Buffer[], rate: WriteRate)
         return withError(await again(fields, error), error)
       }
     }
-  return { read, write, form }
+  return { read, mayRead, write, form }
 }
 
 function withError({ headers, body }: Reply, error: HttpError): Reply {
@@ -85,9 +95,14 @@ function assertToken(
 ) {
   if (tokenHashes.length === 0) return
   if (token === undefined) throw unauthorized(cure)
+  if (isValid(token, tokenHashes)) return
+  throw unauthorized('The token is not valid: check it for typos')
+}
+
+function isValid(token: string | undefined, tokenHashes: readonly Buffer[]): boolean {
+  if (token === undefined) return false
   const digest = hash('sha256', token, 'buffer')
-  const valid = tokenHashes.filter((tokenHash) => timingSafeEqual(tokenHash, digest))
-  if (valid.length === 0) throw unauthorized('The token is not valid: check it for typos')
+  return tokenHashes.filter((tokenHash) => timingSafeEqual(tokenHash, digest)).length > 0
 }
 
 function unauthorized(detail: string): HttpError {

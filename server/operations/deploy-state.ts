@@ -7,6 +7,8 @@ export interface DeployState {
   release?: string
   runtime?: string
   reason?: string
+  /** After a rejection, the last lines of what did not come up: for those with a token. */
+  log?: string[]
   at: string
 }
 

@@ -2,7 +2,7 @@ import { assertPreconditions } from '../http/conditional.ts'
 import { HttpError } from '../http/http-error.ts'
 import { headersOf, json, type Reply, text } from '../http/reply.ts'
 import type { HttpRequest } from '../http/request.ts'
-import { readDeployState } from './deploy-state.ts'
+import { type DeployState, readDeployState } from './deploy-state.ts'
 import type { Health, WorkerHealth } from './health.ts'
 import type { Https, HttpsHealth } from './https.ts'
 import type { Log } from './log.ts'
@@ -19,6 +19,8 @@ interface Operations {
   workerNames: string[]
   /** @throws when the database cannot be read or written */
   healthCheck: () => Promise<void>
+  /** Whether the client may also read the metrics. */
+  mayRead: (request: HttpRequest) => boolean
   deployStateFile: string | undefined
   https: Pick<Https, 'health'> | undefined
   log: Log
@@ -29,12 +31,13 @@ export function createOperationsHandlers({
   states,
   workerNames,
   healthCheck,
+  mayRead,
   deployStateFile,
   https,
   log,
 }: Operations) {
   return {
-    async health(): Promise<Reply> {
+    async health(request: HttpRequest): Promise<Reply> {
       const { worker, release, draining } = own()
       const problem = draining ? 'draining' : await checkDatabase()
       const known = await states()
@@ -48,7 +51,7 @@ export function createOperationsHandlers({
         workers: known.map(healthOf),
         silent: silent.length > 0 ? silent : undefined,
         https: https?.health(),
-        deploy: await readDeployState(deployStateFile),
+        deploy: await readDeploy(request),
       }
       return json(problem === undefined ? 200 : 503, health)
     },
@@ -77,6 +80,14 @@ export function createOperationsHandlers({
       assertPreconditions(request)
       return text(200, `ECHO: ${request.method}\n`)
     },
+  }
+
+  /** A log may hold what is not for the public. */
+  async function readDeploy(request: HttpRequest): Promise<DeployState | undefined> {
+    const state = await readDeployState(deployStateFile)
+    if (state?.log === undefined || mayRead(request)) return state
+    const { log: _, ...known } = state
+    return known
   }
 
   function silentAmong(known: WorkerState[]): string[] {

@@ -49,7 +49,7 @@ export function watchServer() {
   }
 
   async function update() {
-    const response = await get('/healthz')
+    const response = await get('/healthz', refused ? {} : authorization())
     const health: Health = await response.json()
     const series = refused ? [] : await readMetrics()
     // By the clock of the server, like all times in its answers.
@@ -62,7 +62,7 @@ export function watchServer() {
   }
 
   async function readMetrics(): Promise<Series[]> {
-    const response = await get('/metrics', token ? { Authorization: `Bearer ${token}` } : {})
+    const response = await get('/metrics', authorization())
     if (response.ok && token) sessionStorage.setItem('token', token)
     refused = response.status === 401
     form.hidden = !refused
@@ -75,6 +75,10 @@ export function watchServer() {
   function refuse() {
     field.setAttribute('aria-invalid', String(token !== ''))
     setText('hint', token ? 'The token is wrong: check it for typos.' : '')
+  }
+
+  function authorization() {
+    return token ? { Authorization: `Bearer ${token}` } : {}
   }
 
   function get(path: string, headers = {}): Promise<Response> {
@@ -111,6 +115,7 @@ export function watchServer() {
     setText('deploy-release', deploy.release?.slice(0, 12) ?? '–')
     setText('deploy-age', ageOf(deploy.at))
     setText('deploy-reason', deploy.reason ?? '')
+    setText('deploy-log', deploy.log?.join('\n') ?? '')
   }
 
   function renderHttps({ https }: Health, now: number) {

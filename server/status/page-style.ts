@@ -32,6 +32,7 @@ path[data-line] ~ path[data-line] { stroke: var(--other); stroke-dasharray: 4 3;
 dl { margin: 0; }
 dl div { display: flex; flex-wrap: wrap; justify-content: space-between; gap: 0 1rem; padding: .375rem 0; border-top: 1px solid var(--line); font-size: .875rem; }
 dl div:has(dd span:empty) { display: none; }
+#deploy-log { white-space: pre-wrap; font-family: ui-monospace, monospace; font-size: .75rem; }
 dt { color: var(--soft); }
 dd { display: flex; flex-wrap: wrap; align-items: center; gap: 0 .75rem; margin: 0; overflow-wrap: anywhere; }
 meter { width: 6rem; height: .875rem; }

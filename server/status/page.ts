@@ -73,6 +73,7 @@ ${panel('Deploy', ' id="deploy" hidden', [
   fact('Release', 'deploy-release'),
   fact('Since', 'deploy-age'),
   fact('Reason', 'deploy-reason'),
+  fact('Log', 'deploy-log'),
 ])}
 <section>
 <h2>Workers</h2>

@@ -37,6 +37,8 @@ interface Worker {
   draining: boolean
 }
 
+type Report = Record<string, string> & { log?: string[] }
+
 interface Outcome {
   exitCode: number
   output?: string
@@ -71,7 +73,7 @@ export interface Box {
   setVolume: (size: { noted: number; sectors: number }) => void
   run: (args?: string[], options?: { fullDisk?: string }) => Run
   converge: () => Promise<Ended>
-  report: () => Record<string, string>
+  report: () => Report
   /** The generation that a link points to. */
   named: (link: string) => string | undefined
   /** Names in /opt/onebox/FOLDER. */

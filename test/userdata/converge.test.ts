@@ -168,6 +168,40 @@ test('a release that fails its trial is rejected once, with its last error', {
   }
 })
 
+test('a rejection keeps the last five lines of the log, without secrets', {
+  skip: missing,
+}, async (t) => {
+  const box = await startLiveBox(t)
+  const words = [
+    ...['server.cjs:7', '    throw new Error(`Broken with a key`)', '    ^', ''],
+    'Error: Broken with hunter-two-000',
+    '    at start (/opt/onebox/next/release/server.cjs:7:11)',
+    '    at Module._compile (node:internal/modules/cjs/loader:1554:14)',
+    `say "${'so '.repeat(200)}"`,
+    ...['{"level":"error","message":"uncaught"}', 'Node.js v26.10.0', ''],
+  ]
+  box.outcomes.set(trial[0] as string, { exitCode: 1 })
+  box.outcomes.set('journalctl --quiet', { exitCode: 0, output: words.join('\n') })
+  await box.deploy({ environment: { WEB_CONCURRENCY: '2', MAIL_API_KEY: 'hunter-two-000' } })
+
+  const { log, reason } = box.report()
+  assert.equal(reason, 'canary failed (exit-code): Error: Broken with <MAIL_API_KEY>')
+  assert.deepEqual(log, [
+    '    throw new Error(`Broken with a key`)',
+    'Error: Broken with <MAIL_API_KEY>',
+    '    at start (/opt/onebox/next/release/server.cjs:7:11)',
+    `say '${'so '.repeat(200)}`.slice(0, 300),
+    "{'level':'error','message':'uncaught'}",
+  ])
+  const standing = box.report()
+  await box.converge()
+  assert.deepEqual(box.report(), standing)
+
+  box.outcomes.clear()
+  await box.deploy()
+  assert.equal(box.report().log, undefined)
+})
+
 test('after a rejection, the next version is tried', { skip: missing }, async (t) => {
   const box = await startLiveBox(t)
   await expectRejected(box, { server: 'bad' })
@@ -200,6 +234,8 @@ for (const [what, start] of Object.entries({
     const first = box.named('current')
     const release = box.workers[0]?.release
     box.start = (id, count) => (id === release ? makeWorkers(id, count) : start(id, count))
+    const words = 'Error: no such table\n    at open\n'
+    box.outcomes.set('journalctl --quiet', { exitCode: 0, output: words })
     const { generation } = await box.deploy({ server: 'the second' })
 
     assert.deepEqual(box.commands, [...trial, reload, restart])
@@ -211,6 +247,7 @@ for (const [what, start] of Object.entries({
     const { status, desired, reason } = box.report()
     assert.deepEqual([status, desired], ['rejected', generation])
     assert.match(reason as string, /^Not all 2 workers came up with the release: /)
+    assert.deepEqual(box.report().log, ['Error: no such table', '    at open'])
     assert.equal((await box.converge()).output, '')
     assert.equal(box.commands.length, 4)
   })

@@ -75,6 +75,18 @@ test('GET /healthz includes the deploy state, and works when it cannot be read',
   }
 })
 
+test('GET /healthz shows the log of a rejected deploy to those with the token only', async (t) => {
+  const file = join(makeDataDir(), 'converge.json')
+  const log = ['Error: Broken at start']
+  writeFileSync(file, JSON.stringify({ status: 'rejected', log, at: '2026-11-21T09:00:00Z' }))
+  const url = await startServer(t, { DEPLOY_STATE_FILE: file, WRITE_TOKEN: 'red' })
+  const logFor = async (headers: Record<string, string>) =>
+    ((await (await fetch(`${url}/healthz`, { headers })).json()) as Health).deploy?.log
+  assert.equal(await logFor({}), undefined)
+  assert.equal(await logFor({ authorization: 'Bearer blue' }), undefined)
+  assert.deepEqual(await logFor({ authorization: 'Bearer red' }), log)
+})
+
 test('GET /healthz contains only these facts, and is not cached', async (t) => {
   const response = await fetch(`${await startServer(t)}/healthz`)
   assert.equal(response.headers.get('cache-control'), 'no-store')
