@@ -30,6 +30,10 @@ export const commands: Record<string, Record<string, Entry>> = {
   },
   'Check and measure': {
     smoke: ['check a site against its contract', () => import('./commands/smoke.ts')],
+    rehearse: [
+      'take a throw-away stack through its life on AWS',
+      () => import('./commands/rehearse.ts'),
+    ],
     load: ['load-test your own site', () => import('./commands/load.ts')],
     'bench-history': ['plot benchmarks over time', () => import('./commands/bench-history.ts')],
     pdf: ['print docs/solution.md as a PDF', () => import('./commands/pdf.ts')],

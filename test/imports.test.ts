@@ -8,6 +8,7 @@ const lines = `
 scripts/main.ts
 scripts/commands.ts
 scripts/commands
+scripts/rehearsal
 scripts/bench scripts/build.ts scripts/pdf scripts/stack scripts/test.ts
 scripts/instance scripts/local scripts/site
 scripts/terminal

@@ -126,7 +126,7 @@ async function findIds(
 }
 
 /** With the stack's tags; EC2 lists those of a terminated instance for another hour. */
-async function listAlive(place: Place, stack: string): Promise<Tagged[]> {
+export async function listAlive(place: Place, stack: string): Promise<Tagged[]> {
   const listed = await findTagged(place, { project, stack })
   const ids = listed.filter(({ type }) => type === 'instance').map(({ id }) => id)
   const alive = ids.length > 0 ? await findInstances(place, ids) : []

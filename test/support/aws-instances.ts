@@ -61,6 +61,22 @@ export const instanceActions: Record<string, Action> = {
     return refusal ?? ec2('StopInstances', '<instancesSet/>')
   },
 
+  async TerminateInstances(fleet, parameters) {
+    const [id = ''] = listOf(parameters, 'InstanceId')
+    if (!fleet.instances.some((each) => each.id === id)) return refuseLost(id)
+    await terminate(fleet, id)
+    return ec2('TerminateInstances', '<instancesSet/>')
+  },
+
+  DescribeInstanceTypeOfferings(_, parameters) {
+    const [type = ''] = filtersOf(parameters).get('instance-type') ?? []
+    const items = ['eu-central-1b', 'eu-central-1a'].map(
+      (zone) => `<item><instanceType>${type}</instanceType><location>${zone}</location></item>`,
+    )
+    const offered = `<instanceTypeOfferingSet>${items.join('')}</instanceTypeOfferingSet>`
+    return ec2('DescribeInstanceTypeOfferings', offered)
+  },
+
   DescribeImages({ images }, parameters) {
     const ids = filtersOf(parameters).get('image-id') ?? []
     const found = images.filter(({ id }) => ids.includes(id)).map(imageItem)

@@ -2,7 +2,10 @@ import {
   type Instance as Described,
   EC2Client,
   paginateDescribeInstances,
+  paginateDescribeInstanceTypeOfferings,
   StartInstancesCommand,
+  StopInstancesCommand,
+  TerminateInstancesCommand,
   waitUntilInstanceRunning,
   waitUntilInstanceStopped,
   waitUntilInstanceTerminated,
@@ -54,6 +57,29 @@ export async function startInstance(place: Place, { id, state }: Instance) {
   if (state === 'stopping') await waitUntil(waitUntilInstanceStopped, place, id)
   await call(new EC2Client(place).send(new StartInstancesCommand({ InstanceIds: [id] })))
   await waitUntil(waitUntilInstanceRunning, place, id)
+}
+
+/** Stops one and waits until it has. */
+export async function stopInstance(place: Place, id: string) {
+  await call(new EC2Client(place).send(new StopInstancesCommand({ InstanceIds: [id] })))
+  await waitUntil(waitUntilInstanceStopped, place, id)
+}
+
+/** Ends one for good and waits until it has. */
+export async function terminateInstance(place: Place, id: string) {
+  await call(new EC2Client(place).send(new TerminateInstancesCommand({ InstanceIds: [id] })))
+  await waitUntil(waitUntilInstanceTerminated, place, id)
+}
+
+/** The zones of a region that offer a type, in alphabetical order. */
+export async function findZones(place: Place, type: string): Promise<string[]> {
+  const Filters = [{ Name: 'instance-type', Values: [type] }]
+  const input = { LocationType: 'availability-zone', Filters } as const
+  const pages = paginateDescribeInstanceTypeOfferings({ client: new EC2Client(place) }, input)
+  return (await call(collect(pages)))
+    .flatMap(({ InstanceTypeOfferings = [] }) => InstanceTypeOfferings)
+    .map(({ Location = '' }) => Location)
+    .sort()
 }
 
 type Wait = typeof waitUntilInstanceRunning

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto'
 import { renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
+import { createFront } from '../../support/front.ts'
 import { type Program, startProgram } from '../../support/program.ts'
 import { freePort } from '../../support/release.ts'
 import { makeDataDir } from '../../support/server.ts'
@@ -35,6 +36,7 @@ interface Desired {
 export async function createInstance(t: TestContext): Promise<FakeInstance> {
   const dataDir = makeDataDir()
   const port = await freePort()
+  const front = createFront(t, port)
   const stateFile = join(dataDir, 'converge.json')
   let serving: Program | undefined
   let last: Desired | undefined
@@ -79,16 +81,18 @@ export async function createInstance(t: TestContext): Promise<FakeInstance> {
     report({ status: 'live', ...known })
   }
 
+  /** As in a reload, the next server listens before the last one stops. */
   async function restart(settings: Record<string, string> = {}) {
-    await stop()
+    const before = serving
     serving = await startProgram(t, {
       ...last?.environment,
-      PORT: String(port),
       DATA_DIR: dataDir,
       RELEASE_ID: last?.release ?? '',
       DEPLOY_STATE_FILE: stateFile,
       ...settings,
     })
+    await front.leadTo(Number(new URL(serving.url).port))
+    before?.child.kill('SIGINT')
   }
 
   async function boot() {
@@ -96,8 +100,10 @@ export async function createInstance(t: TestContext): Promise<FakeInstance> {
   }
 
   async function stop() {
+    front.close()
     serving?.child.kill('SIGKILL')
     await serving?.exited
+    serving = undefined
   }
 
   function report(state: object) {
