@@ -14,6 +14,7 @@ import { writeReport } from './report/write.ts'
 import { measureGet } from './scenarios/get.ts'
 import { measureHttps } from './scenarios/https.ts'
 import { measureLatency } from './scenarios/latency.ts'
+import { measureLists } from './scenarios/lists.ts'
 import { measureMemory } from './scenarios/memory.ts'
 import { measurePut } from './scenarios/put.ts'
 import { measureRows } from './scenarios/rows.ts'
@@ -25,6 +26,7 @@ const scenarios = {
   put: measurePut,
   latency: measureLatency,
   rows: measureRows,
+  lists: measureLists,
   memory: measureMemory,
   https: measureHttps,
 }

@@ -77,6 +77,22 @@ test('a goal compares with the peer that it names', () => {
   assert.equal(goal?.got, '0.900×')
 })
 
+test('the goals of lists and searches compare with JSON, Flask and the small table', () => {
+  const lists = [rateOf('onebox, JSON', [100]), rateOf('onebox', [80]), rateOf('Flask', [30])]
+  const rate = rateOf('any', [10])
+  const rows = [1000, 1_000_000].map((rows) => ({ rows, points: rate, pages: rate }))
+  const searched = rows.map((row, index) => ({ ...row, searches: rateOf('s', [10 - 3 * index]) }))
+  const verdicts = goals({ lists, rows: searched }).map(
+    ({ name, got, met }) => `${name}: ${got} ${met}`,
+  )
+  assert.deepEqual(verdicts.slice(2), [
+    'Searches at 1,000,000 rows against 1,000: 0.700× false',
+    'GET /movies as a page against onebox, JSON: 0.800× true',
+    'GET /movies as a page against Flask: 2.667× false',
+  ])
+  assert.equal(goals({ rows }).length, 2)
+})
+
 test('the goals of HTTPS compare with the peers that are installed', () => {
   const https = [rateOf('onebox', [60]), rateOf('onebox, HTTP', [100]), rateOf('node:https', [60])]
   const handshakes = [handshakesOf('onebox', [{ full: 500, resumed: 400 }])]

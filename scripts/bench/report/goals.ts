@@ -11,7 +11,7 @@ import {
 
 /** The goals of onebox and the results of this run. */
 export function goals(results: Results): Goal[] {
-  const { get, put, putSlow, latency, rows, memory, https, handshakes, tlsMemory } = results
+  const { get, put, putSlow, latency, rows, lists, memory, https, handshakes, tlsMemory } = results
   return [
     ...(get ? [atLeast('GET / against bare node:http', ratio(get, 'node:http'), 0.9, 0.97)] : []),
     ...(put ? [atLeast('PUT / on the plain disk against Fastify', ratio(put, 'Fastify'), 1)] : []),
@@ -22,7 +22,11 @@ export function goals(results: Results): Goal[] {
       .flatMap((large) => [
         rowGoal('Point reads', large.rows, large.points, rows?.[0]?.points),
         rowGoal('Pages', large.rows, large.pages, rows?.[0]?.pages),
+        ...(large.searches
+          ? [rowGoal('Searches', large.rows, large.searches, rows?.[0]?.searches, 0.8)]
+          : []),
       ]),
+    ...(lists ? listGoals(lists) : []),
     ...(memory ? [memoryGoal(memory)] : []),
     ...(https ? httpsGoals(https) : []),
     ...(handshakes ? handshakeGoals(handshakes) : []),
@@ -40,9 +44,18 @@ function latencyGoal(latencies: Latency[]): Goal {
   return atMost('GET / p99 while PUTs saturate against quiet', times, 3, '×', 2)
 }
 
-function rowGoal(what: string, count: number, large: Rate, small?: Rate): Goal {
+function rowGoal(what: string, count: number, large: Rate, small?: Rate, limit = 0.9): Goal {
   const name = `${what} at ${count.toLocaleString('en-US')} rows against 1,000`
-  return atLeast(name, large.median / (small?.median ?? Number.NaN), 0.9)
+  return atLeast(name, large.median / (small?.median ?? Number.NaN), limit)
+}
+
+function listGoals(rates: Rate[]): Goal[] {
+  const against = { 'onebox, JSON': 0.8, Flask: 3 }
+  return Object.entries(against)
+    .filter(([name]) => rates.some((rate) => rate.name === name))
+    .map(([name, limit]) =>
+      atLeast(`GET /movies as a page against ${name}`, ratio(rates, name), limit),
+    )
 }
 
 function memoryGoal(memories: Memory[]): Goal {

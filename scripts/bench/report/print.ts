@@ -45,15 +45,34 @@ export function printLatencies(latencies: Latency[]) {
 }
 
 export function printRows(measured: Rows[]) {
-  const head = ['GET /movies', 'points/s', '× 1,000 rows', 'pages/s', '× 1,000 rows']
-  const rows = measured.map(({ rows, points, pages }) => [
+  const head = [
+    'GET /movies',
+    'points/s',
+    '× 1,000 rows',
+    'pages/s',
+    '× 1,000 rows',
+    'searches/s',
+    '× 1,000 rows',
+  ]
+  const rows = measured.map(({ rows, points, pages, searches }) => [
     `${whole(rows)} rows`,
     whole(points.median),
     (points.median / (measured[0]?.points.median ?? Number.NaN)).toFixed(2),
     whole(pages.median),
     (pages.median / (measured[0]?.pages.median ?? Number.NaN)).toFixed(2),
+    whole(searches?.median ?? Number.NaN),
+    ((searches?.median ?? Number.NaN) / (measured[0]?.searches?.median ?? Number.NaN)).toFixed(2),
   ])
   print(head, rows)
+}
+
+export function printLists(rates: Rate[]) {
+  const rows = rates.map(({ name, median }) => [
+    name,
+    whole(median),
+    (median / rateNamed(rates, 'onebox, JSON')).toFixed(2),
+  ])
+  print(['GET /movies, 100 movies', 'requests/s', '× JSON'], rows)
 }
 
 export function printMemory(memories: Memory[]) {

@@ -27,6 +27,8 @@ export interface Rows {
   rows: number
   points: Rate
   pages: Rate
+  /** Absent in older results. */
+  searches?: Rate
 }
 
 /** Resident megabytes (10⁶ bytes) of the process that serves. */
@@ -58,6 +60,7 @@ export interface Results {
   putSlow?: Rate[]
   latency?: Latency[]
   rows?: Rows[]
+  lists?: Rate[]
   memory?: Memory[]
   https?: Rate[]
   handshakes?: Handshakes[]

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { step } from '../../terminal/step.ts'
-import { randomPoint } from '../movies.ts'
+import { movieAt, randomPoint } from '../movies.ts'
 import { run } from '../processes.ts'
 import { printProgress, printRows } from '../report/print.ts'
 import { type Results, type Rows, rateOf } from '../report/results.ts'
@@ -17,11 +17,11 @@ const pageCount = 400
 const yearCount = 125
 const prefillScript = join(import.meta.dirname, '../prefill.ts')
 
-/** Reads of one movie and of pages, in small and large tables. */
+/** Reads of one movie, of pages and by title, in small and large tables. */
 export async function measureRows(bench: Bench): Promise<Results> {
   const sizes = sizesOf(bench)
   for (const size of sizes) await prefill(bench, size)
-  step(`GET /movies: ${connections} connections, points and pages of ${pageLimit}`)
+  step(`GET /movies: ${connections} connections, points, pages and searches of ${pageLimit}`)
   const rows = await withTables(bench, sizes, [])
   printRows(rows)
   return { rows }
@@ -33,7 +33,7 @@ function sizesOf({ options }: Bench): number[] {
 }
 
 /** The server creates the schema; then the rows are written to its file directly. */
-async function prefill(bench: Bench, size: number) {
+export async function prefill(bench: Bench, size: number) {
   step(`Filling a table with ${size.toLocaleString('en-US')} movies`)
   const dataDir = tableFolder(bench, size)
   mkdirSync(dataDir)
@@ -62,10 +62,13 @@ async function measureServers(bench: Bench, servers: Running[]): Promise<Rows[]>
   }
   const pointRates = await measurePaths(bench, servers, points)
   const pageRates = await measurePaths(bench, servers, pages)
+  const searches = sizes.map((size) => writePaths(bench, `searches-${size}`, searchPaths(size)))
+  const searchRates = await measurePaths(bench, servers, searches)
   return sizes.map((rows, index) => ({
     rows,
     points: rateOf('points', pointRates[index]),
     pages: rateOf('pages', pageRates[index]),
+    searches: rateOf('searches', searchRates[index]),
   }))
 }
 
@@ -89,6 +92,14 @@ async function measurePaths(bench: Bench, servers: Running[], files: string[]) {
 
 function pointPaths(size: number): string[] {
   return Array.from({ length: pointCount }, () => randomPoint(size))
+}
+
+/** Full pages: each prefix is of a hundred titles. */
+function searchPaths(size: number): string[] {
+  return Array.from({ length: pageCount }, () => {
+    const { title } = movieAt(Math.floor(Math.random() * size), size)
+    return `/movies?limit=${pageLimit}&search=${encodeURIComponent(title.slice(0, -2).toUpperCase())}`
+  })
 }
 
 /** Full pages only, with cursors from the server at random years and distances. */
@@ -120,6 +131,6 @@ function writePaths({ folder }: Bench, name: string, paths: string[]): string {
   return file
 }
 
-function tableFolder({ folder }: Bench, size: number): string {
+export function tableFolder({ folder }: Bench, size: number): string {
   return join(folder, `table-${size}`)
 }

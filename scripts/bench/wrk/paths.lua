@@ -1,4 +1,4 @@
--- Requests the paths of a file, one per line, over and over.
+-- Requests the paths of a file, one per line, over and over; accepts the media type that follows it.
 require 'report'
 
 local paths = {}
@@ -7,6 +7,9 @@ local next = 0
 function init(args)
   for path in io.lines(args[1]) do
     paths[#paths + 1] = path
+  end
+  if args[2] then
+    wrk.headers['Accept'] = args[2]
   end
 end
 
