@@ -25,6 +25,7 @@ export function createRoutes(handlers: Handlers, { read, write, form }: Authoriz
 
   return {
     '/': { GET: savedString.get, PUT: write(savedString.put) },
+    '/edit': { GET: savedString.edit, POST: form(savedString.editForm) },
     '/events': { GET: savedString.events },
     '/saved-string.js': { GET: savedString.script },
 

@@ -43,8 +43,9 @@ export function createBirthdayHandlers(
     /** The greeting as a page. */
     page({ parameter }: HttpRequest): Reply {
       const username = parseUsername(parameter)
-      const { dateOfBirth } = find(username)
-      return pages.greeting(username, daysToBirthday(dateOfBirth, today()))
+      const birthday = store.find(username)
+      if (!birthday) return pages.unknown(username)
+      return pages.greeting(username, daysToBirthday(birthday.dateOfBirth, today()))
     },
 
     /** The page with the forms, one of which asks for someone's greeting. */

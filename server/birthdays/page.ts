@@ -23,7 +23,7 @@ export function createBirthdayPages({
   const page = { title: 'Birthdays', style: serviceStyle, path: '/birthdays', forms: true } as const
   const render = createPage(page, 'no-store')
 
-  return { forms, greeting, deleted, notDeleted }
+  return { forms, greeting, unknown, deleted, notDeleted }
 
   /** The forms to save a birthday and to ask for a greeting. */
   function forms(typed: Fields = {}, error?: HttpError): Reply {
@@ -63,6 +63,15 @@ ${deleteForm(username)}
 `,
       title,
     )
+  }
+
+  function unknown(username: string): Reply {
+    const page = render(html`<h1>No birthday for <bdi>${username}</bdi> yet</h1>
+<p class="lead">Check the name, or save the birthday.</p>
+${saveForm({ username })}
+<p><a href="/birthdays">Greet someone else</a></p>
+`)
+    return { ...page, status: 404, etag: undefined }
   }
 
   function deleted(username: string): Reply {

@@ -44,11 +44,11 @@ export function withDetails(info: Info, fields: Fields): Info {
   }
 }
 
-/** Everything else in the info of a movie, in words. */
+/** Everything else in the info of a movie, in words. The address of an image says nothing to people. */
 export function otherFacts(info: Info): [name: string, text: string][] {
   const details: Partial<Record<string, string>> = { ...detailsOf(info) }
   return Object.entries(info)
-    .filter(([name]) => !details[name])
+    .filter(([name]) => !details[name] && name !== 'image_url')
     .map(([name, value]) => [nameInWords(name), inWords(name, value)])
 }
 

@@ -127,10 +127,10 @@ function short(value: number): string {
   return compact.format(value)
 }
 
-/** The smallest even number of the form 2, 4, 10, 20, 40, 100 … that is not below `most`. */
+/** The smallest of 2, 4, 6, 8, 10, 20, 40 … that is not below `most`: half of it is an integer, too. */
 function topOf(most: number): number {
   for (let power = 1; ; power *= 10) {
-    const top = [2, 4, 10].map((factor) => factor * power).find((value) => value >= most)
+    const top = [2, 4, 6, 8, 10].map((factor) => factor * power).find((value) => value >= most)
     if (top !== undefined) return top
   }
 }

@@ -80,7 +80,13 @@ export function createMovieHandlers(
         if (await store.save(movie, conditionsOf(request, version))) return seeOther(pathOf(key))
         throw version === undefined ? exists(key) : changed(key)
       },
-      again: pages.form,
+      // After a change by someone else, the form may be sent again to replace that.
+      again(fields, error) {
+        const isOutdated = [404, 412].includes(error.status) && fields.version !== undefined
+        if (!isOutdated) return pages.form(fields, error)
+        const version = store.find(keyOf(fields))?.version.toString()
+        return pages.form({ ...fields, version }, error)
+      },
     } satisfies Form,
 
     deleteForm: {
@@ -181,10 +187,8 @@ function exists({ year, title }: MovieKey): HttpError {
 }
 
 function changed({ year, title }: MovieKey): HttpError {
-  return new HttpError(
-    412,
-    `Someone else has changed “${title}” from ${year} since: open it again in another tab, then decide`,
-  )
+  const cure = 'look at it in another tab, then save again to replace it'
+  return new HttpError(412, `Someone else has changed “${title}” from ${year} since: ${cure}`)
 }
 
 async function readMovie(request: HttpRequest): Promise<Movie> {

@@ -18,7 +18,9 @@ dl { margin: 0; }
 dl div { display: flex; flex-wrap: wrap; gap: 0 1rem; padding: .5rem 0; border-top: 1px solid var(--line); }
 dt { flex: 0 0 9rem; color: var(--soft); }
 dd { flex: 1 12rem; margin: 0; white-space: pre-wrap; }
-ul { margin: 0; padding-inline-start: 1.25rem; }
+ul { margin: 0; padding: 0; list-style: none; }
+td a { text-decoration: none; }
+td a:hover { text-decoration: underline; }
 .plot { white-space: pre-line; max-width: 40rem; }
 .long { font-size: 1.25rem; }
 code { font: .875em/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }

@@ -145,7 +145,7 @@ function titleOf({ year, search }: ListQuery): string {
 
 function lead({ count }: Overview): Html {
   if (count > 0) {
-    return html`<p class="lead">${number.format(count)} ${count === 1 ? 'movie' : 'movies'}</p>
+    return html`<p class="lead">${number.format(count)} ${count === 1 ? 'movie' : 'movies'} · <a href="/movies/edit">Add one</a></p>
 `
   }
   return html`<p class="lead">There are no movies yet.</p>
@@ -196,8 +196,13 @@ ${movies.map(row)}</tbody>
 }
 
 function row({ year, title, rating }: Listed): Html {
-  return html`<tr><td>${year}</td><td dir="auto"><a href="${pathOf({ year, title })}">${title}</a></td><td>${typeof rating === 'number' && rating}</td></tr>
+  return html`<tr><td>${year}</td><td dir="auto"><a href="${pathOf({ year, title })}">${title}</a></td><td>${typeof rating === 'number' && ratingText(rating)}</td></tr>
 `
+}
+
+/** With a digit after the point, so that they line up. */
+function ratingText(rating: number): string {
+  return Number.isInteger(rating) ? rating.toFixed(1) : String(rating)
 }
 
 function cast(names: string[]): Html {

@@ -40,6 +40,7 @@ h2 { margin: 0; font-size: 1.125rem; line-height: 1.25; font-weight: 600; }
 section { display: grid; gap: .75rem; }
 main a, summary { color: var(--accent); }
 .lead { font-size: 1.25rem; }
+h1 + .lead { margin-top: -1.25rem; color: var(--soft); }
 .soft { color: var(--soft); font-size: .875rem; }
 details form, details p { margin-top: .75rem; }
 summary { cursor: pointer; padding: .375rem 0; }

@@ -1,11 +1,13 @@
+import type { Form } from '../http/authorize.ts'
 import { assertClean, unsupportedType } from '../http/body.ts'
-import { preconditionFailed } from '../http/conditional.ts'
-import { fieldError } from '../http/http-error.ts'
+import { type Preconditions, preconditionFailed } from '../http/conditional.ts'
+import { fieldOf } from '../http/form.ts'
+import { fieldError, HttpError } from '../http/http-error.ts'
 import { objectWith, stringField } from '../http/json.ts'
-import { empty, type Reply } from '../http/reply.ts'
+import { empty, type Reply, seeOther } from '../http/reply.ts'
 import { decodePercent, type HttpRequest, searchParameters } from '../http/request.ts'
 import type { Follow } from './follow.ts'
-import { createPage, pageScript } from './page.ts'
+import { createEditPage, createStringPage, pageScript } from './page.ts'
 import type { SavedString, SavedStringStore } from './store.ts'
 
 const supported = 'text/plain, application/json, application/x-www-form-urlencoded'
@@ -14,7 +16,8 @@ export function createSavedStringHandlers(
   store: SavedStringStore,
   { needsToken, follow }: { needsToken: boolean; follow: Follow },
 ) {
-  const page = createPage({ needsToken })
+  const page = createStringPage(needsToken)
+  const editPage = createEditPage(needsToken)
   let shown: SavedString | undefined
   let reply: Reply
 
@@ -37,9 +40,41 @@ export function createSavedStringHandlers(
       return { ...empty(204), etag: page.etag(version) }
     },
 
+    /** The form to edit the present string. */
+    async edit(): Promise<Reply> {
+      const { value, version } = await store.current()
+      return editPage({ string: value, version })
+    },
+
+    editForm: {
+      async submit(fields, request) {
+        const { version } = fields
+        const conditions = conditionsOf(request, version)
+        if (await store.save(fieldOf(fields, 'string'), conditions)) return seeOther('/')
+        throw version === undefined ? preconditionFailed(request) : changed()
+      },
+      // After a change by someone else, the form may be sent again to replace that.
+      async again(fields, error) {
+        if (error.status !== 412) return editPage(fields, error)
+        const { version } = await store.current()
+        return editPage({ ...fields, version }, error)
+      },
+    } satisfies Form,
+
     /** Server-sent events: the string now and after every change. */
     events: follow.reply,
   }
+}
+
+/** A form that names the version it edits replaces no other one. */
+function conditionsOf({ preconditions }: HttpRequest, version: string | undefined): Preconditions {
+  const { ifMatch, ifNoneMatch } = preconditions
+  return { ifMatch: ifMatch ?? (version === undefined ? undefined : [version]), ifNoneMatch }
+}
+
+function changed(): HttpError {
+  const cure = 'look at it in another tab, then save again to replace it'
+  return new HttpError(412, `Someone else has changed the string since: ${cure}`)
 }
 
 async function readString(request: HttpRequest): Promise<string> {

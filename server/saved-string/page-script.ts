@@ -9,6 +9,9 @@ export function followString() {
   const output = form.querySelector('output') as HTMLOutputElement
   const text = form.elements.namedItem('string') as HTMLTextAreaElement
   const token = form.elements.namedItem('token') as HTMLInputElement | null
+  const saved = document.getElementById('saved') as HTMLElement
+  const time = saved.querySelector('time') as HTMLTimeElement
+  const edit = form.querySelector('a') as HTMLAnchorElement
   const undo = form.elements.namedItem('undo') as HTMLButtonElement
   const opening = 'The saved string is '
   let shown = (heading.textContent as string).slice(opening.length)
@@ -18,9 +21,11 @@ export function followString() {
   let typed = false
   let saving = false
   let heard = true
+  /** Whether the next message says what the string is, rather than that it has changed. */
+  let catchingUp = true
   let doubt: ReturnType<typeof setTimeout>
 
-  form.hidden = false
+  if (time.dateTime !== '') showTime(new Date(time.dateTime))
   if (token) token.value = sessionStorage.getItem('token') ?? ''
   text.addEventListener('input', () => {
     typed = true
@@ -37,6 +42,10 @@ export function followString() {
     else text.focus()
   })
   undo.addEventListener('click', () => act(takeBack))
+  edit.addEventListener('click', (event) => {
+    event.preventDefault()
+    editPresent()
+  })
   follow()
 
   async function act(change: () => Promise<void>) {
@@ -47,11 +56,22 @@ export function followString() {
   }
 
   async function save() {
-    const response = await put(text.value)
+    const value = text.value
+    const response = await put(value)
     if (!response.ok) return fail(`Not saved. ${await reasonOf(response)}`)
+    setMessage('Saved.')
+    // Someone may have gone on typing meanwhile.
+    if (text.value !== value) return
     text.value = ''
     typed = false
-    setMessage('Saved.')
+  }
+
+  /** Text that is not saved yet stays. */
+  function editPresent() {
+    text.focus()
+    if (text.value !== '') return fail('The field has text that is not saved: clear it first.')
+    text.value = shown
+    typed = true
   }
 
   async function takeBack() {
@@ -86,6 +106,7 @@ export function followString() {
     token?.removeAttribute('aria-invalid')
     if (token) sessionStorage.setItem('token', token.value.trim())
     render(value)
+    showTime(new Date())
   }
 
   /** Browsers cannot send most other characters in a header. */
@@ -110,7 +131,10 @@ export function followString() {
   function follow() {
     const events = new EventSource('/events')
     for (const type of ['open', 'message', 'heartbeat']) events.addEventListener(type, hear)
-    events.addEventListener('message', (event) => render(JSON.parse(event.data)))
+    events.addEventListener('open', () => {
+      catchingUp = true
+    })
+    events.addEventListener('message', (event) => receive(JSON.parse(event.data)))
     events.addEventListener('error', () => {
       if (heard) doubtIn(3000)
       heard = false
@@ -135,6 +159,19 @@ export function followString() {
       events.close()
       follow()
     }
+  }
+
+  function receive(value: string) {
+    if (!catchingUp) showTime(new Date())
+    else if (value !== shown) saved.hidden = true
+    catchingUp = false
+    render(value)
+  }
+
+  function showTime(at: Date) {
+    time.dateTime = at.toISOString()
+    time.textContent = at.toLocaleString('en', { dateStyle: 'long', timeStyle: 'short' })
+    saved.hidden = false
   }
 
   function render(value: string) {

@@ -1,3 +1,4 @@
+import { randomUUIDv7 } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
 import type { Database } from '../database/database.ts'
 import { preconditionParameters, preconditionsHold } from '../database/preconditions.ts'
@@ -7,6 +8,19 @@ export interface SavedString {
   value: string
   /** Changes with every write, also across backups and restores. */
   version: string
+}
+
+/** When the string was saved, unless an earlier release or a restore did that. */
+export function savedAt({ version }: SavedString): Date | undefined {
+  const isTimed = version.length === timedLength
+  return isTimed ? new Date(Number.parseInt(version.slice(0, 12), 16)) : undefined
+}
+
+const timedLength = 32
+
+/** Starts with the time, as a UUID of version 7 does. */
+function newVersion(): string {
+  return randomUUIDv7().replaceAll('-', '')
 }
 
 export interface SavedStringStore {
@@ -20,7 +34,7 @@ export interface SavedStringStore {
 }
 
 const save = `
-  UPDATE saved_string SET value = :value, version = lower(hex(randomblob(8)))
+  UPDATE saved_string SET value = :value, version = :version
   WHERE ${preconditionsHold('SELECT version FROM saved_string')}
   RETURNING version`
 
@@ -37,7 +51,8 @@ export function createSavedStringStore(database: Database): SavedStringStore {
     },
 
     async save(value, preconditions) {
-      const parameters = { value, ...preconditionParameters(preconditions) }
+      const version = newVersion()
+      const parameters = { value, version, ...preconditionParameters(preconditions) }
       const [row] = await database.write.run(save, parameters)
       return row?.version as string | undefined
     },

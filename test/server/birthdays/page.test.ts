@@ -63,6 +63,14 @@ test('no page lists a name that it was not asked for', async (t) => {
   }
 })
 
+test('an unknown name can be saved right where it was looked for', async (t) => {
+  const response = await fetch(`${await startServer(t)}/hello/Bob`, asBrowser)
+  const page = await response.text()
+  assert.equal(response.status, 404)
+  assert.match(page, /<h1>No birthday for <bdi>Bob<\/bdi> yet<\/h1>/)
+  assert.match(page, /<form method="post" action="\/birthdays">.*name="username" value="Bob"/s)
+})
+
 test('the form for a greeting leads to it', async (t) => {
   const url = await startServer(t)
   const response = await fetch(`${url}/birthdays?username=%C3%89mile`, { redirect: 'manual' })

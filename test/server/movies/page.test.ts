@@ -85,6 +85,10 @@ test('of two tabs that change a movie, the second learns of the first and keeps 
   assert.equal(await two.evaluate("document.querySelector('[name=plot]').value"), 'The second')
   const { info } = await getJson<Movie>(`${url}/movies?year=1933&title=King+Kong`)
   assert.deepEqual(info, { ...kong.info, plot: 'The first' })
+  await submit(two, '/movies/edit')
+  await two.until(isShown('King Kong'))
+  const again = await getJson<Movie>(`${url}/movies?year=1933&title=King+Kong`)
+  assert.equal(again.info.plot, 'The second')
 })
 
 function save(url: string, fields: Record<string, string>) {
@@ -160,7 +164,7 @@ test('pages of movies lead to the next one, and show what they are', async (t) =
   }
   assert.match(await readPage(`${url}/movies?year=1931`), /<h1>Movies of 1931<\/h1>/)
   assert.match(await readPage(`${url}/movies?year=1999`), /<p>No movies found\.<\/p>/)
-  assert.match(await readPage(`${url}/movies`), /<p class="lead">5 movies<\/p>/)
+  assert.match(await readPage(`${url}/movies`), /<p class="lead">5 movies · <a/)
 })
 
 test('an empty database says how to load the sample', async (t) => {
@@ -169,7 +173,7 @@ test('an empty database says how to load the sample', async (t) => {
   assert.match(page, /There are no movies yet\..*<code>npx onebox load-movies docs\/movies\.json</s)
   assert.doesNotMatch(page, /<img|<table|name="search"/)
   await load(url, [kong])
-  assert.match(await readPage(`${url}/movies`), /<p class="lead">1 movie<\/p>.*<img.*<table/s)
+  assert.match(await readPage(`${url}/movies`), /<p class="lead">1 movie · .*<img.*<table/s)
 })
 
 test("a movie's page shows everything about it as text", async (t) => {

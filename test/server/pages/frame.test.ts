@@ -10,6 +10,7 @@ const pages: [path: string, scripts: string[]][] = [
   ['/', ['<script src="/saved-string.js" defer>']],
   ['/status', ['<script src="/status.js" defer>']],
   ['/docs', []],
+  ['/edit', []],
   ['/birthdays', []],
   ['/movies', []],
   ['/movies/edit', []],

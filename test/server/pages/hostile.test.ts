@@ -27,7 +27,7 @@ async function prepare(url: string, text: string): Promise<string[]> {
   await load(url, [{ year: 1933, title: text, info }])
   const name = encodeURIComponent(text)
   return [
-    ...['/', '/movies', '/movies?year=1933', `/movies?search=${name}`, `/movies?${query}`],
+    ...['/', '/edit', '/movies', '/movies?year=1933', `/movies?search=${name}`, `/movies?${query}`],
     ...[`/movies/edit?${query}`, `/hello/${name}`, `/birthdays?username=${name}`, `/${name}`],
     ...['/movies/years.svg', '/movies/ratings.svg'],
   ]
@@ -37,6 +37,7 @@ async function prepare(url: string, text: string): Promise<string[]> {
 function submissions(text: string): [path: string, fields: Record<string, string>][] {
   const movie = { year: text, title: text, plot: text, rating: text, actors: text, version: text }
   return [
+    ['/edit', { string: text, token: text, version: text }],
     ['/birthdays', { username: text, dateOfBirth: text, token: text }],
     ['/birthdays/delete', { username: text, token: text }],
     ['/movies/edit', { ...movie, token: text }],

@@ -11,6 +11,7 @@ for (const path of [
   '/',
   '/docs',
   '/status',
+  '/edit',
   '/birthdays',
   '/movies',
   '/movies/edit',

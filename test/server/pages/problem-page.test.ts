@@ -9,7 +9,7 @@ const asBrowser = { headers: { accept: browser } }
 
 const errors: [status: number, title: string, path: string][] = [
   [404, 'Not Found', '/nothing'],
-  [404, 'Not Found', '/hello/anna'],
+  [404, 'Not Found', '/movies?year=1933&title=M'],
   [400, 'Bad Request', '/movies?year=soon'],
   [401, 'Unauthorized', '/metrics'],
 ]
