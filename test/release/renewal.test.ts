@@ -11,7 +11,8 @@ import { buildRelease, copyRelease, freePort } from '../support/release.ts'
 import { makeDataDir } from '../support/server.ts'
 import { startService } from '../support/service.ts'
 
-const requests = 20_000
+// More in a longer run: REQUESTS=100000 scripts/node --test test/release/renewal.test.ts
+const requests = Number(process.env.REQUESTS ?? 20_000)
 
 test('three renewals and six reloads under load over HTTPS fail no request', async (t) => {
   const release = await buildRelease()
