@@ -9,7 +9,7 @@ import { renameSync, writeFileSync } from 'node:fs'
 import { altNames, ecdsaWithSha256 } from '../../server/acme/csr.ts'
 import { bits, der, octets, oid, sequence, set } from '../../server/acme/der.ts'
 
-interface TestCertificate {
+export interface TestCertificate {
   key: string
   cert: string
   /** Both, as TLS_FILE takes them. */

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { encodeRoot, makeCertificate } from './certificates.ts'
+import { encodeRoot, makeCertificate, type TestCertificate } from './certificates.ts'
 import { eventually } from './eventually.ts'
 import { getSecurely } from './https.ts'
 import type { Lifetime } from './lifetime.ts'
@@ -13,8 +13,8 @@ export interface Pebble {
   hasProfiles: boolean
   directoryUrl: string
   port: number
-  /** What to trust it with. */
-  root: string
+  /** Its own certificate. */
+  own: TestCertificate
   acmeRoot: string
   /** The root of the certificates that it issues. */
   issuer: string
@@ -72,7 +72,7 @@ export async function startPebble(
     hasProfiles: directory.meta.profiles !== undefined,
     port,
     directoryUrl: `https://127.0.0.1:${port}/dir`,
-    root: own.cert,
+    own,
     acmeRoot: encodeRoot(own.cert),
     issuer: (await getSecurely(managementPort, '/roots/0')).body,
     async stop() {

@@ -20,8 +20,8 @@ test('Chromium opens the bare address without a warning, and a change shows in a
   const { url, securePort } = await startApp(t, env)
   const pebble = await startPebble(t, { httpPort: Number(new URL(url).port) })
   if (!pebble.hasProfiles) return t.skip('needs pebble with profiles')
-  const { directoryUrl, root, issuer } = pebble
-  await renew({ dir, directoryUrl, roots: [root], names: ['127.0.0.1'] })
+  const { directoryUrl, own, issuer } = pebble
+  await renew({ dir, directoryUrl, roots: [own.cert], names: ['127.0.0.1'] })
   await eventually(async () => {
     return getSecurely(securePort).then(
       () => true,

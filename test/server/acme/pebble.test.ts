@@ -28,8 +28,8 @@ for (const [nonceReject, authzReuse] of [
     const httpPort = Number(new URL(url).port)
     const pebble = await startPebble(t, { httpPort, nonceReject, authzReuse })
     if (!pebble.hasProfiles) return t.skip('needs pebble with profiles')
-    const { directoryUrl, root, issuer } = pebble
-    const options = { dir, directoryUrl, roots: [root], names: ['127.0.0.1'] }
+    const { directoryUrl, own, issuer } = pebble
+    const options = { dir, directoryUrl, roots: [own.cert], names: ['127.0.0.1'] }
     const state = (): State => JSON.parse(readFileSync(join(dir, 'state.json'), 'utf8'))
 
     assert.match((await renew(options)) ?? '', /^The certificate for 127\.0\.0\.1 is valid until/)
