@@ -97,6 +97,13 @@ const outsideChecks: Record<string, OutsideCheck> = {
     minutes: 60,
     trouble: 'The certificate expires in less than two days, or there is none: npx onebox status',
   },
+  // A new instance makes its first backup and drill within minutes.
+  backups: {
+    path: '/healthz/backups',
+    minutes: 60,
+    trouble:
+      'No backup reaches the bucket, or none could be restored to a scratch file: npx onebox logs',
+  },
 }
 
 /** Requests a path from several continents every 30 s. */

@@ -56,6 +56,9 @@ export function readConfig(env: Env, releaseDir: string) {
     releaseId: set.RELEASE_ID || readReleaseId(releaseDir),
     /** The state file of the deploy agent, which /healthz includes. */
     deployStateFile: set.DEPLOY_STATE_FILE || undefined,
+    /** The state file of the agent for backups in a bucket, which /metrics shows. */
+    offsiteStateFile: set.OFFSITE_URL === '' ? undefined : set.OFFSITE_STATE_FILE || undefined,
+    offsiteMinutes: set.OFFSITE_MINUTES,
     logLevel: set.LOG_LEVEL,
     /** Whether systemd connects our output to its journal. */
     journal: env.JOURNAL_STREAM !== undefined,

@@ -51,6 +51,7 @@ export function createRoutes(handlers: Handlers, { read, write, form }: Authoriz
 
     '/healthz': { GET: operations.health },
     '/healthz/certificate': { GET: operations.certificate },
+    '/healthz/backups': { GET: operations.backups },
     '/metrics': { GET: read(operations.metrics) },
     '/status': { GET: status.page },
     '/status.js': { GET: status.script },

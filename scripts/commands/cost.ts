@@ -6,6 +6,7 @@ import {
   monthlyCost,
   readPrices,
   usd,
+  usualDatabaseMb,
 } from '../stack/cost/monthly.ts'
 import { defineCommand, UsageError } from '../terminal/command.ts'
 import { json, region } from '../terminal/options.ts'
@@ -17,7 +18,8 @@ const oldDays = 183
 export default defineCommand({
   usage: '',
   about: `Prints what onebox costs on AWS per month, on demand and in US dollars, from the price list in
-scripts/stack/cost/prices.json. Excludes taxes, traffic to the internet and AWS's free tier.`,
+scripts/stack/cost/prices.json. Excludes taxes, traffic to the internet, requests to S3, copying
+backups to a second region and AWS's free tier.`,
   options: {
     region,
     'instance-type': {
@@ -33,12 +35,27 @@ scripts/stack/cost/prices.json. Excludes taxes, traffic to the internet and AWS'
       range: [1, 16_384],
       help: 'size of the data volume',
     },
+    database: {
+      type: 'integer',
+      value: 'MB',
+      default: usualDatabaseMb,
+      range: [1, 1_000_000],
+      help: 'size of the data, for its backups',
+    },
+    'backup-region': { type: 'boolean', help: 'include backups in a second region' },
     alarms: { type: 'boolean', help: 'include alarms by e-mail' },
     json,
   },
   run({ region, volume: volumeGb, alarms, json, ...options }) {
     if (region === undefined) throw new UsageError('Which region? Add --region eu-central-1')
-    const config = { region, instanceType: options['instance-type'], volumeGb, alarms }
+    const config = {
+      region,
+      instanceType: options['instance-type'],
+      volumeGb,
+      databaseMb: options.database,
+      backupBuckets: options['backup-region'] ? 2 : 1,
+      alarms,
+    }
     const cost = monthlyCost(config, readPrices())
     if (json) return console.log(JSON.stringify(cost, null, 2))
     step(`onebox in ${region}, by prices of ${cost.date} (${cost.source})`)

@@ -1,10 +1,9 @@
-import { defaultRegion } from '../stack/aws/account.ts'
 import type { Place } from '../stack/aws/call.ts'
 import { deleteSnapshot, listSnapshots, type Snapshot } from '../stack/aws/ebs-snapshots.ts'
 import { leftoversOf, printSnapshots } from '../stack/data-snapshots.ts'
-import { placeOf, project, readSettings } from '../stack/settings.ts'
-import { findStack } from '../stack/workspace.ts'
-import { defineCommand, UsageError } from '../terminal/command.ts'
+import { findPlace } from '../stack/place.ts'
+import { project } from '../stack/settings.ts'
+import { defineCommand } from '../terminal/command.ts'
 import { assertConfirmed } from '../terminal/confirm.ts'
 import { minute } from '../terminal/format.ts'
 import { json, region, stack, yes } from '../terminal/options.ts'
@@ -36,15 +35,6 @@ how to restore them.`,
     await deleteAll(place, [doomed], yes)
   },
 })
-
-/** Snapshots outlive their stack, which may no longer exist. */
-async function findPlace(name: string, wanted: string | undefined): Promise<Place> {
-  const stack = await findStack(name)
-  const known = stack ? placeOf(await readSettings(stack)) : { region: '', profile: undefined }
-  const region = wanted || known.region || (await defaultRegion(known.profile))
-  if (region) return { ...known, region }
-  throw new UsageError(`Which region has the snapshots of stack ${name}? Add --region eu-central-1`)
-}
 
 async function deleteAll(place: Place, doomed: Snapshot[], yes: boolean) {
   if (doomed.length === 0) return console.log('Nothing to delete')

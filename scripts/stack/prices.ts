@@ -1,10 +1,18 @@
 import type { Config } from '../../provisioning/config.ts'
-import { monthlyCost, readPrices, usd } from './cost/monthly.ts'
+import { monthlyCost, readPrices, usd, usualDatabaseMb } from './cost/monthly.ts'
 
 /** What a stack will cost, in a sentence. */
-export function costText({ region, instanceType, volumeSizeGiB, alarmEmail }: Config): string {
+export function costText(settings: Config): string {
+  const { region, instanceType, volumeSizeGiB, alarmEmail, backupRegion } = settings
   try {
-    const config = { region, instanceType, volumeGb: volumeSizeGiB, alarms: alarmEmail !== '' }
+    const config = {
+      region,
+      instanceType,
+      volumeGb: volumeSizeGiB,
+      databaseMb: usualDatabaseMb,
+      backupBuckets: backupRegion === '' ? 1 : 2,
+      alarms: alarmEmail !== '',
+    }
     const { perMonth, date } = monthlyCost(config, readPrices())
     return `${instanceType} in ${region} costs about ${usd(perMonth)} per month (prices of ${date})`
   } catch (error) {

@@ -7,7 +7,8 @@ import type { Health, WorkerHealth } from './health.ts'
 import type { Https, HttpsHealth } from './https.ts'
 import type { Log } from './log.ts'
 import { type Family, gauge, render } from './metrics.ts'
-import { hoursUntil, isOverdue } from './problems.ts'
+import { type OffsiteState, readOffsiteState } from './offsite-state.ts'
+import { hoursUntil, isDrillOverdue, isOffsiteOverdue, isOverdue } from './problems.ts'
 import type { WorkerState } from './worker.ts'
 
 const metricsHeaders = headersOf('text/plain; version=0.0.4; charset=utf-8', 'no-store')
@@ -23,6 +24,8 @@ interface Operations {
   mayRead: (request: HttpRequest) => boolean
   deployStateFile: string | undefined
   https: Pick<Https, 'health'> | undefined
+  offsiteStateFile: string | undefined
+  offsiteMinutes: number
   log: Log
 }
 
@@ -34,6 +37,8 @@ export function createOperationsHandlers({
   mayRead,
   deployStateFile,
   https,
+  offsiteStateFile,
+  offsiteMinutes,
   log,
 }: Operations) {
   return {
@@ -64,6 +69,15 @@ export function createOperationsHandlers({
       if (isFine) return json(200, health)
       const what = expiresAt ? `expires at ${expiresAt}` : 'is missing'
       throw new HttpError(503, `The certificate ${what}: ${problem}`)
+    },
+
+    /** For alarms; nothing is wrong without a bucket for backups. */
+    backups(): Reply {
+      const state = readOffsiteState(offsiteStateFile)
+      if (state === undefined) return json(200, {})
+      const overdue = overdueOf(state, offsiteMinutes, Date.now())
+      if (overdue === undefined) return json(200, shownOf(state))
+      throw new HttpError(503, overdue)
     },
 
     async metrics(): Promise<Reply> {
@@ -104,6 +118,26 @@ export function createOperationsHandlers({
       return 'The database cannot be read or written'
     }
   }
+}
+
+/** Which task is overdue, and why; undefined if none is. */
+function overdueOf(
+  { backedUpTo, drill, problems }: OffsiteState,
+  everyMinutes: number,
+  now: number,
+): string | undefined {
+  const age = (time: string | undefined) => -hoursUntil(time ?? '1970-01-01', now)
+  const why = (problem: string | undefined) => (problem === undefined ? '' : `: ${problem}`)
+  if (isOffsiteOverdue(age(backedUpTo), everyMinutes / 60)) {
+    return `The bucket has no backup since ${backedUpTo ?? 'ever'}${why(problems?.backup)}`
+  }
+  if (isDrillOverdue(age(drill?.at))) {
+    return `The last restore drill that succeeded was at ${drill?.at ?? 'no time'}${why(problems?.drill)}`
+  }
+}
+
+function shownOf({ backedUpTo, drill }: OffsiteState) {
+  return { backedUpTo, drillAt: drill?.at }
 }
 
 function healthOf({ worker, release, startedAt, draining }: WorkerState): WorkerHealth {

@@ -44,8 +44,37 @@ export function problemsOf(
       needsBackup && hoursSinceBackup(series, now) > 26,
       'There is no backup from the last 26 hours.',
     ],
+    [
+      isOffsiteOverdue(...offsiteHours(series, now)),
+      'The bucket has no backup of the latest data.',
+    ],
+    [isDrillOverdue(hoursSinceDrill(series, now)), 'The last restore drill is overdue or failed.'],
   ]
   return all.filter(([holds]) => holds).map(([, text]) => text.replace('..', '.'))
+}
+
+/** How old the last backup in the bucket is, and how often there should be one; NaN without a bucket. */
+export function offsiteHours(series: Series[], now: number): [age: number, every: number] {
+  const every = largest(series, 'onebox_offsite_backup_interval_seconds') / 3600
+  const at = largest(series, 'onebox_offsite_backup_timestamp_seconds')
+  return every > 0 ? [(now / 1000 - at) / 3600, every] : [Number.NaN, Number.NaN]
+}
+
+/** NaN without a bucket for backups. */
+export function hoursSinceDrill(series: Series[], now: number): number {
+  const at = largest(series, 'onebox_restore_drill_timestamp_seconds')
+  const [age] = offsiteHours(series, now)
+  return Number.isNaN(age) ? age : (now / 1000 - at) / 3600
+}
+
+/** After two backups and an hour without one. */
+export function isOffsiteOverdue(ageHours: number, everyHours: number): boolean {
+  return ageHours > 2 * everyHours + 1
+}
+
+/** It comes once a night. */
+export function isDrillOverdue(ageHours: number): boolean {
+  return ageHours > 30
 }
 
 /** NaN without a time. */

@@ -7,6 +7,7 @@ import { drain } from './drain.ts'
 import type { Log } from './log.ts'
 import { createMachineMetrics } from './machine-metrics.ts'
 import { counter, type Family, gauge, RequestMetrics } from './metrics.ts'
+import { createOffsiteMetrics } from './offsite-metrics.ts'
 import { createPeers } from './peers.ts'
 import { createProcessMetrics } from './process-metrics.ts'
 import { killSibling } from './siblings.ts'
@@ -35,6 +36,7 @@ export function createWorker(
     () => requests.families(),
     createProcessMetrics(database),
     createMachineMetrics(config.dataDir),
+    createOffsiteMetrics(config),
     ownMetrics,
   ]
   const peers = createPeers(config, own)

@@ -1,5 +1,5 @@
 import type { Health } from '../operations/health.ts'
-import { problemsOf } from '../operations/problems.ts'
+import { hoursSinceDrill, offsiteHours, problemsOf } from '../operations/problems.ts'
 import { largest, parseMetrics, type Series, total } from '../operations/series.ts'
 import { linePath, topOf } from './chart.ts'
 import { format, span } from './format.ts'
@@ -149,9 +149,17 @@ export function watchServer() {
     const backupAt = largest(series, 'onebox_backup_last_success_timestamp_seconds')
     const size = format(largest(series, 'onebox_backup_size_bytes'), 'B')
     setText('backup', backupAt > 0 ? `${span(now / 1000 - backupAt)} ago, ${size}` : 'none yet')
+    const [offsite, drill] = [offsiteHours(series, now)[0], hoursSinceDrill(series, now)]
+    setText('offsite', agoText(offsite, now))
+    setText('drill', agoText(drill, now))
     setText('database', format(largest(series, 'onebox_database_bytes'), 'B'))
     renderFree('disk', series, 'onebox_disk_free_bytes', 'onebox_disk_bytes')
     renderFree('memory', series, 'onebox_memory_available_bytes', 'onebox_memory_bytes')
+  }
+
+  function agoText(hours: number, now: number): string {
+    if (Number.isNaN(hours)) return '–'
+    return hours * 3_600_000 < now ? `${span(hours * 3600)} ago` : 'none yet'
   }
 
   function renderFree(id: string, series: Series[], part: string, whole: string) {

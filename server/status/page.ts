@@ -51,6 +51,8 @@ ${charts.join('')}</div>
 <div class="panels">
 ${panel('Machine', '', [
   fact('Last backup', 'backup'),
+  fact('In the bucket', 'offsite'),
+  fact('Restore drill', 'drill'),
   fact('Database', 'database'),
   fact('Disk', 'disk', meter('disk', 'Disk in use')),
   fact('Memory', 'memory', meter('memory', 'Memory in use')),

@@ -2,7 +2,8 @@ import type { Reply } from '../http/reply.ts'
 import type { HttpRequest } from '../http/request.ts'
 
 // For Prometheus and health checks, which may know an address that the certificate does not cover.
-const staysPlain = /^\/(\.well-known\/acme-challenge\/|(healthz(\/certificate)?|metrics)\/?($|\?))/
+const staysPlain =
+  /^\/(\.well-known\/acme-challenge\/|(healthz(\/(certificate|backups))?|metrics)\/?($|\?))/
 
 interface RedirectOptions {
   isValidFor: (host: string) => boolean

@@ -3,12 +3,19 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import test from 'node:test'
 import benchmark from '../../docs/benchmark.json' with { type: 'json' }
-import { monthlyCost, readPrices, usd } from '../../scripts/stack/cost/monthly.ts'
+import { monthlyCost, readPrices, usd, usualDatabaseMb } from '../../scripts/stack/cost/monthly.ts'
 
 const solution = readFileSync(resolve(import.meta.dirname, '../../docs/solution.md'), 'utf8')
 
 test('the solution states the price that npx onebox cost prints', () => {
-  const config = { region: 'us-east-1', instanceType: 't4g.nano', volumeGb: 8, alarms: false }
+  const config = {
+    region: 'us-east-1',
+    instanceType: 't4g.nano',
+    volumeGb: 8,
+    databaseMb: usualDatabaseMb,
+    backupBuckets: 1,
+    alarms: false,
+  }
   const { perMonth, date } = monthlyCost(config, readPrices())
   assert.ok(solution.includes(`costs ${usd(perMonth)} a month`), usd(perMonth))
   assert.ok(solution.includes(`us-east-1 as of ${date}`), date)

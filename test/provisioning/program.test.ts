@@ -368,6 +368,14 @@ test('a certificate that is not renewed is mailed about, over plain HTTP and aft
   assert.deepEqual([inputs.region, inputs.evaluationPeriods], ['us-east-1', 60])
 })
 
+test('overdue backups and restore drills are mailed about, also if nothing reports them', () => {
+  const { ipAddress, port, resourcePath } = full.one('route53.HealthCheck', 'backups').inputs
+  assert.deepEqual([ipAddress, port, resourcePath], ['203.0.113.10', 80, '/healthz/backups'])
+  const { inputs } = full.one('cloudwatch.MetricAlarm', 'backups')
+  assert.deepEqual([inputs.treatMissingData, inputs.evaluationPeriods], ['breaching', 60])
+  assert.deepEqual(inputs.alarmActions, ['arn:aws:aws:sns/topic:Topic:outside'])
+})
+
 test('the domain gets a record only in a hosted zone, and the instance knows it', async () => {
   assert.deepEqual(plain.all('route53.Record'), [])
   const settings = { domain: 'www.example.com', hostedZoneId: 'Z0123456789' }
@@ -383,7 +391,7 @@ test('the domain gets a record only in a hosted zone, and the instance knows it'
 test('CPU credits are watched on burstable types only', () => {
   assert.ok(full.one('cloudwatch.MetricAlarm', 'credits'))
   const alarms = other.all('cloudwatch.MetricAlarm').map(({ name }) => name)
-  assert.deepEqual(alarms.sort(), ['certificate', 'outside', 'reboot', 'recover'])
+  assert.deepEqual(alarms.sort(), ['backups', 'certificate', 'outside', 'reboot', 'recover'])
 })
 
 test('an earlier release is deployed by its id, without uploading this folder’s', async () => {

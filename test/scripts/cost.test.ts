@@ -22,21 +22,28 @@ const prices = {
 const list: PriceList = {
   regions: { 'xx-test-1': { date: '2026-01-31', source: 'a test', prices, notVerified: {} } },
 }
-const config = { region: 'xx-test-1', instanceType: 't4g.nano', volumeGb: 10, alarms: false }
+const config = {
+  region: 'xx-test-1',
+  instanceType: 't4g.nano',
+  volumeGb: 10,
+  databaseMb: 100,
+  backupBuckets: 1,
+  alarms: false,
+}
 
 test('a month costs the sum of its lines', () => {
   const { lines, perMonth, whileStopped, afterDestroy } = monthlyCost(config, list)
   const months = lines.map(({ perMonth }) => Number(perMonth.toFixed(6)))
-  assert.deepEqual(months, [3.65, 7.3, 0.8, 1, 0.5, 0.02])
-  assert.equal(perMonth.toFixed(2), '13.27')
-  assert.equal(whileStopped.toFixed(2), '9.62')
+  assert.deepEqual(months, [3.65, 7.3, 0.8, 1, 0.5, 0.02, 0.698])
+  assert.equal(perMonth.toFixed(2), '13.97')
+  assert.equal(whileStopped.toFixed(2), '10.32')
   assert.equal(afterDestroy.toFixed(2), '0.50')
 })
 
-test('alarms cost five CloudWatch alarms and two health checks', () => {
+test('alarms cost six CloudWatch alarms and three health checks', () => {
   const quiet = monthlyCost(config, list)
   const loud = monthlyCost({ ...config, alarms: true }, list)
-  assert.equal((loud.perMonth - quiet.perMonth).toFixed(2), '3.25')
+  assert.equal((loud.perMonth - quiet.perMonth).toFixed(2), '4.50')
 })
 
 test('a line without a price says so, and the total is marked as partial', () => {
@@ -44,7 +51,7 @@ test('a line without a price says so, and the total is marked as partial', () =>
   const region = { date: '2026-01-31', source: '', prices: rest, notVerified: {} }
   const { lines, perMonth } = monthlyCost(config, { regions: { 'xx-test-1': region } })
   assert.equal(lines.find(({ what }) => what.startsWith('snapshots'))?.unitPrice, undefined)
-  assert.equal(perMonth.toFixed(2), '12.77')
+  assert.equal(perMonth.toFixed(2), '13.47')
   assert.throws(
     () => monthlyCost({ ...config, region: 'xx-test-2' }, list),
     /^Error: No price is known for xx-test-2: choose one of xx-test-1$/,

@@ -20,7 +20,12 @@ const addedLabels = ['instance', 'job']
 test('every metric and label of the alerts and the dashboard is one that a server reports', async (t) => {
   const certificate = join(makeDataDir(), 'tls.pem')
   writeFileSync(certificate, makeCertificate(['127.0.0.1']).pem)
-  const env = { TLS_FILE: certificate, TLS_PORT: '0' }
+  const env = {
+    TLS_FILE: certificate,
+    TLS_PORT: '0',
+    OFFSITE_URL: 'https://backups.example',
+    OFFSITE_STATE_FILE: join(makeDataDir(), 'offsite.json'),
+  }
   const metrics = await scrape(await startServer(t, env))
   const series = [...metrics.matchAll(/^([a-z0-9_]+)\{(.*)\} /gm)]
   const told = new Set(series.map(([, name]) => name))

@@ -104,7 +104,7 @@ test('snapshots needs no stack, but a region', { skip: needsPulumi() }, async (t
   const run = (...args: string[]) => {
     return execute(process.execPath, [main, 'snapshots', ...args], { cwd: home, env })
   }
-  assertUsageError(await run(), /^Which region has the snapshots of stack dev\? Add --region/)
+  assertUsageError(await run(), /^Which region is or was stack dev in\? Add --region/)
   aws.volumes = []
   aws.snapshots = [1, 2, 3].map((day) => snapshot(`snap-${day}`, day, { tags: daily }))
   const { out } = await run('--region', 'eu-central-1')

@@ -6,6 +6,10 @@ interface CostConfig {
   instanceType: string
   /** The data volume. */
   volumeGb: number
+  /** What backups of it take, before compression. */
+  databaseMb: number
+  /** Buckets with the backups: two with a second region. */
+  backupBuckets: number
   /** Whether alarms go to an e-mail address. */
   alarms: boolean
 }
@@ -62,11 +66,15 @@ export interface Cost {
 
 // AWS reckons a month as 730 hours in its own examples.
 const hoursPerMonth = 730
+export const usualDatabaseMb = 10
 // What provisioning/ makes besides the data volume.
 const rootVolumeGb = 8
-const alarmCount = 5
+const alarmCount = 6
+const healthCheckCount = 3
 // The archives of a month's releases and what they replaced.
 const bucketGb = 1
+// One every 15 minutes for three days, and one a day for two months, until the last version expires.
+const backupCount = 3 * 96 + 61
 
 /**
  * What onebox costs a month on demand, without taxes, traffic and AWS's free tier.
@@ -90,6 +98,7 @@ export function monthlyCost(config: CostConfig, { regions }: PriceList): Cost {
     line('data volume, gp3', volumeGb, 'GB', prices.gp3GbMonth),
     snapshots,
     line('bucket for releases, S3', bucketGb, 'GB', prices.s3GbMonth),
+    line('backups, S3, at most', backupsGb(config), 'GB', prices.s3GbMonth),
     ...(config.alarms ? alarmLines(prices) : []),
   ]
   return {
@@ -102,10 +111,15 @@ export function monthlyCost(config: CostConfig, { regions }: PriceList): Cost {
   }
 }
 
+/** If the data always changes and cannot be compressed. */
+function backupsGb({ databaseMb, backupBuckets }: CostConfig): number {
+  return Math.ceil(backupCount * backupBuckets * databaseMb) / 1000
+}
+
 function alarmLines({ alarmMonth, healthCheckMonth }: Prices): Line[] {
   return [
     line('CloudWatch alarms', alarmCount, '', alarmMonth),
-    line('Route 53 health checks', 2, '', healthCheckMonth),
+    line('Route 53 health checks', healthCheckCount, '', healthCheckMonth),
   ]
 }
 

@@ -32,6 +32,17 @@ test('a healthy server has no problems, nor has one that reports little', () => 
   assert.deepEqual(problemsOf({ workers: [worker] }, noBackup, 0, now), [])
 })
 
+const offsite = {
+  onebox_offsite_backup_interval_seconds: 900,
+  onebox_offsite_backup_timestamp_seconds: now / 1000 - 600,
+  onebox_restore_drill_timestamp_seconds: now / 1000 - 20 * 3600,
+}
+
+test('a server with recent backups in its bucket has no problems', () => {
+  const series = seriesWith(offsite)
+  assert.deepEqual(problemsOf({ workers: [worker], deploy: live }, series, 0, now), [])
+})
+
 const troubles: [what: string, health: object, values: Record<string, number>, text: RegExp][] = [
   ['a failing worker', { problem: 'draining' }, {}, /^A worker is failing: draining\.$/],
   [
@@ -72,6 +83,18 @@ const troubles: [what: string, health: object, values: Record<string, number>, t
     {},
     { onebox_backup_last_success_timestamp_seconds: now / 1000 - 27 * 3600 },
     /no backup from the last 26 hours/,
+  ],
+  [
+    'an old backup in the bucket',
+    {},
+    { ...offsite, onebox_offsite_backup_timestamp_seconds: now / 1000 - 1.6 * 3600 },
+    /^The bucket has no backup of the latest data\.$/,
+  ],
+  [
+    'a restore drill that is overdue',
+    {},
+    { ...offsite, onebox_restore_drill_timestamp_seconds: 0 },
+    /^The last restore drill is overdue or failed\.$/,
   ],
 ]
 

@@ -1,0 +1,212 @@
+import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import test, { after, before } from 'node:test'
+import { zstdCompressSync } from 'node:zlib'
+import SQLite from 'better-sqlite3'
+import { contentsOf } from '../../server/database/portable.ts'
+import { prepareDatabase } from '../../server/database/prepare.ts'
+import { findBackupBuckets } from '../../scripts/stack/aws/stored-backups.ts'
+import { chooseBackups, findBackups, withFetched } from '../../scripts/stack/backups.ts'
+import { makeDataDir } from '../support/server.ts'
+
+interface Stored {
+  at: Date
+  content: Buffer
+}
+
+const place = { region: 'eu-central-1', profile: undefined }
+const main = 'onebox-dev-backups-1a2b3c4'
+const copy = 'onebox-dev-backups-copy-1a2b3c4'
+const buckets = [copy, main, 'onebox-dev-backups-x-1a2b3c4', 'onebox-dev-releases-1a2b3c4']
+let objects = new Map<string, Stored>()
+let lost: string[] = []
+const server = createServer(answer)
+
+before(async () => {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  Object.assign(process.env, {
+    AWS_ENDPOINT_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    AWS_ACCESS_KEY_ID: 'AKIAIOSFODNN7EXAMPLE',
+    AWS_SECRET_ACCESS_KEY: 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY',
+    AWS_MAX_ATTEMPTS: '1',
+  })
+})
+after(() => server.close())
+
+/** Buckets as S3 lists and reads them, in the path style of an endpoint of one's own. */
+function answer(request: IncomingMessage, response: ServerResponse) {
+  const url = new URL(request.url ?? '', 'http://s3')
+  const [, bucket = '', ...rest] = decodeURIComponent(url.pathname).split('/')
+  const key = rest.join('/')
+  const name = bucket || (request.headers.host ?? '').split('.')[0]
+  response.setHeader('content-type', 'application/xml')
+  if (lost.includes(String(name))) return response.writeHead(503).end()
+  if (bucket === '' && url.searchParams.has('prefix')) return response.end(bucketList(url))
+  if (key === '') return response.end(objectList(bucket, url))
+  const found = objects.get(`${bucket}/${key}`)
+  if (!found) return response.writeHead(404).end('<Error><Code>NoSuchKey</Code></Error>')
+  return response.end(found.content)
+}
+
+function bucketList(url: URL): string {
+  const prefix = url.searchParams.get('prefix') ?? ''
+  const items = buckets
+    .filter((name) => name.startsWith(prefix))
+    .map((name) => {
+      const region = name === copy ? 'eu-west-1' : 'eu-central-1'
+      return `<Bucket><Name>${name}</Name><BucketRegion>${region}</BucketRegion></Bucket>`
+    })
+  return `<ListAllMyBucketsResult><Buckets>${items.join('')}</Buckets></ListAllMyBucketsResult>`
+}
+
+function objectList(bucket: string, url: URL): string {
+  const prefix = `${bucket}/${url.searchParams.get('prefix') ?? ''}`
+  const items = [...objects]
+    .filter(([name]) => name.startsWith(prefix))
+    .map(([name, { at, content }]) => {
+      const key = name.slice(bucket.length + 1)
+      return `<Contents><Key>${key}</Key><LastModified>${at.toISOString()}</LastModified><Size>${content.length}</Size></Contents>`
+    })
+  return `<ListBucketResult><IsTruncated>false</IsTruncated>${items.join('')}</ListBucketResult>`
+}
+
+/** Adds a backup with this saved string, as the instance does. */
+function add(bucket: string, kind: string, hour: number, text: string, { isRead = true } = {}) {
+  const dataDir = makeDataDir()
+  prepareDatabase(dataDir)
+  const path = join(dataDir, 'onebox.db')
+  const database = new SQLite(path)
+  database.pragma('journal_mode = DELETE')
+  database.prepare('UPDATE saved_string SET value = ?').run(text)
+  database.close()
+  const name = `onebox-20261128T${String(hour).padStart(2, '0')}0000Z`
+  const at = new Date(Date.UTC(2026, 10, 28, hour, 0, 30))
+  const archive = zstdCompressSync(readFileSync(path))
+  const sha256 = createHash('sha256').update(archive).digest('hex')
+  const record = {
+    name,
+    startedAt: at.toISOString(),
+    readBackAt: at.toISOString(),
+    sequence: hour,
+    release: 'r',
+    ...contentsOf(path),
+    archive: { bytes: archive.length, sha256 },
+  }
+  objects.set(`${bucket}/${kind}/${name}.db.zst`, { at, content: archive })
+  const content = Buffer.from(JSON.stringify(record))
+  if (isRead) objects.set(`${bucket}/${kind}/${name}.json`, { at, content })
+  return name
+}
+
+function reset() {
+  objects = new Map()
+  lost = []
+}
+
+async function restoredString(wish: Parameters<typeof chooseBackups>[1], options = {}) {
+  const backups = chooseBackups(await findBackups(place, 'dev'), wish)
+  return withFetched(
+    place,
+    backups,
+    async ({ file }) => {
+      const database = new SQLite(file, { readonly: true })
+      const value = database.prepare('SELECT value FROM saved_string').pluck().get()
+      database.close()
+      return value
+    },
+    options,
+  )
+}
+
+test('the buckets of a stack’s backups are found by name, copies last', async () => {
+  const found = await findBackupBuckets(place, { project: 'onebox', stack: 'dev' })
+  assert.deepEqual(
+    found.map(({ name, region, isCopy }) => [name, region, isCopy]),
+    [
+      [main, 'eu-central-1', false],
+      [copy, 'eu-west-1', true],
+    ],
+  )
+})
+
+test('backups are listed newest first, those of both buckets once', async () => {
+  reset()
+  const names = [add(main, 'daily', 0, 'a'), add(main, 'recent', 9, 'b'), add(copy, 'recent', 10, 'c')]
+  add(copy, 'recent', 9, 'b')
+  const found = await findBackups(place, 'dev')
+  assert.deepEqual(
+    found.map(({ name }) => name),
+    names.toReversed(),
+  )
+  assert.equal(found[1]?.bucket.name, main)
+})
+
+test('the newest backup is restored, or the newest before a time, or one by name', async () => {
+  reset()
+  const first = add(main, 'daily', 0, 'midnight')
+  add(main, 'recent', 9, 'nine')
+  add(main, 'recent', 10, 'never read back', { isRead: false })
+  assert.equal(await restoredString({}), 'nine')
+  assert.equal(await restoredString({ before: '2026-11-28T09:00:00Z' }), 'midnight')
+  assert.equal(await restoredString({ name: first }), 'midnight')
+  await assert.rejects(restoredString({ before: '2026-11-27T09:00:00Z' }), {
+    message: /^The bucket has no backup from before 2026-11-27T09:00:00Z that was read back: /,
+  })
+  await assert.rejects(restoredString({ name: 'onebox-20261128T100000Z' }), {
+    message: /^The bucket has no onebox-20261128T100000Z that was read back/,
+  })
+  await assert.rejects(restoredString({ before: 'noon' }), { message: /^"noon" is not a time/ })
+})
+
+type Damage = (archive: Stored, record: Stored) => void
+
+const damages: [what: string, damage: Damage][] = [
+  ['cut', (archive) => Object.assign(archive, { content: archive.content.subarray(0, -9) })],
+  ['emptied', (archive) => Object.assign(archive, { content: Buffer.alloc(0) })],
+  [
+    'swapped',
+    (archive) => Object.assign(archive, { content: zstdCompressSync(Buffer.alloc(24_576)) }),
+  ],
+  [
+    'of another schema',
+    (_, record) =>
+      Object.assign(record, {
+        content: Buffer.from(String(record.content).replace('"schema":2', '"schema":3')),
+      }),
+  ],
+  ['without a sound record', (_, record) => Object.assign(record, { content: Buffer.from('{}') })],
+]
+
+for (const [what, damage] of damages) {
+  test(`a backup that is ${what} is never restored: it is named, and the one before is taken`, async (t) => {
+    reset()
+    const before = add(main, 'daily', 0, 'the one before')
+    const name = add(main, 'recent', 9, 'damaged')
+    damage(
+      objects.get(`${main}/recent/${name}.db.zst`) as Stored,
+      objects.get(`${main}/recent/${name}.json`) as Stored,
+    )
+    const lines: string[] = []
+    t.mock.method(console, 'log', (line: string) => lines.push(line))
+    assert.equal(await restoredString({}), 'the one before')
+    assert.match(lines.join('\n'), new RegExp(`${name} cannot be restored: .*Taking the one before`))
+    await assert.rejects(restoredString({ name }, { isExact: true }), {
+      message: new RegExp(`^${name} cannot be restored: .*\\. The one before is ${before}$`),
+    })
+  })
+}
+
+test('when the region of the stack is lost, the copy in the second one is restored', async (t) => {
+  reset()
+  add(main, 'recent', 9, 'lost')
+  add(copy, 'recent', 9, 'the copy')
+  lost = [main]
+  const lines: string[] = []
+  t.mock.method(console, 'log', (line: string) => lines.push(line))
+  assert.equal(await restoredString({}), 'the copy')
+  assert.match(lines.join('\n'), new RegExp(`No backups from ${main} in eu-central-1: `))
+})
