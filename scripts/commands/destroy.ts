@@ -39,6 +39,9 @@ which it lists with their cost and how to restore them.`,
     if (outputs.instanceId) rmSync(knownHosts(outputs.instanceId), { force: true })
     await forgetPast(stack)
     await printRest(stack)
+    if (outputs.backupBucket) {
+      step(`The backups in ${outputs.backupBucket} stay for a month: npx onebox backups lists them`)
+    }
   },
 })
 

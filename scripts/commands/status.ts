@@ -14,6 +14,11 @@ import { findInstances } from '../stack/aws/ec2-instances.ts'
 import { standingLines } from '../stack/instance.ts'
 import { type Outputs, requireStack } from '../stack/outputs.ts'
 import { placeOf, readSettings, settingOf } from '../stack/settings.ts'
+import {
+  problemsOfSnapshots,
+  readSnapshotStatus,
+  type SnapshotStatus,
+} from '../stack/snapshot-status.ts'
 import { defineCommand } from '../terminal/command.ts'
 import { json, stack } from '../terminal/options.ts'
 
@@ -28,12 +33,18 @@ code 1 if it does not run what it should.`,
     const place = placeOf(settings)
     const pinned = settingOf(settings, 'release')
     const site = await readStatus(stack.name, outputs, { pinned, place })
-    const status = { ...site, alarms: await problemsOfAlarms(stack.name, place, outputs) }
+    const [alarms, snapshots] = await Promise.all([
+      problemsOfAlarms(stack.name, place, outputs),
+      readSnapshotStatus(place, stack.name),
+    ])
+    const status = { ...site, alarms, snapshots }
     if (options.json) console.log(JSON.stringify(status, null, 2))
     else printStatus(status)
     if (!status.ok) throw new Error(`${outputs.url} has a problem: ${status.problem}`)
   },
 })
+
+const offsiteMetric = 'onebox_offsite_backup_timestamp_seconds'
 
 interface Status {
   stack: string
@@ -49,8 +60,12 @@ interface Status {
   disk?: { bytes: number; freeBytes: number }
   /** When the last backup was made; absent before the first. */
   backupAt?: string
+  /** When the bucket had all data, and the last restore drill; absent without such backups. */
+  offsite?: { backedUpTo?: string | undefined; drillAt?: string | undefined }
   /** Why alarms would reach nobody. */
   alarms?: string[]
+  /** Absent if AWS does not say. */
+  snapshots?: SnapshotStatus | undefined
 }
 
 async function readStatus(
@@ -96,13 +111,27 @@ function summaryOf(health: Health, series: Series[]) {
       bytes: largest(series, 'onebox_disk_bytes'),
       freeBytes: largest(series, 'onebox_disk_free_bytes'),
     },
-    backupAt: backupSeconds > 0 ? new Date(backupSeconds * 1000).toISOString() : undefined,
+    backupAt: timeOf(backupSeconds),
+    offsite: series.some(({ name }) => name === offsiteMetric)
+      ? {
+          backedUpTo: timeOf(largest(series, offsiteMetric)),
+          drillAt: timeOf(largest(series, 'onebox_restore_drill_timestamp_seconds')),
+        }
+      : undefined,
   }
+}
+
+function timeOf(seconds: number): string | undefined {
+  return seconds > 0 ? new Date(seconds * 1000).toISOString() : undefined
 }
 
 function printStatus(status: Status) {
   printSite(status)
-  for (const warning of [...(status.warnings ?? []), ...(status.alarms ?? [])])
+  for (const warning of [
+    ...(status.warnings ?? []),
+    ...(status.alarms ?? []),
+    ...problemsOfSnapshots(status.snapshots ?? { policy: 'ENABLED' }),
+  ])
     console.log(styleText('yellow', `! ${warning}`))
 }
 
@@ -128,7 +157,16 @@ function printSite({ stack, url, instance, wanted, pinned, health, ...status }: 
   if (health.https) printLine('https', httpsText(health.https))
   const { disk, backupAt } = status
   if (disk?.bytes) printLine('disk', `${Math.round((100 * disk.freeBytes) / disk.bytes)} % free`)
-  printLine('backup', backupAt ? `${ago(backupAt)} ago` : 'none yet')
+  const since = (time: string | undefined) => (time ? `${ago(time)} ago` : 'none yet')
+  printLine('backup', since(backupAt))
+  const { offsite, snapshots } = status
+  if (offsite)
+    printLine(
+      'bucket',
+      `${since(offsite.backedUpTo)}, restored as a drill ${since(offsite.drillAt)}`,
+    )
+  if (snapshots)
+    printLine('snapshot', `${since(snapshots.youngestAt)}, policy ${snapshots.policy ?? 'missing'}`)
 }
 
 function httpsText({ names, expiresAt, nextTryAt }: NonNullable<Health['https']>): string {

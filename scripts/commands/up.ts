@@ -1,6 +1,7 @@
 import { styleText } from 'node:util'
 import type { Stack } from '@pulumi/pulumi/automation/index.js'
 import type { Config } from '../../provisioning/config.ts'
+import { sendBackup } from '../instance/restore.ts'
 import { printDeployLog } from '../site/deploy-log.ts'
 import { NotLive, Rejected, shortId, waitUntilLive } from '../site/health.ts'
 import { waitForHttps } from '../site/secure.ts'
@@ -9,10 +10,12 @@ import { problemsOfAlarms } from '../stack/alarms.ts'
 import { apply, type Change, preview, printChanges } from '../stack/apply.ts'
 import type { Place } from '../stack/aws/call.ts'
 import { readConsole } from '../stack/aws/console.ts'
+import type { StoredBackup } from '../stack/aws/stored-backups.ts'
+import { chooseBackups, findBackups, wishFor, withFetched } from '../stack/backups.ts'
 import { printImage } from '../stack/image.ts'
 import { wake } from '../stack/instance.ts'
 import { type Outputs, readOutputs, requireOutputs } from '../stack/outputs.ts'
-import { prepare } from '../stack/prepare.ts'
+import { isSnapshot, prepare } from '../stack/prepare.ts'
 import { costText } from '../stack/prices.ts'
 import { warnOfPipeline } from '../stack/privacy.ts'
 import { placeOf, readSettings } from '../stack/settings.ts'
@@ -41,7 +44,12 @@ continues where it stopped.`,
     },
     ssh: { type: 'boolean', help: 'open SSH for the address of this machine' },
     latest: { type: 'boolean', help: 'end a rollback: deploy the code in this folder again' },
-    restore: { type: 'string', value: 'SNAPSHOT', help: 'make a new data volume from a snapshot' },
+    restore: {
+      type: 'string',
+      value: 'BACKUP|SNAPSHOT',
+      help: 'start a new stack with a backup, latest or by name, or with a snapshot',
+    },
+    from: { type: 'string', value: 'STACK', help: 'another stack whose backup to restore' },
     'new-instance': { type: 'boolean', help: 'replace the instance; data and address move along' },
     wait: waitOption(900),
     'install-cli': installCli,
@@ -52,6 +60,7 @@ continues where it stopped.`,
     const stack = await openStack(options.stack, options['install-cli'])
     const before = await readOutputs(stack)
     const { config, place, instance } = await prepare(stack, options)
+    const backups = await findWanted(place, config, options)
     const replace = options['new-instance'] && instance ? [instance.urn] : []
     const changes = await previewChanges(stack, config, { ...options, replace })
     await printImage(place, changes, instance)
@@ -68,6 +77,7 @@ continues where it stopped.`,
     await waitForSite(stack, outputs, options.wait)
     printRecord(config, outputs)
     const site = { ...outputs, url: await waitForHttps(outputs) }
+    if (backups) await restoreTo(site, place, backups)
     step('Checking that the site keeps its contract')
     await checkSite(site)
     await printAlarms(stack, place, outputs)
@@ -75,6 +85,34 @@ continues where it stopped.`,
     printNextSteps(stack, site, (performance.now() - startedAt) / 1000)
   },
 })
+
+interface RestoreOptions {
+  restore?: string | undefined
+  from?: string | undefined
+}
+
+/**
+ * The backups to restore one of; undefined without one.
+ * @throws {Error} before anything is made, if there is none or it could not be sent
+ */
+async function findWanted(
+  place: Place,
+  { stack, sshFrom }: Config,
+  { restore, from = stack }: RestoreOptions,
+): Promise<StoredBackup[] | undefined> {
+  if (restore === undefined || isSnapshot(restore)) return undefined
+  const backups = chooseBackups(await findBackups(place, from), wishFor(restore))
+  step(`The data will come from backup ${backups[0]?.name} of stack ${from}`)
+  if (sshFrom.length > 0) return backups
+  throw new Error('A backup is sent over SSH, which is closed: add --ssh')
+}
+
+async function restoreTo(site: Outputs, place: Place, backups: StoredBackup[]) {
+  await withFetched(place, backups, async ({ file, record }) => {
+    step(`Sending ${record.name} to the instance`)
+    console.log(`  ${await sendBackup(site, { file, name: record.name }, false)}`)
+  })
+}
 
 /** @throws {Error} without --yes if nobody is there to confirm */
 async function previewChanges(

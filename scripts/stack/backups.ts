@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
-import { contentsOf } from '../../server/database/portable.ts'
 import { checkBackup } from '../../server/database/backup.ts'
+import { contentsOf } from '../../server/database/portable.ts'
 import { Digest } from '../../server/offsite/digest.ts'
 import { decompress } from '../../server/offsite/pack.ts'
 import {
@@ -61,6 +61,18 @@ export function chooseBackups(backups: StoredBackup[], { name, before }: Wish): 
   if (fitting.length > 0) return fitting
   const which = name ?? (before === undefined ? 'backup' : `backup from before ${before}`)
   throw new Error(`The bucket has no ${which} that was read back: npx onebox backups lists them`)
+}
+
+/** `latest`, or the name of one. */
+export function wishFor(text: string): Wish {
+  if (text === 'latest') return {}
+  if (isBackupName(text)) return { name: text }
+  const cure = 'use latest, a name that npx onebox backups lists, or the id of a snapshot'
+  throw new UsageError(`"${text}" cannot be restored: ${cure}`)
+}
+
+export function isBackupName(text: string): boolean {
+  return /^onebox-\d{8}T\d{6}Z$/.test(text)
 }
 
 /** In the time zone of this machine, unless it names one. */
@@ -127,7 +139,8 @@ async function fetchBackup(place: Place, backup: StoredBackup, folder: string): 
   const content = await openObject(place, backup.bucket, backup.archiveKey)
   const mode = 0o600
   await pipeline(content, packed, createWriteStream(archive, { mode }))
-  if (packed.sha256() !== record.archive.sha256) throw new Error('its archive is cut or another one')
+  if (packed.sha256() !== record.archive.sha256)
+    throw new Error('its archive is cut or another one')
   const target = createWriteStream(file, { mode })
   await pipeline(createReadStream(archive), decompress(), new Digest(record.bytes), target)
   checkBackup(file)

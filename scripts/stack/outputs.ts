@@ -18,6 +18,8 @@ export interface Outputs {
   desired: string
   region: string
   bucket: string
+  /** Absent in stacks from before there was one. */
+  backupBucket?: string
   instanceId: string
   volumeId: string
   /** The ARNs of the topics that alarms go to. */

@@ -28,7 +28,7 @@ import { settleUnfinished } from './unfinished.ts'
 interface PrepareOptions {
   region: string | undefined
   zone: string | undefined
-  /** A snapshot. */
+  /** A snapshot or a backup. */
   restore: string | undefined
   /** Ends a rollback. */
   latest: boolean
@@ -96,15 +96,28 @@ async function settleSnapshot(
   wanted: string | undefined,
 ) {
   if (wanted && volumeId) {
-    const cure = `npx onebox up --stack another --restore ${wanted}, or npx onebox destroy first`
+    const another = `npx onebox up --stack another --restore ${wanted}, or npx onebox destroy first`
+    const cure = isSnapshot(wanted) ? another : 'npx onebox restore, with --latest or a name'
     throw new Error(`Stack ${stack.name} already has data volume ${volumeId}: ${cure}`)
   }
+  if (wanted && !isSnapshot(wanted)) return forget(stack, settings)
   const id = wanted || settingOf(settings, 'restoreSnapshotId')
   if (!id || volumeId) return
   const values = { ...settings.values, [`${project}:restoreSnapshotId`]: id }
   await assertRestorable(placeOf(settings), checkSettings(stack, { ...settings, values }))
   if (wanted) await setSetting(stack, 'restoreSnapshotId', wanted)
   step(`The data volume will be made from ${id}`)
+}
+
+/** Data comes from a backup, so an earlier snapshot must not fill the new volume. */
+async function forget(stack: Stack, settings: Settings) {
+  if (settingOf(settings, 'restoreSnapshotId') !== '') {
+    await removeSetting(stack, 'restoreSnapshotId')
+  }
+}
+
+export function isSnapshot(wanted: string): boolean {
+  return wanted.startsWith('snap-')
 }
 
 /** A volume cannot leave its zone, and everything else follows it. */

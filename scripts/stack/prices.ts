@@ -1,5 +1,5 @@
 import type { Config } from '../../provisioning/config.ts'
-import { monthlyCost, readPrices, usd, usualDatabaseMb } from './cost/monthly.ts'
+import { monthlyCost, readPrices, usd } from './cost/monthly.ts'
 
 /** What a stack will cost, in a sentence. */
 export function costText(settings: Config): string {
@@ -9,7 +9,6 @@ export function costText(settings: Config): string {
       region,
       instanceType,
       volumeGb: volumeSizeGiB,
-      databaseMb: usualDatabaseMb,
       backupBuckets: backupRegion === '' ? 1 : 2,
       alarms: alarmEmail !== '',
     }

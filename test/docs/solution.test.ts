@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import test from 'node:test'
 import benchmark from '../../docs/benchmark.json' with { type: 'json' }
-import { monthlyCost, readPrices, usd, usualDatabaseMb } from '../../scripts/stack/cost/monthly.ts'
+import { monthlyCost, readPrices, usd } from '../../scripts/stack/cost/monthly.ts'
 
 const solution = readFileSync(resolve(import.meta.dirname, '../../docs/solution.md'), 'utf8')
 
@@ -12,8 +12,6 @@ test('the solution states the price that npx onebox cost prints', () => {
     region: 'us-east-1',
     instanceType: 't4g.nano',
     volumeGb: 8,
-    databaseMb: usualDatabaseMb,
-    backupBuckets: 1,
     alarms: false,
   }
   const { perMonth, date } = monthlyCost(config, readPrices())

@@ -12,6 +12,36 @@ interface JsonCall {
   body?: object
 }
 
+interface RestCall {
+  service: string
+  endpoint: string
+  path: string
+  query: Record<string, string>
+}
+
+/** Reads from a service with a REST API. @throws {Error} if AWS does not answer, or refuses */
+export async function getJson<Answer>(
+  { region, profile }: Place,
+  { service, endpoint, path, query }: RestCall,
+): Promise<Answer> {
+  const { credentials, sha256 } = new STSClient({ profile, region }).config
+  const url = new URL(path, process.env.AWS_ENDPOINT_URL || endpoint)
+  const { protocol, hostname, host } = url
+  const signer = new SignatureV4({ service, region, credentials, sha256 })
+  const { headers } = await signer.sign({
+    method: 'GET',
+    protocol,
+    hostname,
+    path,
+    query,
+    headers: { host },
+  })
+  url.search = String(new URLSearchParams(query))
+  const response = await fetch(url, { headers, signal: AbortSignal.timeout(10_000) })
+  if (response.ok) return (await response.json()) as Answer
+  throw new Error(`${service} answered ${response.status}`)
+}
+
 /**
  * Calls an action of a service whose client would be one more package.
  * @throws {Error} named as AWS names it

@@ -6,10 +6,10 @@ interface CostConfig {
   instanceType: string
   /** The data volume. */
   volumeGb: number
-  /** What backups of it take, before compression. */
-  databaseMb: number
-  /** Buckets with the backups: two with a second region. */
-  backupBuckets: number
+  /** The size of the data, for its backups. */
+  databaseMb?: number
+  /** Two with a second region. */
+  backupBuckets?: number
   /** Whether alarms go to an e-mail address. */
   alarms: boolean
 }
@@ -112,7 +112,7 @@ export function monthlyCost(config: CostConfig, { regions }: PriceList): Cost {
 }
 
 /** If the data always changes and cannot be compressed. */
-function backupsGb({ databaseMb, backupBuckets }: CostConfig): number {
+function backupsGb({ databaseMb = usualDatabaseMb, backupBuckets = 1 }: CostConfig): number {
   return Math.ceil(backupCount * backupBuckets * databaseMb) / 1000
 }
 

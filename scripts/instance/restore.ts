@@ -1,0 +1,36 @@
+import { createReadStream, statSync } from 'node:fs'
+import { compose } from 'node:stream'
+import { sha256Of } from './backup-file.ts'
+import { type Instance, runRemote } from './ssh.ts'
+import { createMeter } from './transfer.ts'
+
+/**
+ * One remote command receives the file, checks it, restores it and removes it. If the connection is
+ * lost on the way, the file is incomplete and fails the check.
+ */
+export async function sendBackup(
+  instance: Instance,
+  { file, name }: { file: string; name: string },
+  overwrite: boolean,
+): Promise<string> {
+  const script = `set -eu
+file=$(sudo -u onebox mktemp /data/restore-XXXXXX)
+trap 'sudo rm -f "$file"' EXIT
+trap 'exit 1' HUP INT TERM PIPE
+sudo -u onebox tee "$file" >/dev/null
+echo "${await sha256Of(file)}  $file" | sudo sha256sum --check --status ||
+  { echo 'The file did not arrive complete: try again' >&2; exit 1; }
+sudo onebox restore "$file"${overwrite ? ' --overwrite' : ''}`
+  const input = compose(createReadStream(file), createMeter(statSync(file).size))
+  // Ctrl-C ends ssh, which ends the remote command.
+  process.once('SIGINT', () => {})
+  try {
+    return withLocalName(await runRemote(instance, script, { input }), name)
+  } catch (error) {
+    throw new Error(withLocalName((error as Error).message, name), { cause: error })
+  }
+}
+
+function withLocalName(text: string, name: string): string {
+  return text.trim().replace(/\S*\/restore-\w{6}\b/g, name)
+}
