@@ -58,6 +58,7 @@ export function createApp(config: Config, database: Database, log: Log): App {
       }),
       movies: createMovieHandlers(createMovieStore(database), {
         collection: createCollection(database),
+        version: database.version,
         needsToken,
       }),
       operations: createOperationsHandlers({

@@ -24,7 +24,9 @@ type Value = string | number | false | undefined | Html | readonly Html[]
 /** A template of markup: text in it is escaped, markup is not, `false` and undefined are nothing. */
 export function html(parts: TemplateStringsArray, ...values: Value[]): Html {
   let markup = parts[0] as string
-  for (const [index, value] of values.entries()) markup += toMarkup(value) + parts[index + 1]
+  for (let index = 0; index < values.length; index += 1) {
+    markup += toMarkup(values[index]) + parts[index + 1]
+  }
   return new Html(markup)
 }
 

@@ -68,6 +68,7 @@ class Exchange {
   readonly #startedAt = performance.now()
   readonly #id: string
   #route = ''
+  #varies = false
 
   constructor(
     options: ListenerOptions,
@@ -113,6 +114,7 @@ class Exchange {
     const handler = match.route.handlers.get(method)
     if (!handler) throw methodNotAllowed(method, match)
     this.#request.parameter = match.parameter
+    this.#varies = handler.varies === true
     return handler(this.#request)
   }
 
@@ -189,6 +191,8 @@ class Exchange {
     if (https !== undefined) headers.push(...https.headers(this.#request))
     if (traceparent) headers.push('traceparent', traceparent)
     if (encoding && body !== undefined) headers.push('Content-Encoding', encoding)
+    // Errors say so themselves, as they may come before there is a handler.
+    if (this.#varies && !reply.headers.includes('Vary')) headers.push('Vary', 'Accept')
     if (isCompressible(reply)) headers.push('Vary', 'Accept-Encoding')
     const last = this.#options.isDraining() || hasUnreadBody(this.#incoming)
     if (last && !reply.headers.includes('Connection')) headers.push('Connection', 'close')

@@ -1,7 +1,11 @@
 import type { Reply } from './reply.ts'
 import { decodePercent, type HttpRequest } from './request.ts'
 
-export type Handler = (request: HttpRequest) => Reply | Promise<Reply>
+export interface Handler {
+  (request: HttpRequest): Reply | Promise<Reply>
+  /** Whether its replies depend on `Accept`. */
+  varies?: boolean
+}
 type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
 
 /** Patterns such as `/hello/{username}`, each with the handlers of its methods. */
@@ -9,14 +13,9 @@ export type Routes = Record<string, Partial<Record<Method, Handler>>>
 
 /** Answers with the page for clients that prefer HTML, such as browsers, otherwise with JSON. */
 export function negotiate(json: Handler, page: Handler): Handler {
-  return (request) => {
-    const reply = request.prefersHtml ? page(request) : json(request)
-    return reply instanceof Promise ? reply.then(varyByAccept) : varyByAccept(reply)
-  }
-}
-
-function varyByAccept(reply: Reply): Reply {
-  return { ...reply, headers: [...reply.headers, 'Vary', 'Accept'] }
+  const handler: Handler = (request) => (request.prefersHtml ? page(request) : json(request))
+  handler.varies = true
+  return handler
 }
 
 interface Route {

@@ -8,7 +8,7 @@ import { empty, json, jsonText, type Reply, seeOther } from '../http/reply.ts'
 import type { HttpRequest } from '../http/request.ts'
 import type { Collection } from './collection.ts'
 import { detailsOf, withDetails } from './details.ts'
-import { type Drawings, draw } from './drawings.ts'
+import { draw } from './drawings.ts'
 import {
   infoOf,
   type Movie,
@@ -26,12 +26,20 @@ import type { MoviePage, MovieStore } from './store.ts'
 const pageLimitBytes = 4 * 2 ** 20
 const titlesLimitBytes = 256 * 2 ** 10
 
+interface MovieOptions {
+  collection: () => Promise<Collection>
+  /** Of the database. */
+  version: () => number
+  needsToken: boolean
+}
+
 export function createMovieHandlers(
   store: MovieStore,
-  { collection, needsToken }: { collection: () => Promise<Collection>; needsToken: boolean },
+  { collection, version, needsToken }: MovieOptions,
 ) {
   const pages = createMoviePages(needsToken)
-  const drawings = createDrawings(collection)
+  const overview = createOverview(collection)
+  const lists = createListCache(version)
 
   return {
     /** One movie if a title is given, otherwise a page of them. */
@@ -98,9 +106,9 @@ export function createMovieHandlers(
       again: pages.notDeleted,
     } satisfies Form,
 
-    years: async () => (await drawings()).years.reply,
+    years: async () => (await overview()).drawings.years.reply,
 
-    ratings: async () => (await drawings()).ratings.reply,
+    ratings: async () => (await overview()).drawings.ratings.reply,
   }
 
   function find(key: MovieKey) {
@@ -122,14 +130,11 @@ export function createMovieHandlers(
     return jsonText(200, body, next ? { headers: ['Link', `<${next}>; rel="next"`] } : {})
   }
 
-  function listPage(query: ListQuery, overview?: Overview): Reply {
-    const page = store.listTitles({ limit: query.limit, limitBytes: titlesLimitBytes }, query)
-    return pages.list(query, page.movies, { next: nextOf(page, query), overview })
-  }
-
-  async function overview(): Promise<Overview> {
-    const [{ count }, shown] = await Promise.all([collection(), drawings()])
-    return { count, drawings: shown }
+  function listPage(query: ListQuery, shown?: Overview): Reply {
+    return lists(query, shown, () => {
+      const page = store.listTitles({ limit: query.limit, limitBytes: titlesLimitBytes }, query)
+      return pages.list(query, page.movies, { next: nextOf(page, query), overview: shown })
+    })
   }
 
   /** Preconditions are about the movie, whether the query names it or the body. */
@@ -156,15 +161,37 @@ export function createMovieHandlers(
 }
 
 /** Makes the function that draws the collection anew once it has changed. */
-function createDrawings(collection: () => Promise<Collection>): () => Promise<Drawings> {
+function createOverview(collection: () => Promise<Collection>): () => Promise<Overview> {
   let drawn: Collection | undefined
-  let drawings: Drawings
+  let overview: Overview
 
   return async () => {
     const latest = await collection()
-    if (latest !== drawn) drawings = draw(latest)
+    if (latest !== drawn) overview = { count: latest.count, drawings: draw(latest) }
     drawn = latest
-    return drawings
+    return overview
+  }
+}
+
+const keptLists = 50
+const keptBytes = 64 * 1024
+
+/** Makes the function that renders a list at most once per change of the database. */
+function createListCache(version: () => number) {
+  const kept = new Map<string, { reply: Reply; overview: Overview | undefined }>()
+  let keptAt = -1
+
+  return function list(query: ListQuery, overview: Overview | undefined, render: () => Reply) {
+    // The version is read before the movies: a commit in between only means another rendering.
+    const latest = version()
+    if (latest !== keptAt || kept.size >= keptLists) kept.clear()
+    keptAt = latest
+    const key = JSON.stringify(query)
+    const known = kept.get(key)
+    if (known && known.overview === overview) return known.reply
+    const reply = render()
+    if ((reply.body as string).length <= keptBytes) kept.set(key, { reply, overview })
+    return reply
   }
 }
 

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
+import { join } from 'node:path'
 import test from 'node:test'
+import SQLite from 'better-sqlite3'
 import { fill, needsBrowser, openPage, submit } from '../../support/browser.ts'
 import { getJson, send, sendJson } from '../../support/http.ts'
 import { load, type Movie } from '../../support/movies.ts'
-import { startServer } from '../../support/server.ts'
+import { startApp, startServer } from '../../support/server.ts'
 
 const skip = needsBrowser
 const asBrowser = { headers: { accept: 'text/html' } }
@@ -165,6 +167,17 @@ test('pages of movies lead to the next one, and show what they are', async (t) =
   assert.match(await readPage(`${url}/movies?year=1931`), /<h1>Movies of 1931<\/h1>/)
   assert.match(await readPage(`${url}/movies?year=1999`), /<p>No movies found\.<\/p>/)
   assert.match(await readPage(`${url}/movies`), /<p class="lead">5 movies · <a/)
+})
+
+test('a list shows every change at once, whoever made it', async (t) => {
+  const { url, dataDir } = await startApp(t)
+  await load(url, [kong])
+  const paths = ['/movies', '/movies?year=1933', '/movies?search=k']
+  for (const path of paths) assert.match(await readPage(url + path), /<td>7\.9<\/td>/)
+  const other = new SQLite(join(dataDir, 'onebox.db'))
+  other.exec(`UPDATE movies SET info = '{"rating":6.5}', replacements = replacements + 1`)
+  other.close()
+  for (const path of paths) assert.match(await readPage(url + path), /<td>6\.5<\/td>/)
 })
 
 test('an empty database says how to load the sample', async (t) => {
