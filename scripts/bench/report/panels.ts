@@ -52,7 +52,7 @@ export function panels(results: Results): Panel[] {
     handshakes &&
       bars(
         'CPU of a TLS handshake, µs',
-        'TLS 1.3, ECDSA P-256: full, and resumed (r)',
+        'TLS 1.3 with ECDSA P-256, full and resumed',
         handshakes.flatMap(handshakeBars),
       ),
     tlsMemory &&
@@ -86,7 +86,7 @@ function handshakeBars({ name, full, resumed }: Handshakes): Bar[] {
   const bar = (label: string, value: number) => ({
     ...{ label, value, shown: whole(value), ours: name === 'onebox' },
   })
-  return [bar(name, full), bar(`${name}, r`, resumed)]
+  return [bar(name, full), bar('resumed', resumed)]
 }
 
 function tlsMemoryBar({ name, idleMb, connectedMb }: ConnectionMemory): Bar {
