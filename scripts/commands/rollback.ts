@@ -8,27 +8,32 @@ import { warnOfPipeline } from '../stack/privacy.ts'
 import { checkSettings, placeOf, readSettings, setSetting, settingOf } from '../stack/settings.ts'
 import { settleUnfinished } from '../stack/unfinished.ts'
 import { defineCommand } from '../terminal/command.ts'
-import { assertConfirmed } from '../terminal/confirm.ts'
-import { duration } from '../terminal/format.ts'
+import { ask, assertConfirmed, isInteractive } from '../terminal/confirm.ts'
+import { duration, minute } from '../terminal/format.ts'
 import { stack, waitOption, yes } from '../terminal/options.ts'
 import { step } from '../terminal/step.ts'
 
 type Targets = [KnownRelease, ...KnownRelease[]]
 
 const candidates = 5
+const listedReleases = 9
 
 export default defineCommand({
   usage: '[RELEASE]',
-  about: `Deploys an earlier release: the one whose id starts with RELEASE, or else the newest before the
-current one that passes its canary. It stays until "npx onebox up --latest". Data is not touched.`,
+  about: `Deploys an earlier release: the one whose id starts with RELEASE, or else one of a list. With
+--yes or without a terminal, it is the newest before the current one that passes its canary. It
+stays until "npx onebox up --latest". Data is not touched.`,
   options: { stack, wait: waitOption(600), yes },
   async run(options, [prefix]) {
     const { stack, outputs } = await requireStack(options.stack)
-    const targets = choose(await findReleases(stack, outputs), prefix)
+    const releases = await findReleases(stack, outputs)
     const from = await servingText(outputs)
+    const asks = prefix === undefined && !options.yes && isInteractive()
+    const targets = asks ? await pick(releases, from) : choose(releases, prefix)
     const place = placeOf(await readSettings(stack))
     await settleUnfinished(stack, place, 'up', options)
-    await assertConfirmed(`Roll back from ${from} to release ${shortId(targets[0].id)}?`, options)
+    const question = `Roll back from ${from} to release ${shortId(targets[0].id)}?`
+    if (!asks) await assertConfirmed(question, options)
     const startedAt = performance.now()
     const id = await goBack(stack, targets, options.wait)
     const took = duration((performance.now() - startedAt) / 1000)
@@ -52,6 +57,18 @@ async function goBack(stack: Stack, [target, next, ...rest]: Targets, waitSecond
     step(`Rejected by its canary; trying release ${shortId(next.id)}`)
     return goBack(stack, [next, ...rest], waitSeconds)
   }
+}
+
+/** Lists what is not live, and lets a person choose. @throws {Error} if they choose none */
+async function pick(releases: KnownRelease[], from: string): Promise<Targets> {
+  const listed = releases.filter(({ isLive }) => !isLive).slice(0, listedReleases)
+  if (listed.length === 0) return choose(releases, undefined)
+  for (const [index, { id, uploadedAt }] of listed.entries())
+    console.log(`  ${index + 1}  release ${shortId(id)}  ${minute(uploadedAt)}`)
+  const answer = await ask(`Go back from ${from} to which of them? [1-${listed.length}] `)
+  const chosen = /^\d+$/.test(answer) ? listed[Number(answer) - 1] : undefined
+  if (chosen === undefined) throw new Error('Nothing was changed')
+  return [chosen]
 }
 
 /** @throws {Error} if there is none to go back to, or several match */

@@ -14,8 +14,9 @@ import type { StoredBackup } from '../stack/aws/stored-backups.ts'
 import { chooseBackups, findBackups, wishFor, withFetched } from '../stack/backups.ts'
 import { printImage } from '../stack/image.ts'
 import { wake } from '../stack/instance.ts'
+import { retryWhileBusy } from '../stack/lock.ts'
 import { type Outputs, readOutputs, requireOutputs } from '../stack/outputs.ts'
-import { isSnapshot, prepare } from '../stack/prepare.ts'
+import { isSnapshot, type PrepareOptions, prepare } from '../stack/prepare.ts'
 import { costText } from '../stack/prices.ts'
 import { warnOfPipeline } from '../stack/privacy.ts'
 import { placeOf, readSettings } from '../stack/settings.ts'
@@ -25,6 +26,12 @@ import { assertConfirmed, isInteractive } from '../terminal/confirm.ts'
 import { duration } from '../terminal/format.ts'
 import { installCli, region, stack, waitOption, yes } from '../terminal/options.ts'
 import { step } from '../terminal/step.ts'
+
+interface DeployOptions extends PrepareOptions {
+  from: string | undefined
+  wait: number
+  'new-instance': boolean
+}
 
 const changesShown = 12
 const consoleLines = 20
@@ -52,39 +59,50 @@ continues where it stopped.`,
     from: { type: 'string', value: 'STACK', help: 'another stack whose backup to restore' },
     'new-instance': { type: 'boolean', help: 'replace the instance; data and address move along' },
     wait: waitOption(900),
+    'lock-timeout': {
+      type: 'integer',
+      value: 'SECONDS',
+      default: 0,
+      range: [0, 86_400],
+      help: 'how long to wait while another run changes the stack',
+    },
     'install-cli': installCli,
     yes,
   },
   async run(options) {
-    const startedAt = performance.now()
     const stack = await openStack(options.stack, options['install-cli'])
-    const before = await readOutputs(stack)
-    const { config, place, instance } = await prepare(stack, options)
-    const backups = await findWanted(place, config, options)
-    const replace = options['new-instance'] && instance ? [instance.urn] : []
-    const changes = await previewChanges(stack, config, { ...options, replace })
-    await printImage(place, changes, instance)
-    await assertConfirmed('Continue?', options)
-
-    if (instance && replace.length === 0) await wake(stack, place, instance)
-    step(`Applying stack ${stack.name}`)
-    await apply(stack, 'up', { replace })
-    const outputs = await requireOutputs(stack)
-    const isNewToken = config.writeToken === '' && outputs.writeToken !== before.writeToken
-    if (isNewToken) printToken(stack, outputs)
-
-    step(`Waiting for ${outputs.url} to run release ${shortId(outputs.release)}`)
-    await waitForSite(stack, outputs, options.wait)
-    printRecord(config, outputs)
-    const site = { ...outputs, url: await waitForHttps(outputs) }
-    if (backups) await restoreTo(site, place, backups)
-    step('Checking that the site keeps its contract')
-    await checkSite(site)
-    await printAlarms(stack, place, outputs)
-    warnOfPipeline(stack, config)
-    printNextSteps(stack, site, (performance.now() - startedAt) / 1000)
+    await retryWhileBusy(options['lock-timeout'], () => deploy(stack, options))
   },
 })
+
+async function deploy(stack: Stack, options: DeployOptions) {
+  const startedAt = performance.now()
+  const before = await readOutputs(stack)
+  const { config, place, instance } = await prepare(stack, options)
+  const backups = await findWanted(place, config, options)
+  const replace = options['new-instance'] && instance ? [instance.urn] : []
+  const changes = await previewChanges(stack, config, { ...options, replace })
+  await printImage(place, changes, instance)
+  await assertConfirmed('Continue?', options)
+
+  if (instance && replace.length === 0) await wake(stack, place, instance)
+  step(`Applying stack ${stack.name}`)
+  await apply(stack, 'up', { replace })
+  const applied = await requireOutputs(stack)
+  const isNewToken = config.writeToken === '' && applied.writeToken !== before.writeToken
+  if (isNewToken) printToken(stack, applied)
+
+  step(`Waiting for ${applied.url} to run release ${shortId(applied.release)}`)
+  const outputs = await waitForSite(stack, applied, options.wait)
+  printRecord(config, outputs)
+  const site = { ...outputs, url: await waitForHttps(outputs) }
+  if (backups) await restoreTo(site, place, backups)
+  step('Checking that the site keeps its contract')
+  await checkSite(site)
+  await printAlarms(stack, place, outputs)
+  warnOfPipeline(stack, config)
+  printNextSteps(stack, site, (performance.now() - startedAt) / 1000)
+}
 
 interface RestoreOptions {
   restore?: string | undefined
@@ -136,10 +154,13 @@ function printToken({ name }: Stack, { writeToken }: Outputs) {
   step(`Writes need this token, shown only once (later: ${again}):\n\n  ${writeToken}\n`)
 }
 
-/** @throws {Error} if the site did not come up, after the last lines on its console */
+/**
+ * Returns the outputs of what is live: of a later run if there was one meanwhile.
+ * @throws {Error} if the site did not come up, after the last lines on its console
+ */
 async function waitForSite(stack: Stack, outputs: Outputs, waitSeconds: number) {
   try {
-    await waitUntilLive(outputs, { waitSeconds })
+    return await waitUntilLive(outputs, { waitSeconds, readLatest: () => requireOutputs(stack) })
   } catch (error) {
     if (error instanceof NotLive) await printConsole(stack, outputs)
     if (error instanceof Rejected) await printDeployLog(outputs)

@@ -45,25 +45,45 @@ export async function untilAnswers(url: string, waitSeconds = 600): Promise<Heal
   }
 }
 
+interface WaitOptions<W extends Wanted> {
+  waitSeconds: number
+  /** What the last run wants by now. */
+  readLatest?: () => Promise<W>
+  live?: Live
+}
+
 /**
- * Waits until the site reports that every worker runs the release. Prints each change meanwhile.
+ * Waits until the site reports that every worker runs the release, or the one of a later run. Prints
+ * each change meanwhile.
+ * @returns what is live
  * @throws {Rejected} if the instance rejected the release
  * @throws {NotLive} after `waitSeconds`
  */
-export async function waitUntilLive(
-  wanted: Wanted,
-  { waitSeconds, live = createLive() }: { waitSeconds: number; live?: Live },
-) {
+export async function waitUntilLive<W extends Wanted>(
+  first: W,
+  { waitSeconds, readLatest = async () => first, live = createLive() }: WaitOptions<W>,
+): Promise<W> {
+  let wanted = first
   const startedAt = performance.now()
   const elapsedSeconds = () => (performance.now() - startedAt) / 1000
+  const print = (text: string) =>
+    live.print(`  ${duration(elapsedSeconds()).padStart(10)}  ${text}`)
   let last = ''
+  let other: string | undefined
   try {
     while (elapsedSeconds() < waitSeconds) {
-      const { state, isLive } = await look(wanted)
-      if (state !== last) live.print(`  ${duration(elapsedSeconds()).padStart(10)}  ${state}`)
+      const { state, isLive, desired } = await look(wanted)
+      if (state !== last) print(state)
       live.show(state)
       last = state
-      if (isLive) return
+      if (isLive) return wanted
+      if (desired !== wanted.desired && desired !== other) {
+        other = desired
+        const latest = await readLatest()
+        if (latest.desired !== wanted.desired)
+          print(`a later run wants release ${shortId(latest.release)} instead`)
+        wanted = latest
+      }
       await sleep(pollMs)
     }
   } finally {
@@ -73,11 +93,19 @@ export async function waitUntilLive(
   throw new NotLive(`${what} after ${duration(waitSeconds)}; last seen: ${last}`)
 }
 
-async function look(wanted: Wanted): Promise<{ state: string; isLive: boolean }> {
+interface Look {
+  state: string
+  isLive: boolean
+  /** What the instance last tried. */
+  desired?: string | undefined
+}
+
+async function look(wanted: Wanted): Promise<Look> {
   try {
     const health = await readHealth(wanted.url)
     assertNotRejected(health, wanted)
-    return { state: stateText(health, wanted), isLive: isLive(health, wanted) }
+    const { desired } = health.deploy ?? {}
+    return { state: stateText(health, wanted), isLive: isLive(health, wanted), desired }
   } catch (error) {
     if (error instanceof Rejected) throw error
     return { state: `no answer yet (${(error as Error).message})`, isLive: false }

@@ -25,7 +25,7 @@ import {
 import { arrangeAccess } from './ssh-access.ts'
 import { settleUnfinished } from './unfinished.ts'
 
-interface PrepareOptions {
+export interface PrepareOptions {
   region: string | undefined
   zone: string | undefined
   /** A snapshot or a backup. */

@@ -10,7 +10,7 @@ import { findCreated, isOfEc2 } from './aws/created.ts'
 import { findInstances } from './aws/ec2-instances.ts'
 import { findTagged, findTaggedElsewhere, type Tagged } from './aws/tagged.ts'
 import { type Deployment, type Resource, readDeployment, writeDeployment } from './deployment.ts'
-import { withLock } from './lock.ts'
+import { Busy, withLock } from './lock.ts'
 import { project } from './settings.ts'
 
 // A provider that outlives its CLI may still call AWS, and AWS lists what is new after seconds.
@@ -166,11 +166,11 @@ async function isTakenOver(made: Made[], yes: boolean): Promise<boolean> {
   return false
 }
 
-/** @throws {Error} if another run has changed the stack since */
+/** @throws {Busy} if another run has changed the stack since */
 async function enter(stack: Stack, seen: Deployment, made: Made[], isTaken: boolean) {
   const deployment = await readDeployment(stack)
   if (deployment.manifest.time !== seen.manifest.time) {
-    throw new Error(`Another run has just changed stack ${stack.name}: try again`)
+    throw new Busy(`Another run has just changed stack ${stack.name}: try again`)
   }
   const resources = made.reduce((all, each) => {
     const entry = { ...each.resource, id: each.id, outputs: each.resource.inputs }

@@ -74,6 +74,26 @@ test('an earlier rejection does not count', async (t) => {
   assert.match(lines.join(), /bbbbbbbbbbbb, has not seen the new one$/)
 })
 
+test('a later run takes over, and its release is waited for', async (t) => {
+  const latest = { release: 'e'.repeat(64), desired: 'f'.repeat(64) }
+  const wanted = await startSite(
+    t,
+    healthOf({ status: 'live', desired: old }, before),
+    healthOf({ status: 'deploying', desired: latest.desired }, before),
+    healthOf({ status: 'live', desired: latest.desired }, latest.release),
+  )
+  const { lines, live } = collect()
+  let reads = 0
+  const readLatest = async () => {
+    reads += 1
+    return reads === 1 ? wanted : { ...wanted, ...latest }
+  }
+  const seen = await waitUntilLive(wanted, { waitSeconds: 60, readLatest, live })
+  assert.equal(seen.release, latest.release)
+  assert.match(lines.join('\n'), /a later run wants release e{12} instead$/m)
+  assert.equal(reads, 2)
+})
+
 test('a draining worker, a failing worker and another site are not live', async (t) => {
   const drains = healthOf({ status: 'live', desired }, release)
   for (const health of [

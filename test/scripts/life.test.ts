@@ -162,11 +162,45 @@ test('the life of a stack', { skip: needsPulumi() }, async (t) => {
           `The deploy of release ${release} was rejected: The canary does not answer: fix it and run npx onebox up again; release ${release} is still live`,
         ),
       )
-      assertFailure(await laptop.run('status'), /has a problem: it is rejected, runs release/)
+      const log = / {2}Error: Broken at start\n +at run$/m
+      assert.match(ended.out, /^→ Last lines in the log of what did not come up$/m)
+      assert.match(ended.out, log)
+      const status = await laptop.run('status')
+      assertFailure(status, /has a problem: it is rejected, runs release/)
+      assert.match(status.out, log)
       instance.mood = 'good'
       await instance.retry()
     },
   )
+
+  await t.test('a second up names the run that holds the stack, and waits on request', async () => {
+    await laptop.run('pulumi', 'config', 'set', 'timeZone', 'Europe/Paris')
+    const reached = Promise.withResolvers<void>()
+    const released = Promise.withResolvers<void>()
+    cloud.onChange = () => {
+      reached.resolve()
+      return released.promise
+    }
+    const first = laptop.run('up', '--yes')
+    await reached.promise
+    const second = await laptop.run('up', '--yes')
+    note('up, locked', second)
+    assertFailure(
+      second,
+      /^Stack dev is locked by \S+@\S+ since \S+ \(.+\): wait for it \(up --lock-timeout SECONDS\), or/,
+    )
+    const third = laptop.run('up', '--yes', '--lock-timeout', '120')
+    released.resolve()
+    cloud.onChange = () => {}
+    const ended = await Promise.all([first, third])
+    assert.deepEqual(
+      ended.map(({ code, error }) => [code, error]),
+      [
+        [0, ''],
+        [0, ''],
+      ],
+    )
+  })
 
   await t.test('a site with another token than the stack fails the checks', async () => {
     await instance.restart({ WRITE_TOKEN_SHA256: '0'.repeat(64) })
@@ -249,9 +283,15 @@ test('the life of a stack', { skip: needsPulumi() }, async (t) => {
   await t.test(
     'rollback deploys the newest earlier release that works, and stays there until up --latest',
     async () => {
-      const { release } = await outputsOf(laptop)
+      const { release = '' } = await outputsOf(laptop)
       instance.broken.add(broken)
       await addRelease(laptop, broken, '2026-01-03T03:04:05Z')
+      const listed = await inTerminal(laptop, '\n', 'rollback')
+      assert.match(
+        listed.out,
+        /^ {2}1 {2}release d{12} {2}2026-01-03 03:04 UTC\n {2}2 {2}release b{12} .*\nGo back from/m,
+      )
+      assert.match(listed.out, /to which of them\? \[1-2\] .*Nothing was changed/s)
       const ended = await laptop.run('rollback', '--yes')
       note('rollback', ended)
       assert.equal(ended.error, '')
@@ -267,6 +307,9 @@ test('the life of a stack', { skip: needsPulumi() }, async (t) => {
         held.out,
         /^→ PINNED TO RELEASE bbbbbbbbbbbb by a rollback, .*: --latest ends that$/m,
       )
+      const chosen = await inTerminal(laptop, '1\n', 'rollback')
+      assert.match(chosen.out, new RegExp(`^ {2}1 {2}release ${release.slice(0, 12)} `, 'm'))
+      assert.equal(await servingRelease(url), release)
       assert.equal((await laptop.run('up', '--latest', '--yes')).code, 0)
       assert.equal(await servingRelease(url), release)
     },

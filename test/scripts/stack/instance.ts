@@ -73,7 +73,8 @@ export async function createInstance(t: TestContext): Promise<FakeInstance> {
     if (mood !== 'good') {
       const reasons = { waiting: 'No space left on /data', rejecting: 'The canary does not answer' }
       const status = mood === 'waiting' ? 'waiting' : 'rejected'
-      return report({ status, ...known, reason: reasons[mood] })
+      const log = mood === 'rejecting' ? ['Error: Broken at start', '    at run'] : undefined
+      return report({ status, ...known, reason: reasons[mood], log })
     }
     report({ status: 'deploying', ...known })
     last = wanted

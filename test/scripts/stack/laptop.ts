@@ -182,7 +182,8 @@ export async function inTerminal(
   child.stdout.setEncoding('utf8').on('data', (text) => {
     out += text
     // Anything typed before the question might be lost.
-    if (/( \[y\/N\]|continue:) $/.test(stripVTControlCharacters(out))) child.stdin.write(typed)
+    if (/( \[(y\/N|1-\d)\]|continue:) $/.test(stripVTControlCharacters(out)))
+      child.stdin.write(typed)
   })
   const [code] = await once(child, 'close')
   return { code, out: stripVTControlCharacters(out).replaceAll('\r', ''), error: '' }
