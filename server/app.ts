@@ -7,7 +7,8 @@ import { createContractHandlers } from './contract/handlers.ts'
 import type { Database } from './database/database.ts'
 import { createAuthorize } from './http/authorize.ts'
 import { limitConnections } from './http/connections.ts'
-import { Budget, WriteRate } from './http/limits.ts'
+import { limitReads } from './http/limit-reads.ts'
+import { Budget, Rate } from './http/limits.ts'
 import { createListener } from './http/listener.ts'
 import { TrustedProxies } from './http/proxies.ts'
 import { createRouter } from './http/router.ts'
@@ -45,7 +46,7 @@ export function createApp(config: Config, database: Database, log: Log): App {
   const worker = createWorker(config, database, log, follow.count)
   const https = createHttps(config, log, (socket) => server.emit('connection', socket))
   const needsToken = config.tokenHashes.length > 0
-  const authorize = createAuthorize(config.tokenHashes, new WriteRate(config.writesPerMinute))
+  const authorize = createAuthorize(config.tokenHashes, new Rate(config.writesPerMinute, 'writes'))
   const { mayRead } = authorize
   const healthCheck = createHealthCheck(database, config.worker)
 
@@ -76,7 +77,7 @@ export function createApp(config: Config, database: Database, log: Log): App {
   const answers = new Budget(config.answerBudgetBytes)
   const listener = createListener({
     ...worker,
-    find: createRouter(routes),
+    find: createRouter(limitReads(routes, config.readsPerMinute)),
     limits: { ...config, bodies, answers },
     problemPage,
     proxies: new TrustedProxies(config.trustedProxies),

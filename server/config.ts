@@ -74,6 +74,7 @@ export function readConfig(env: Env, releaseDir: string) {
     connectionLimit: set.CONNECTION_LIMIT,
     /** Per address, minute and worker; 0 is no limit. */
     writesPerMinute: set.WRITES_PER_MINUTE,
+    readsPerMinute: set.READS_PER_MINUTE,
     /** How long a draining process keeps idle connections open. Bounded, to end before the hard limit. */
     drainIdleMs: Math.min(keepAliveTimeoutMs, 15_000) + 500,
     canaryTimeoutMs: set.CANARY_TIMEOUT_MS,

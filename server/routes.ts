@@ -55,6 +55,7 @@ export function createRoutes(handlers: Handlers, { read, write, form }: Authoriz
     '/metrics': { GET: read(operations.metrics) },
     '/status': { GET: status.page },
     '/status.js': { GET: status.script },
+    '/robots.txt': { GET: operations.robots },
     '/openapi.json': { GET: contract.openapi },
     '/docs': { GET: contract.docs },
     '/.well-known/acme-challenge/{token}': { GET: handlers.challenges.get },

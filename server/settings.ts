@@ -18,6 +18,7 @@ export const settings = {
   WRITE_TOKEN_SHA256: { byDefault: '', parse: parseHashes },
   OPEN_WRITES: choice(['true', 'false'], 'false'),
   WRITES_PER_MINUTE: integer(0, { min: 0, max: 1_000_000 }),
+  READS_PER_MINUTE: integer(0, { min: 0, max: 1_000_000 }),
   TIME_ZONE: { byDefault: 'UTC', parse: parseTimeZone },
   WEB_CONCURRENCY: integer(Math.min(64, availableParallelism()), { min: 1, max: 64 }),
   CONNECTION_LIMIT: integer(2000, { min: 1, max: 100_000 }),

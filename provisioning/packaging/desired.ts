@@ -7,6 +7,7 @@ const defaults = {
   OPEN_WRITES: '',
   TIME_ZONE: '',
   WRITES_PER_MINUTE: '60',
+  READS_PER_MINUTE: '',
   WEB_CONCURRENCY: '',
   CONNECTION_LIMIT: '',
   KEEP_ALIVE_SECONDS: '',

@@ -1,7 +1,7 @@
 import { hash, timingSafeEqual } from 'node:crypto'
 import { type Fields, readForm } from './form.ts'
 import { HttpError } from './http-error.ts'
-import type { WriteRate } from './limits.ts'
+import type { Rate } from './limits.ts'
 import type { Reply } from './reply.ts'
 import type { HttpRequest } from './request.ts'
 import type { Handler } from './router.ts'
@@ -28,10 +28,7 @@ export interface Form {
 }
 
 /** `tokenHashes` are SHA-256 digests of the valid tokens; without any, no token is needed. */
-export function createAuthorize(
-  tokenHashes: readonly Buffer[],
-  rate: WriteRate,
-): Authorize & Reader {
+export function createAuthorize(tokenHashes: readonly Buffer[], rate: Rate): Authorize & Reader {
   const mayRead = (request: HttpRequest) =>
     tokenHashes.length === 0 || isValid(bearerOf(request), tokenHashes)
   const read: Authorize['read'] = (handler) => (request) => {

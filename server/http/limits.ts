@@ -22,13 +22,15 @@ export class Budget {
 }
 
 /** A token bucket per client address: `perMinute` on average, and as many in one burst. */
-export class WriteRate {
+export class Rate {
   readonly #perMinute: number
+  readonly #what: string
   readonly #buckets = new Map<string, { tokens: number; at: number }>()
 
   /** 0 turns the limit off. */
-  constructor(perMinute: number) {
+  constructor(perMinute: number, what: 'writes' | 'reads') {
     this.#perMinute = perMinute
+    this.#what = what
   }
 
   /** @throws {HttpError} 429 when the address has used up its share */
@@ -41,7 +43,8 @@ export class WriteRate {
     this.#remember(key, { tokens: tokens < 1 ? tokens : tokens - 1, at: now })
     if (tokens >= 1) return
     const seconds = Math.ceil(((1 - tokens) * 60) / this.#perMinute)
-    throw tryLater(429, `Too many writes from your address: try again in ${seconds} s`, seconds)
+    const problem = `Too many ${this.#what} from your address`
+    throw tryLater(429, `${problem}: try again in ${seconds} s`, seconds)
   }
 
   // Re-inserting keeps the map in order of last use, so that the first key is the oldest.

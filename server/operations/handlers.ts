@@ -9,6 +9,7 @@ import type { Log } from './log.ts'
 import { type Family, gauge, render } from './metrics.ts'
 import { type OffsiteState, readOffsiteState } from './offsite-state.ts'
 import { hoursUntil, isDrillOverdue, isOffsiteOverdue, isOverdue } from './problems.ts'
+import { robots } from './robots.ts'
 import type { WorkerState } from './worker.ts'
 
 const metricsHeaders = headersOf('text/plain; version=0.0.4; charset=utf-8', 'no-store')
@@ -89,6 +90,8 @@ export function createOperationsHandlers({
       }))
       return { status: 200, headers: metricsHeaders, body: render([...answering, ...silent]) }
     },
+
+    robots: () => robots,
 
     echo(request: HttpRequest): Reply {
       assertPreconditions(request)

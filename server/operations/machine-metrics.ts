@@ -1,7 +1,7 @@
-import { statfsSync } from 'node:fs'
+import { readFileSync, statfsSync } from 'node:fs'
 import { freemem, totalmem } from 'node:os'
 import { lastBackup } from '../database/backup-folder.ts'
-import { type Family, gauge } from './metrics.ts'
+import { counter, type Family, gauge } from './metrics.ts'
 
 const validMs = 2000
 
@@ -33,5 +33,21 @@ function read(dataDir: string): Family[] {
       timestampSeconds,
     ),
     gauge('onebox_backup_size_bytes', 'Size of the last checked backup, in bytes.', bytes),
+    ...stolenTime(),
+  ]
+}
+
+const ticksPerSecond = 100
+
+/** Only Linux counts it. It grows when an instance without CPU credits is held back. */
+function stolenTime(): Family[] {
+  if (process.platform !== 'linux') return []
+  const [, , , , , , , , steal] = readFileSync('/proc/stat', 'latin1').split(/ +/, 9)
+  return [
+    counter(
+      'onebox_cpu_steal_seconds_total',
+      'CPU time that the hypervisor withheld from the machine, over all cores, in seconds.',
+      Number(steal) / ticksPerSecond,
+    ),
   ]
 }

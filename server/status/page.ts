@@ -24,7 +24,7 @@ const charts = [
   figure('Response time', 's', { p50: 'p50', p99: 'p99' }),
   figure('Errors per second', '', { '4xx': '4xx', '5xx': '5xx' }),
   figure('Connections', '', { connections: 'open', streams: 'event streams' }),
-  figure('CPU', '%', { cpu: 'of one core' }),
+  figure('CPU', '%', { cpu: 'of one core', steal: 'withheld by the host' }),
   figure('Memory', 'B', { memory: 'all workers' }),
 ]
 

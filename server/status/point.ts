@@ -1,4 +1,4 @@
-import { growth, quantile, type Series, total } from '../operations/series.ts'
+import { growth, largest, quantile, type Series, total } from '../operations/series.ts'
 
 /*
  * Every function exported here is also sent to the browser as source: it may use those of the other
@@ -42,6 +42,7 @@ export function pointOf(
       connections: total(series, 'onebox_connections'),
       streams: total(series, 'onebox_event_streams'),
       cpu: rate('process_cpu_seconds_total'),
+      steal: largest(grown, 'onebox_cpu_steal_seconds_total') / seconds,
       memory: total(series, 'process_resident_memory_bytes'),
     },
   }
@@ -69,7 +70,7 @@ export function refusals(points: Point[]): [status: string, meaning: string, cou
     412: 'outdated version',
     413: 'too large',
     415: 'unsupported type',
-    429: 'too many writes',
+    429: 'too many requests',
     500: 'internal error',
     503: 'too busy',
     507: 'disk full',

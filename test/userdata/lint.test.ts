@@ -84,6 +84,15 @@ test('a crash after months without one is followed by a restart as fast as the f
   assert.deepEqual(growing, [])
 })
 
+test('if memory runs out, a trial is killed first, then a worker, and never SSH', () => {
+  const scoreOf = (unit: string) => {
+    const text = readFileSync(join(userdata, unit), 'utf8')
+    return Number(/^OOMScoreAdjust=(-?\d+)$/m.exec(text)?.[1] ?? 0)
+  }
+  const [trial, server] = ['onebox@.service', 'onebox.service'].map(scoreOf) as [number, number]
+  assert.ok(trial > server && server > 0, `${trial} ${server}`)
+})
+
 test('the server and its trials have low exposure scores', {
   skip: needs('systemd-analyze'),
 }, (t) => {

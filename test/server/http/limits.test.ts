@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import type { HttpError } from '../../../server/http/http-error.ts'
-import { Budget, WriteRate } from '../../../server/http/limits.ts'
+import { Budget, Rate } from '../../../server/http/limits.ts'
 import { expectAlive, expectProblem, readHeading, send } from '../../support/http.ts'
 import { converse, rawRequest } from '../../support/raw.ts'
 import { startServer } from '../../support/server.ts'
@@ -9,7 +9,7 @@ import { startServer } from '../../support/server.ts'
 const minute = 60_000
 
 /** How many of `times` writes from an address pass at a moment. */
-function passes(rate: WriteRate, address: string, now: number, times = 1): number {
+function passes(rate: Rate, address: string, now: number, times = 1): number {
   let passed = 0
   for (let index = 0; index < times; index += 1) {
     try {
@@ -44,11 +44,11 @@ test('guessing the token is bounded by the rate as well', async (t) => {
 })
 
 test('a rate of 0 is no limit', () => {
-  assert.equal(passes(new WriteRate(0), '192.0.2.1', 0, 1000), 1000)
+  assert.equal(passes(new Rate(0, 'writes'), '192.0.2.1', 0, 1000), 1000)
 })
 
 test('a client may send its minute in one burst, then goes on at the rate', () => {
-  const rate = new WriteRate(60)
+  const rate = new Rate(60, 'writes')
   assert.equal(passes(rate, '192.0.2.1', 0, 100), 60)
   assert.equal(passes(rate, '192.0.2.1', 1000, 5), 1)
   assert.equal(passes(rate, '192.0.2.1', 4000, 5), 3)
@@ -56,7 +56,7 @@ test('a client may send its minute in one burst, then goes on at the rate', () =
 })
 
 test('a client that retries too early loses nothing', () => {
-  const rate = new WriteRate(60)
+  const rate = new Rate(60, 'writes')
   assert.equal(passes(rate, '192.0.2.1', 0, 60), 60)
   let passed = 0
   for (let now = 100; now <= 10_000; now += 100) passed += passes(rate, '192.0.2.1', now)
@@ -64,7 +64,7 @@ test('a client that retries too early loses nothing', () => {
 })
 
 test('addresses do not share a rate, except an IPv4 address in its two forms', () => {
-  const rate = new WriteRate(1)
+  const rate = new Rate(1, 'writes')
   assert.equal(passes(rate, '192.0.2.1', 0), 1)
   assert.equal(passes(rate, '192.0.2.2', 0), 1)
   assert.equal(passes(rate, '::ffff:192.0.2.1', 0), 0)
@@ -82,18 +82,18 @@ const sameNetwork: [string, string][] = [
 
 test('an IPv6 network of 64 bits counts as one client, however its addresses are written', () => {
   for (const [one, other] of sameNetwork) {
-    const rate = new WriteRate(1)
+    const rate = new Rate(1, 'writes')
     assert.equal(passes(rate, one, 0), 1)
     assert.equal(passes(rate, other, 0), 0, `${one} and ${other}`)
   }
-  const rate = new WriteRate(1)
+  const rate = new Rate(1, 'writes')
   for (const other of ['2001:db8:1:2::1', '2001:db8:1:3::1', '2001:db8::2', '2001:db8:0:1::2']) {
     assert.equal(passes(rate, other, 0), 1, other)
   }
 })
 
 test('only the 10,000 latest clients are remembered, the busy one among them', () => {
-  const rate = new WriteRate(1)
+  const rate = new Rate(1, 'writes')
   for (let index = 0; index < 30_000; index += 1) {
     passes(rate, `10.${index >> 16}.${(index >> 8) & 255}.${index & 255}`, 0)
     if (index % 5000 === 0) passes(rate, '192.0.2.1', 0)
@@ -132,4 +132,18 @@ test('a body frees its memory when it is done, complete or not', async (t) => {
   }
   assert.equal((await send('PUT', url, 'hello')).status, 204)
   await expectAlive(url)
+})
+
+test('reads beyond the rate get 429, but those of monitoring do not count', async (t) => {
+  const url = await startServer(t, { READS_PER_MINUTE: '2' })
+  for (const path of ['/healthz', '/metrics', '/healthz/certificate']) {
+    for (let times = 0; times < 3; times += 1) assert.equal((await fetch(url + path)).status, 200)
+  }
+  assert.equal((await fetch(url)).status, 200)
+  assert.equal((await fetch(url, { method: 'HEAD' })).status, 200)
+  const response = await fetch(`${url}/movies`)
+  assert.equal(response.headers.get('retry-after'), '30')
+  await expectProblem(response, 429, /^Too many reads from your address: try again in 30 s$/)
+  assert.equal((await send('PUT', url, 'a write')).status, 204)
+  assert.equal((await fetch(`${url}/healthz`)).status, 200)
 })
