@@ -26,6 +26,7 @@ import { powerCuts } from './story/power-cuts.ts'
 import { foreignVolume, replacedInstance } from './story/replaced-instance.ts'
 import { smallBox } from './story/small-box.ts'
 import { trouble } from './story/trouble.ts'
+import { twentyDeploys } from './story/twenty-deploys.ts'
 import type { Story } from './story.ts'
 
 const diagnostics = [
@@ -41,6 +42,7 @@ type Chapter = (story: Story) => Promise<void>
 const chapters: Record<string, Chapter> = {
   'blank-instance': blankInstance,
   'new-release': newRelease,
+  'twenty-deploys': twentyDeploys,
   'bad-releases': badReleases,
   'new-runtime': newRuntime,
   'power-cuts': powerCuts,

@@ -5,6 +5,8 @@ import type { Health } from '../../server/operations/health.ts'
 interface Watch {
   /** Every release that has answered. */
   releases: Set<string>
+  /** Why deploys were rejected. */
+  rejections: Set<string>
   /** Waits until the health is as wanted. @throws with the last health seen, if it takes too long */
   until: (isWanted: (health: Health) => boolean, timeoutMs: number) => Promise<Health>
   stop: () => Promise<void>
@@ -15,15 +17,17 @@ const requestLimitMs = 60_000
 
 export function watch(url: string): Watch {
   const releases = new Set<string>()
+  const rejections = new Set<string>()
   let last: Health | Error | undefined
   let isWatching = true
   const watching = poll()
-  return { releases, until, stop }
+  return { releases, rejections, until, stop }
 
   async function poll() {
     for (; isWatching; await sleep(pauseMs)) {
       last = await fetchHealth(url).catch((error) => error as Error)
       if (last instanceof Error) continue
+      if (last.deploy?.status === 'rejected') rejections.add(last.deploy.reason ?? '')
       for (const { release } of [last, ...last.workers]) releases.add(release)
     }
   }

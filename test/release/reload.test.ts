@@ -5,7 +5,7 @@ import { type Load, startLoad } from '../support/load.ts'
 import { buildRelease, copyRelease } from '../support/release.ts'
 import { startService } from '../support/service.ts'
 
-const requests = 100_000
+const leastRequests = 100_000
 let releases: string[]
 
 before(async () => {
@@ -17,7 +17,7 @@ test('at least six reloads under 100,000 requests fail none and lose no write', 
   const service = await startService(t, releases[0] as string)
   const load = startLoad(service.url)
   t.after(load.stop)
-  for (let reloads = 1; reloads <= 6 || load.counts().answered < requests; reloads += 1) {
+  for (let reloads = 1; reloads <= 6 || load.counts().answered < leastRequests; reloads += 1) {
     const release = releases[reloads % 2] as string
     service.switchTo(release)
     await service.reload()
@@ -31,7 +31,7 @@ test('full restarts of pm2 behind a systemd socket under 100,000 requests fail n
   const service = await startService(t, releases[0] as string, { behindSocket: true })
   const load = startLoad(service.url)
   t.after(load.stop)
-  for (let restarts = 1; restarts <= 2 || load.counts().answered < requests; restarts += 1) {
+  for (let restarts = 1; restarts <= 2 || load.counts().answered < leastRequests; restarts += 1) {
     const release = releases[restarts % 2] as string
     service.switchTo(release)
     service.restart()
@@ -41,7 +41,26 @@ test('full restarts of pm2 behind a systemd socket under 100,000 requests fail n
   await expectAllAnswered(load, service.url)
 })
 
-async function expectAllAnswered(load: Load, url: string) {
+// With eleven overlapping deploys on one SQLite file, others have lost acknowledged writes.
+test('twenty deploys in a row under writes fail none and lose none', async (t) => {
+  const [release = ''] = releases
+  const env = { KEEP_ALIVE_SECONDS: '1' }
+  const service = await startService(t, release, { env })
+  const load = startLoad(service.url, { keepAlive: 4, oneShot: 4, writeShare: 1, pauseMs: 5 })
+  t.after(load.stop)
+  for (let deploys = 1; deploys <= 20; deploys += 1) {
+    const next = copyRelease(release, `deploy ${deploys}`)
+    const saved = load.saved.size
+    await service.migrate(next)
+    service.switchTo(next)
+    await service.reload()
+    await service.until(next)
+    assert.ok(load.saved.size > saved, `writes went on during deploy ${deploys}`)
+  }
+  await expectAllAnswered(load, service.url, load.saved.size)
+})
+
+async function expectAllAnswered(load: Load, url: string, requests = leastRequests) {
   await load.stop()
   const { answered, failed } = load.counts()
   assert.equal(failed, 0, `${failed} failed: ${[...new Set(load.failures)].join(', ')}`)

@@ -15,6 +15,8 @@ export interface Service {
   url: string
   /** Of the workers, in no order. */
   pids: () => number[]
+  /** Prepares the database for a release, while another serves. */
+  migrate: (release: string) => Promise<void>
   switchTo: (release: string) => void
   /** By pm2; waits for it to say that it is done. */
   reload: () => Promise<void>
@@ -66,8 +68,9 @@ export async function startService(
   return {
     url,
     pids: () => childrenOf(pm2Pid()),
+    migrate: (release) => run(join(release, 'server.cjs'), 'migrate'),
     switchTo: (release) => switchLink(link, release),
-    reload: () => runPm2('reload', 'onebox'),
+    reload: () => run(join(pm2Bin, 'pm2'), 'reload', 'onebox'),
     restart: () => process.kill(pm2Pid(), 'SIGTERM'),
     until,
     output: child.output,
@@ -77,8 +80,8 @@ export async function startService(
     return behindSocket ? (childrenOf(child.pid as number)[0] as number) : (child.pid as number)
   }
 
-  async function runPm2(...args: string[]) {
-    const command = spawnFor(t, [join(pm2Bin, 'pm2'), ...args], { env })
+  async function run(...args: string[]) {
+    const command = spawnFor(t, args, { env })
     await once(command, 'exit')
     assert.equal(command.exitCode, 0, command.output())
   }
