@@ -50,6 +50,12 @@ export const settings = {
     example: '--secret 198.51.100.7/32',
     parse: parseNetworks,
   },
+  sshEndpoint: {
+    byDefault: false,
+    rule: 'be true or false',
+    example: 'true',
+    parse: parseBoolean,
+  },
   volumeSizeGiB: integer(8, 1, 16_384),
   backupMinutes: integer(15, 5, 1440),
   backupRegion: text('', /^[a-z]+(-[a-z]+)+-\d$/, 'be an AWS region', 'eu-west-1'),
@@ -68,6 +74,7 @@ export const settings = {
     parse: (text) => matching(text, /^([!-+\--~]{16,200})?$/),
   },
   writesPerMinute: integer(60, 0, 1_000_000),
+  readsPerMinute: integer(0, 0, 1_000_000),
   timeZone: {
     byDefault: 'UTC',
     rule: 'be an IANA time zone',

@@ -20,6 +20,7 @@ export function createEnvironment(config: Config, backups: Backups): Environment
         OPEN_WRITES: String(config.openWrites),
         TIME_ZONE: config.timeZone,
         WRITES_PER_MINUTE: String(config.writesPerMinute),
+        READS_PER_MINUTE: String(config.readsPerMinute),
         WEB_CONCURRENCY: config.webConcurrency === 0 ? '' : String(config.webConcurrency),
         LOG_LEVEL: config.logLevel,
         KEEP_ALIVE_SECONDS: String(config.keepAliveSeconds),

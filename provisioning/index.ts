@@ -35,6 +35,7 @@ export const ip = instance.ip
 export const url = pulumi.interpolate`http://${ip}`
 export const domain = config.domain
 export const ssh = config.sshFrom.length > 0 ? pulumi.interpolate`ssh admin@${ip}` : 'closed'
+export const sshEndpoint = network.sshEndpoint?.id ?? ''
 export const writeToken = environment.writeToken
 export const release = releases.release
 export const runtime = releases.runtime

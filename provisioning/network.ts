@@ -9,6 +9,8 @@ export interface Network {
   s3: aws.ec2.VpcEndpoint
   /** Access to everything else. */
   internet: aws.ec2.Route
+  /** The way in for SSH without an open port, if it is wanted. */
+  sshEndpoint: aws.ec2transitgateway.InstanceConnectEndpoint | undefined
 }
 
 const everywhere = '0.0.0.0/0'
@@ -27,7 +29,34 @@ export function createNetwork(
     mapPublicIpOnLaunch: false,
   })
   const securityGroup = createSecurityGroup(config, vpc)
-  return { subnet, securityGroup, ...createRoutes(config, vpc, subnet) }
+  const sshEndpoint = config.sshEndpoint ? createEndpoint(subnet, securityGroup) : undefined
+  return { subnet, securityGroup, sshEndpoint, ...createRoutes(config, vpc, subnet) }
+}
+
+/** Who may use it is up to IAM: it accepts connections whatever its group says. */
+function createEndpoint(subnet: aws.ec2.Subnet, server: aws.ec2.SecurityGroup) {
+  const group = new aws.ec2.SecurityGroup('ssh-endpoint', {
+    vpcId: subnet.vpcId,
+    description: 'What the endpoint for SSH may reach',
+  })
+  new aws.vpc.SecurityGroupEgressRule('ssh-out', {
+    securityGroupId: group.id,
+    ...onlyTcp(22),
+    referencedSecurityGroupId: server.id,
+    description: 'ssh to the server',
+  })
+  new aws.vpc.SecurityGroupIngressRule('ssh-in-endpoint', {
+    securityGroupId: server.id,
+    ...onlyTcp(22),
+    referencedSecurityGroupId: group.id,
+    description: 'ssh from the endpoint',
+  })
+  return new aws.ec2transitgateway.InstanceConnectEndpoint(
+    'ssh',
+    { subnetId: subnet.id, securityGroupIds: [group.id], preserveClientIp: false },
+    // A network can have only one.
+    { deleteBeforeReplace: true },
+  )
 }
 
 function createRoutes({ region }: Config, vpc: aws.ec2.Vpc, subnet: aws.ec2.Subnet) {

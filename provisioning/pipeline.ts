@@ -159,9 +159,11 @@ function mayChangeRecords({ hostedZoneId }: Config): Statement[] {
 /** EC2's actions, by noun: on networks and keys, and to create machines and disks. */
 const buildable = {
   Address: ['Allocate', 'Associate', 'Disassociate', 'Release'],
+  InstanceConnectEndpoint: ['Create'],
   Instances: ['Run'],
   InternetGateway: ['Attach', 'Create', 'Delete', 'Detach'],
   KeyPair: ['Delete', 'Import'],
+  NetworkInterface: ['Create'],
   Route: ['Create', 'Delete', 'Replace'],
   RouteTable: ['Associate', 'Create', 'Delete', 'Disassociate'],
   RouteTableAssociation: ['Replace'],
@@ -183,6 +185,7 @@ const buildable = {
 /** Actions on existing machines and disks. */
 const precious = {
   InstanceAttribute: ['Modify'],
+  InstanceConnectEndpoint: ['Delete'],
   InstanceCreditSpecification: ['Modify'],
   InstanceMetadataOptions: ['Modify'],
   Instances: ['Start', 'Stop', 'Terminate'],

@@ -15,6 +15,7 @@ const library = '/usr/local/lib/onebox'
 
 /** Paths on the instance, each with its file in this folder. */
 export const files: Record<string, string> = {
+  [`${library}/authorized-keys.sh`]: 'authorized-keys.sh',
   [`${library}/converge.sh`]: 'converge.sh',
   [`${library}/data-volume.sh`]: 'data-volume.sh',
   [`${library}/read-json.py`]: 'read-json.py',

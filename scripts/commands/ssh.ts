@@ -1,4 +1,5 @@
-import { openSession, quoteShell } from '../instance/ssh.ts'
+import { quoteShell } from '../instance/quote-shell.ts'
+import { openSession } from '../instance/ssh.ts'
 import { requireStack } from '../stack/outputs.ts'
 import { defineCommand } from '../terminal/command.ts'
 import { stack } from '../terminal/options.ts'

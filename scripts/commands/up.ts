@@ -115,13 +115,13 @@ interface RestoreOptions {
  */
 async function findWanted(
   place: Place,
-  { stack, sshFrom }: Config,
+  { stack, sshFrom, sshEndpoint }: Config,
   { restore, from = stack }: RestoreOptions,
 ): Promise<StoredBackup[] | undefined> {
   if (restore === undefined || isSnapshot(restore)) return undefined
   const backups = chooseBackups(await findBackups(place, from), wishFor(restore))
   step(`The data will come from backup ${backups[0]?.name} of stack ${from}`)
-  if (sshFrom.length > 0) return backups
+  if (sshFrom.length > 0 || sshEndpoint) return backups
   throw new Error('A backup is sent over SSH, which is closed: add --ssh')
 }
 

@@ -4,7 +4,8 @@ import { compose } from 'node:stream'
 import { whole } from '../terminal/format.ts'
 import { step } from '../terminal/step.ts'
 import { backupText, sha256Of } from './backup-file.ts'
-import { type Instance, quoteShell, runRemote } from './ssh.ts'
+import { quoteShell } from './quote-shell.ts'
+import { type Instance, runRemote } from './ssh.ts'
 import { createMeter } from './transfer.ts'
 
 /**

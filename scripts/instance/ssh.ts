@@ -1,10 +1,11 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcess, type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync } from 'node:fs'
-import { homedir } from 'node:os'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { homedir, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { enterByEndpoint } from './endpoint.ts'
 
 /** An instance as the target of SSH. */
 export interface Instance {
@@ -12,6 +13,11 @@ export interface Instance {
   ip: string
   /** How to get in, or `closed`. */
   ssh: string
+  region: string
+  /** The id of the EC2 Instance Connect Endpoint that leads to it, which is used if there is one. */
+  sshEndpoint?: string
+  /** Of the AWS CLI, for the endpoint. */
+  profile?: string
 }
 
 interface RemoteOptions {
@@ -28,8 +34,8 @@ const failedToConnect = 255
  * known hosts are kept by instance.
  * @throws {Error} if SSH is closed
  */
-export function sshArguments({ ip, ssh, instanceId }: Instance): string[] {
-  if (ssh === 'closed') {
+export function sshArguments({ ip, ssh, sshEndpoint, instanceId }: Instance): string[] {
+  if (ssh === 'closed' && !sshEndpoint) {
     throw new Error('SSH is closed: npx onebox up --ssh opens it for the address of this machine')
   }
   mkdirSync(dirname(knownHosts(instanceId)), { recursive: true, mode: 0o700 })
@@ -41,8 +47,30 @@ export function sshArguments({ ip, ssh, instanceId }: Instance): string[] {
     ServerAliveInterval: '15',
     LogLevel: 'ERROR',
   }
-  const flags = Object.entries(options).flatMap(([name, value]) => ['-o', `${name}=${value}`])
-  return [...flags, `admin@${ip}`]
+  return [...flagsOf(options), `admin@${ip}`]
+}
+
+function flagsOf(options: Record<string, string>): string[] {
+  return Object.entries(options).flatMap(([name, value]) => ['-o', `${name}=${value}`])
+}
+
+/** Starts ssh; through the endpoint, if there is one, with a key for this session alone. */
+async function spawnSsh(
+  instance: Instance,
+  command: string[],
+  options: { stdio?: 'inherit' } = {},
+): Promise<ChildProcess> {
+  const args = [...sshArguments(instance), ...command]
+  if (!instance.sshEndpoint) return spawn('ssh', args, options)
+  const folder = mkdtempSync(join(tmpdir(), 'onebox-ssh-'))
+  const remove = () => rmSync(folder, { recursive: true, force: true })
+  try {
+    const through = flagsOf(await enterByEndpoint(instance, folder))
+    return spawn('ssh', [...through, ...args], options).once('close', remove)
+  } catch (error) {
+    remove()
+    throw error
+  }
 }
 
 export function knownHosts(instanceId: string): string {
@@ -51,11 +79,12 @@ export function knownHosts(instanceId: string): string {
 
 /** Hands this terminal to ssh; returns the exit code. */
 export async function openSession(instance: Instance, command: string[]): Promise<number> {
-  const child = spawn('ssh', [...sshArguments(instance), ...command], { stdio: 'inherit' })
+  const child = await spawnSsh(instance, command, { stdio: 'inherit' })
   // Ctrl-C is for the remote command.
   process.on('SIGINT', () => {})
   const code = await exitCodeOf(child)
-  if (code === failedToConnect) throw new Error(`SSH to ${instance.ip} failed: ${accessCure}`)
+  if (code === failedToConnect)
+    throw new Error(`SSH to ${instance.ip} failed: ${accessCure(instance)}`)
   return code
 }
 
@@ -68,7 +97,7 @@ export async function runRemote(
   command: string,
   { input, output }: RemoteOptions = {},
 ): Promise<string> {
-  const child = spawn('ssh', [...sshArguments(instance), command])
+  const child = (await spawnSsh(instance, [command])) as ChildProcessWithoutNullStreams
   let printed = ''
   let complaint = ''
   child.stderr.setEncoding('utf8').on('data', (text) => {
@@ -88,13 +117,17 @@ export async function runRemote(
   const reason = complaint.trim().split('\n').at(-1) ?? ''
   if (code === 0) return printed
   if (code === failedToConnect)
-    throw new Error(`SSH to ${instance.ip} failed (${reason}): ${accessCure}`)
+    throw new Error(`SSH to ${instance.ip} failed (${reason}): ${accessCure(instance)}`)
   throw new Error(reason.replace(/^onebox: /, '') || `ssh ended with ${code}: see npx onebox logs`)
 }
 
-const accessCure = 'npx onebox up --ssh opens it for the current address of this machine'
+function accessCure({ sshEndpoint }: Instance): string {
+  return sshEndpoint
+    ? 'your AWS user needs the rights that docs/provisioning.md names for sshEndpoint'
+    : 'npx onebox up --ssh opens it for the current address of this machine'
+}
 
-async function exitCodeOf(child: ReturnType<typeof spawn>): Promise<number> {
+async function exitCodeOf(child: ChildProcess): Promise<number> {
   try {
     const [code, signal] = await once(child, 'close')
     return signal ? 1 : code
@@ -103,9 +136,4 @@ async function exitCodeOf(child: ReturnType<typeof spawn>): Promise<number> {
     const cure = 'apt install openssh-client'
     throw new Error(code === 'ENOENT' ? `ssh is not installed: ${cure}` : message)
   }
-}
-
-/** Quotes an argument for the remote shell. */
-export function quoteShell(text: string): string {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
 }

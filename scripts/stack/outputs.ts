@@ -1,4 +1,5 @@
 import type { Stack } from '@pulumi/pulumi/automation/index.js'
+import { placeOf, readSettings } from './settings.ts'
 import { selectStack } from './workspace.ts'
 
 /** The outputs of a stack that is up. */
@@ -10,6 +11,10 @@ export interface Outputs {
   domain?: string
   /** How to get in, or `closed`. */
   ssh: string
+  /** The id of the endpoint for SSH; empty without one, absent in stacks from before there could be one. */
+  sshEndpoint?: string
+  /** The profile of the AWS CLI to use with the endpoint, if the stack names one. */
+  profile?: string
   /** Empty if anyone may write. */
   writeToken: string
   release: string
@@ -34,8 +39,12 @@ export async function requireStack(name: string): Promise<{ stack: Stack; output
 
 /** All of them, or none before the first `up` has succeeded. */
 export async function readOutputs(stack: Stack): Promise<Partial<Outputs>> {
-  const outputs = Object.entries(await stack.outputs())
-  return Object.fromEntries(outputs.map(([name, { value }]) => [name, value]))
+  const entries = Object.entries(await stack.outputs())
+  const outputs: Partial<Outputs> = Object.fromEntries(
+    entries.map(([name, { value }]) => [name, value]),
+  )
+  if (!outputs.sshEndpoint) return outputs
+  return { ...outputs, profile: placeOf(await readSettings(stack)).profile ?? '' }
 }
 
 /** @throws {Error} if the stack is not up */

@@ -27,6 +27,7 @@ import { typeErrors } from './types.ts'
 const everything = {
   sshPublicKey: publicKey,
   sshFrom: '198.51.100.7, 10.0.0.0/8',
+  sshEndpoint: 'true',
   alarmEmail: 'anna@example.com',
   monthlyBudgetUsd: '10',
   previewSubject: pipelineSubjects.preview,
@@ -96,6 +97,17 @@ test('without SSH settings port 22 is closed and there is no key pair', () => {
   assert.equal(full.one('ec2.KeyPair').inputs.publicKey, publicKey)
   assert.equal(full.one('ec2.Instance').inputs.keyName, 'onebox-dev-admin-1a2b3c4')
   assert.equal(full.outputs.ssh, 'ssh admin@203.0.113.10')
+})
+
+test('the endpoint for SSH is in the subnet, without a second one during a change', () => {
+  assert.deepEqual(plain.all('ec2transitgateway.InstanceConnectEndpoint'), [])
+  assert.equal(plain.outputs.sshEndpoint, '')
+  const { inputs, options } = full.one('ec2transitgateway.InstanceConnectEndpoint')
+  assert.equal(inputs.subnetId, full.one('ec2.Instance').inputs.subnetId)
+  // Security groups can only name the endpoint's own address.
+  assert.equal(inputs.preserveClientIp, false)
+  assert.equal(options.deleteBeforeReplace, true)
+  assert.match(full.outputs.sshEndpoint, /InstanceConnectEndpoint-ssh$/)
 })
 
 test('the data volume leaves a final snapshot, with an hour to make it', () => {
@@ -218,6 +230,7 @@ test('desired.json names the archives and is uploaded after them', () => {
     OPEN_WRITES: 'false',
     TIME_ZONE: 'UTC',
     WRITES_PER_MINUTE: '60',
+    READS_PER_MINUTE: '0',
     WEB_CONCURRENCY: '',
     CONNECTION_LIMIT: '',
     KEEP_ALIVE_SECONDS: '5',
@@ -247,6 +260,7 @@ test('the outputs are complete', () => {
     release,
     runtime,
     ssh: 'closed',
+    sshEndpoint: '',
     url: 'http://203.0.113.10',
     volumeId: 'vol-0123456789abcdef0',
     writeToken: madeToken,

@@ -32,36 +32,54 @@ export const promises: SecurityPromise[] = [
     },
   },
   {
-    sentence: 'Port 22 is open to the networks of sshFrom, by default to none',
+    sentence: 'Port 22 is open to the networks of sshFrom and to the endpoint, by default to none',
     rules: ['CKV_AWS_24'],
-    check: ({ all }) => {
+    check: ({ all, one }) => {
       const rules = all('vpc.SecurityGroupIngressRule').filter((rule) => !isWorld(rule.inputs))
-      const open = rules.map((rule) => [portsOf(rule), rule.inputs.cidrIpv4])
+      const open = rules.map((rule) => [portsOf(rule), sourceOf(rule)])
       assert.deepEqual(open, [
         ['tcp 22-22', '198.51.100.7/32'],
         ['tcp 22-22', '10.0.0.0/8'],
+        ['tcp 22-22', idOf(one('ec2.SecurityGroup', 'ssh-endpoint'))],
       ])
     },
   },
   {
-    sentence: 'The server reaches out to ports 80 and 443, and nothing else',
+    sentence:
+      'The server reaches out to ports 80 and 443, the endpoint to port 22 of the server, and nothing else',
     rules: ['CKV_AWS_382'],
-    check: ({ all }) => {
-      const rules = all('vpc.SecurityGroupEgressRule')
-      assert.deepEqual(rules.map(portsOf).sort(), ['tcp 443-443', 'tcp 80-80'])
+    check: ({ all, one }) => {
+      const [server, endpoint] = ['server', 'ssh-endpoint'].map((name) =>
+        idOf(one('ec2.SecurityGroup', name)),
+      )
+      const rules = all('vpc.SecurityGroupEgressRule').map((rule) => {
+        const { securityGroupId, referencedSecurityGroupId } = rule.inputs
+        return [securityGroupId, portsOf(rule), referencedSecurityGroupId].join(' ').trim()
+      })
+      assert.deepEqual(rules.sort(), [
+        `${server} tcp 443-443`,
+        `${server} tcp 80-80`,
+        `${endpoint} tcp 22-22 ${server}`,
+      ])
     },
   },
   {
-    sentence: 'Every rule has a description and belongs to the instance’s one security group',
+    sentence:
+      'Every rule has a description and belongs to the one group of the instance or endpoint',
     rules: ['CKV_AWS_23', 'CKV2_AWS_5'],
     check: ({ all, one }) => {
-      const group = idOf(one('ec2.SecurityGroup'))
-      assert.deepEqual(one('ec2.Instance').inputs.vpcSecurityGroupIds, [group])
-      assert.equal(one('ec2.SecurityGroup').inputs.ingress, undefined)
-      assert.equal(one('ec2.SecurityGroup').inputs.egress, undefined)
+      const groups = ['server', 'ssh-endpoint'].map((name) => one('ec2.SecurityGroup', name))
+      const endpoint = one('ec2transitgateway.InstanceConnectEndpoint')
+      const users = [
+        one('ec2.Instance').inputs.vpcSecurityGroupIds,
+        endpoint.inputs.securityGroupIds,
+      ]
+      assert.deepEqual(users.flat(), groups.map(idOf))
+      for (const { inputs } of groups)
+        assert.deepEqual([inputs.ingress, inputs.egress], [undefined, undefined])
       const kinds = ['vpc.SecurityGroupIngressRule', 'vpc.SecurityGroupEgressRule']
       for (const { name, inputs } of kinds.flatMap(all)) {
-        assert.equal(inputs.securityGroupId, group, name)
+        assert.ok(groups.map(idOf).includes(inputs.securityGroupId), name)
         assert.match(inputs.description, /^\w+ (from|to) /, name)
       }
     },
@@ -347,6 +365,10 @@ export const waivers: { rules: string[]; wanted: string; reason: string }[] = [
 
 function isWorld({ cidrIpv4, cidrIpv6 }: Resource['inputs']): boolean {
   return cidrIpv4 === world || cidrIpv6 !== undefined
+}
+
+function sourceOf({ inputs }: Resource): string {
+  return inputs.cidrIpv4 ?? inputs.referencedSecurityGroupId
 }
 
 function portsOf({ inputs }: Resource): string {

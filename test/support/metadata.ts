@@ -35,6 +35,8 @@ export interface MetadataOptions {
   userData?: Uint8Array
   /** Of the key pair whose owner may log in. */
   publicKey?: string
+  /** What EC2 Instance Connect holds for admin. */
+  sessionKeys?: string
 }
 
 type Tree = { [name: string]: string | Tree }
@@ -130,7 +132,8 @@ function list(tree: Tree): string {
     .join('\n')
 }
 
-function describeInstance(instance: Instance, { credentials, publicKey }: MetadataOptions): Tree {
+function describeInstance(instance: Instance, options: MetadataOptions): Tree {
+  const { credentials, publicKey, sessionKeys } = options
   const { instanceId, instanceType, region, role, mac, privateIp, publicIp } = instance
   const availabilityZone = `${region}a`
   const hostname = `ip-${privateIp.replaceAll('.', '-')}.${region}.compute.internal`
@@ -146,6 +149,7 @@ function describeInstance(instance: Instance, { credentials, publicKey }: Metada
       'local-hostname': hostname,
       'local-ipv4': privateIp,
       mac,
+      ...(sessionKeys && { 'managed-ssh-keys': { 'active-keys': { admin: sessionKeys } } }),
       network: {
         interfaces: {
           macs: {

@@ -1,5 +1,6 @@
 import {
   DescribeAddressesCommand,
+  DescribeInstanceConnectEndpointsCommand,
   DescribeInstancesCommand,
   DescribeInternetGatewaysCommand,
   DescribeRouteTablesCommand,
@@ -87,6 +88,19 @@ const finds: Record<string, Find> = {
     const Filters = [...filters, filter('vpc-id', vpcId)]
     const { VpcEndpoints = [] } = await ec2.send(new DescribeVpcEndpointsCommand({ Filters }))
     return VpcEndpoints.map((each) => each.VpcEndpointId)
+  },
+
+  async 'aws:ec2transitgateway/instanceConnectEndpoint:InstanceConnectEndpoint'(
+    ec2,
+    filters,
+    { subnetId },
+  ) {
+    const Filters = [...filters, filter('subnet-id', subnetId)]
+    const command = new DescribeInstanceConnectEndpointsCommand({ Filters })
+    const { InstanceConnectEndpoints = [] } = await ec2.send(command)
+    return InstanceConnectEndpoints.filter(({ State }) => !State?.startsWith('delete')).map(
+      (each) => each.InstanceConnectEndpointId,
+    )
   },
 
   /** It has no tags, but a subnet has only one. */
