@@ -209,6 +209,6 @@ onebox is up at ${styleText('bold', url)} after ${duration(seconds)}
 
   curl -X PUT${auth} -d 'hello, world' ${url}
   npx onebox status${flag}      what runs, and is it healthy
-  npx onebox rollback${flag}    go back to the release before
+  npx onebox rollback${flag}    go back to an earlier release
   npx onebox destroy${flag}     delete everything but snapshots of the data`)
 }

@@ -313,6 +313,36 @@ test('deploying an earlier version works like any other deploy', {
   assert.deepEqual([box.named('current'), box.named('previous')], [first, second.generation])
 })
 
+test('of twenty deploys in a row, each taken up is finished before the latest is next', {
+  skip: missing,
+}, async (t) => {
+  const box = await startLiveBox(t)
+  const { runtime, release } = box.report()
+  let published = 0
+  const publish = () => {
+    published += 1
+    const environment = { WEB_CONCURRENCY: '2', DEPLOY: String(published) }
+    return box.want({ runtime, release, environment })
+  }
+  let latest = publish()
+  // Each is published while another one is tried, and the timer runs meanwhile.
+  box.outcomes.set(trial[0] as string, async () => {
+    for (let index = 0; index < 5 && published < 20; index += 1) {
+      latest = publish()
+      assert.deepEqual(await box.converge(), { exitCode: 0, output: '' })
+    }
+    return { exitCode: 0 }
+  })
+  const statuses = []
+  while (box.named('current') !== latest) {
+    await box.converge()
+    statuses.push(box.report().status)
+  }
+  assert.equal(published, 20)
+  assert.deepEqual(statuses, Array(5).fill('live'))
+  assert.equal(box.commands.filter((command) => command === reload).length, 5)
+})
+
 test('the file system grows with its volume, once', { skip: missing }, async (t) => {
   const box = await startLiveBox(t)
   const grow = 'reload onebox-data-volume.service'
