@@ -474,6 +474,8 @@ test('the life of a stack', { skip: needsPulumi() }, async (t) => {
     )
     note('AWS', { out: [...new Set(aws.requests)].join('\n'), error: '' })
     assert.deepEqual([...new Set(asked)].sort(), [
+      // Asks by its path alone.
+      'dlm eu-central-1 ',
       'ec2 eu-central-1 Action=DeleteSnapshot',
       'ec2 eu-central-1 Action=DescribeImages',
       'ec2 eu-central-1 Action=DescribeInstances',
