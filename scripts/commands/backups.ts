@@ -1,11 +1,20 @@
 import { span } from '../../server/status/format.ts'
 import type { Place } from '../stack/aws/call.ts'
-import type { StoredBackup } from '../stack/aws/stored-backups.ts'
+import {
+  deleteWithContent,
+  findBackupBuckets,
+  type StoredBackup,
+} from '../stack/aws/stored-backups.ts'
 import { findBackups, readRecord } from '../stack/backups.ts'
+import { readOutputs } from '../stack/outputs.ts'
 import { findPlace } from '../stack/place.ts'
+import { project } from '../stack/settings.ts'
+import { findStack } from '../stack/workspace.ts'
 import { defineCommand } from '../terminal/command.ts'
+import { assertConfirmed } from '../terminal/confirm.ts'
 import { minute, whole } from '../terminal/format.ts'
-import { json, region, stack } from '../terminal/options.ts'
+import { json, region, stack, yes } from '../terminal/options.ts'
+import { step } from '../terminal/step.ts'
 import { table } from '../terminal/table.ts'
 
 // S3 answers thousands at once, but this machine may not.
@@ -15,9 +24,20 @@ export default defineCommand({
   usage: '',
   about: `Lists the backups in the bucket, newest first: all of two days, and one a day for a month. One that
 was not read back does not count, and cannot be restored.`,
-  options: { stack, region: { ...region, help: "AWS region, if not the stack's" }, json },
-  async run({ stack, region, json }) {
+  options: {
+    delete: {
+      type: 'string',
+      value: 'BUCKET',
+      help: 'delete a bucket of a destroyed stack, with all backups in it',
+    },
+    stack,
+    region: { ...region, help: "AWS region, if not the stack's" },
+    json,
+    yes,
+  },
+  async run({ stack, region, json, yes, delete: doomed }) {
     const place = await findPlace(stack, region)
+    if (doomed !== undefined) return deleteBucket(place, { stack, bucket: doomed, yes })
     const backups = await describeAll(place, await findBackups(place, stack))
     if (json) return console.log(JSON.stringify(backups, null, 2))
     if (backups.length === 0) return console.log(`Stack ${stack} has no backups in a bucket`)
@@ -39,6 +59,26 @@ interface Listed {
   schema?: number
   sequence?: number
   problem?: string
+}
+
+/** @throws {Error} while the stack is up, or if it has no such bucket */
+async function deleteBucket(
+  place: Place,
+  { stack: name, bucket: doomed, yes }: { stack: string; bucket: string; yes: boolean },
+) {
+  const stack = await findStack(name)
+  if (stack && (await readOutputs(stack)).bucket !== undefined) {
+    throw new Error(`Stack ${name} is up and needs its backups: npx onebox destroy comes first`)
+  }
+  const buckets = await findBackupBuckets(place, { project, stack: name })
+  const bucket = buckets.find((each) => each.name === doomed)
+  if (!bucket) {
+    const names = buckets.map((each) => each.name).join(', ') || 'none'
+    throw new Error(`Stack ${name} has no bucket ${doomed}; those with its backups: ${names}`)
+  }
+  await assertConfirmed(`Delete ${doomed} with all backups in it for good?`, { yes })
+  await deleteWithContent(place, bucket)
+  step(`Deleted ${doomed}`)
 }
 
 async function describeAll(place: Place, backups: StoredBackup[]): Promise<Listed[]> {

@@ -6,6 +6,7 @@ import { untilAnswers } from '../site/health.ts'
 import { apply } from '../stack/apply.ts'
 import type { Place } from '../stack/aws/call.ts'
 import { listSnapshots } from '../stack/aws/ebs-snapshots.ts'
+import { deleteIfEmpty, findBackupBuckets } from '../stack/aws/stored-backups.ts'
 import { printSnapshots } from '../stack/data-snapshots.ts'
 import { reconcile, type Standing, wake } from '../stack/instance.ts'
 import { type Outputs, readOutputs } from '../stack/outputs.ts'
@@ -94,7 +95,20 @@ async function printRest(stack: Stack) {
   const place = placeOf(await readSettings(stack))
   if (place.region === '') return step(`Stack ${stack.name} is deleted; it never had a region`)
   await printStrays(stack, place)
+  await printBuckets(stack, place)
   const snapshots = await listSnapshots(place, { project, stack: stack.name })
   step(`Stack ${stack.name} is deleted; these snapshots stay in ${place.region}:`)
   printSnapshots(snapshots, { ...place, stack: stack.name })
+}
+
+/** Names the buckets with backups, which outlive the stack, unless nothing is in them. */
+async function printBuckets({ name: stack }: Stack, place: Place) {
+  for (const bucket of await findBackupBuckets(place, { project, stack })) {
+    if (await deleteIfEmpty(place, bucket).catch(() => false)) continue
+    step(`Its backups stay in ${bucket.name}, in ${bucket.region}, and expire within two months:`)
+    console.log(`  npx onebox up --stack ${stack} --restore latest
+    makes the stack anew with the newest
+  npx onebox backups --stack ${stack} --delete ${bucket.name}
+    deletes all of them now`)
+  }
 }

@@ -10,7 +10,7 @@ import { life, type Rehearsal, type Step } from '../rehearsal/life.ts'
 import { type Outcome, reportText } from '../rehearsal/report.ts'
 import { whoAmI } from '../stack/aws/account.ts'
 import { findZones } from '../stack/aws/ec2-instances.ts'
-import { monthlyCost, readPrices, usd } from '../stack/cost/monthly.ts'
+import { monthlyCost, readPrices, usd, usualDatabaseMb } from '../stack/cost/monthly.ts'
 import { ensureCli } from '../stack/workspace.ts'
 import { defineCommand, UsageError } from '../terminal/command.ts'
 import { assertConfirmed } from '../terminal/confirm.ts'
@@ -68,7 +68,8 @@ async function plan(region: string, yes: boolean): Promise<Rehearsal> {
 }
 
 function priceText(region: string): string {
-  const config = { region, instanceType: type, volumeGb: 8, alarms: false }
+  const data = { volumeGb: 8, databaseMb: usualDatabaseMb, backupBuckets: 1 }
+  const config = { region, instanceType: type, ...data, alarms: false }
   const { perMonth, date } = monthlyCost(config, readPrices())
   return `${usd(Math.ceil((perMonth / 730 / 60) * minutes * 100) / 100)} (prices of ${date})`
 }

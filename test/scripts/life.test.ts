@@ -428,10 +428,21 @@ test('the life of a stack', { skip: needsPulumi() }, async (t) => {
     await laptop.run('pulumi', 'config', 'set', 'restoreSnapshotId', id)
   })
 
+  const bucket = () => {
+    const all = [...aws.resources.values()].filter(({ type }) => type === 'aws:s3/bucket:Bucket')
+    return all.find(({ name }) => name === 'backups')?.id ?? ''
+  }
+
   await t.test('destroy fetches a last backup and prints what remains and its cost', async () => {
+    aws.objects.set(`${bucket()}/recent/a.db.zst`, { at: new Date(), bytes: 700 })
+    assertFailure(
+      await laptop.run('backups', '--delete', bucket(), '--yes'),
+      line('Stack dev is up and needs its backups: npx onebox destroy comes first'),
+    )
     const ended = await laptop.run('destroy', '--yes')
     note('destroy', ended)
     assert.equal(ended.error, '')
+    assert.ok(ended.out.includes(`Its backups stay in ${bucket()}, in eu-central-1, and`))
     assert.match(
       ended.out,
       /^→ The IP address goes back to AWS: the next npx onebox up gets another/m,
@@ -468,9 +479,24 @@ test('the life of a stack', { skip: needsPulumi() }, async (t) => {
     )
   })
 
+  await t.test('backups deletes a bucket that destroy has left', async () => {
+    const name = bucket()
+    assertFailure(
+      await laptop.run('backups', '--delete', 'another', '--yes'),
+      line(`Stack dev has no bucket another; those with its backups: ${name}`),
+    )
+    const { out, error } = await laptop.run('backups', '--delete', name, '--yes')
+    assert.equal(error, '')
+    assert.match(out, new RegExp(`^→ Deleted ${name}$`, 'm'))
+    assert.equal(bucket(), '')
+  })
+
   await t.test('the commands make exactly these calls to AWS', () => {
     const asked = aws.requests.map((request) =>
-      request.replace(/^(\w+) (\S+) .*?(Action=\w+|GET|GetAccountPlanState).*$/s, '$1 $2 $3'),
+      request.replace(
+        /^(\w+) (\S+) .*?(Action=\w+|GET|POST|DELETE|GetAccountPlanState).*$/s,
+        '$1 $2 $3',
+      ),
     )
     note('AWS', { out: [...new Set(aws.requests)].join('\n'), error: '' })
     assert.deepEqual([...new Set(asked)].sort(), [
@@ -485,7 +511,9 @@ test('the life of a stack', { skip: needsPulumi() }, async (t) => {
       'ec2 eu-central-1 Action=GetEbsDefaultKmsKeyId',
       'ec2 us-east-1 Action=DescribeRegions',
       'freetier us-east-1 GetAccountPlanState',
+      's3 eu-central-1 DELETE',
       's3 eu-central-1 GET',
+      's3 eu-central-1 POST',
       'sns eu-central-1 Action=ListSubscriptionsByTopic',
       'sns us-east-1 Action=ListSubscriptionsByTopic',
       'sts us-east-1 Action=GetCallerIdentity',

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
+import { answerS3 } from './aws-buckets.ts'
 import { describe, findByFilters } from './aws-describe.ts'
 import { describePlan, type FakeFleet, instanceActions } from './aws-instances.ts'
 import { ec2, filtersOf, type Reply, refuse, requestId } from './aws-replies.ts'
@@ -113,7 +114,7 @@ async function answer(aws: FakeAws, request: IncomingMessage): Promise<Reply> {
     aws.throttled -= 1
     return refuse(service, 503, 'RequestLimitExceeded', 'Request limit exceeded.')
   }
-  if (service === 's3') return listObjects(aws, path)
+  if (service === 's3') return answerS3(aws, `${request.method}`, path, body)
   if (String(target).endsWith('.GetResources')) return listTagged(aws, region, JSON.parse(body))
   if (target === 'AWSFreeTierService.GetAccountPlanState') return describePlan(aws)
   const parameters = new URLSearchParams(body)
@@ -314,26 +315,4 @@ function listTagged({ resources }: FakeAws, region: string, { TagFilters }: TagQ
     Tags: Object.entries(inputs.tags).map(([Key, Value]) => ({ Key, Value })),
   }))
   return { status: 200, body: JSON.stringify({ ResourceTagMappingList, PaginationToken: '' }) }
-}
-
-/** An address as host has its bucket in the path. */
-function listObjects({ objects }: FakeAws, path: string): Reply {
-  const url = new URL(path, 'http://s3')
-  const bucket = url.pathname.split('/')[1]
-  const prefix = url.searchParams.get('prefix') ?? ''
-  const found = [...objects].filter(([name]) => name.startsWith(`${bucket}/${prefix}`)).sort()
-  const contents = found.map(
-    ([name, { at, bytes }]) => `<Contents>
-      <Key>${name.slice(name.indexOf('/') + 1)}</Key>
-      <LastModified>${at.toISOString()}</LastModified>
-      <ETag>"70ee1738b6b21e2c8a43f3a5ab0eee71"</ETag>
-      <Size>${bytes}</Size>
-      <StorageClass>STANDARD</StorageClass>
-    </Contents>`,
-  )
-  const body = `<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">
-    <Name>${bucket}</Name><Prefix>${prefix}</Prefix><KeyCount>${found.length}</KeyCount>
-    <MaxKeys>1000</MaxKeys><IsTruncated>false</IsTruncated>${contents.join('')}
-  </ListBucketResult>`
-  return { status: 200, body }
 }

@@ -16,6 +16,7 @@ export function ec2(action: string, content: string): Reply {
 
 export function refuse(service: string, status: number, code: string, message: string): Reply {
   const error = `<Code>${code}</Code><Message>${message}</Message>`
+  if (service === 's3') return { status, body: `<Error>${error}</Error>` }
   const body =
     service === 'ec2'
       ? `<Response><Errors><Error>${error}</Error></Errors><RequestID>${requestId}</RequestID></Response>`

@@ -1,7 +1,10 @@
 import type { Readable } from 'node:stream'
 import {
+  DeleteBucketCommand,
+  DeleteObjectsCommand,
   GetObjectCommand,
   ListBucketsCommand,
+  ListObjectVersionsCommand,
   paginateListObjectsV2,
   S3Client,
 } from '@aws-sdk/client-s3'
@@ -83,6 +86,36 @@ export async function openObject(
   const command = new GetObjectCommand({ Bucket: bucket.name, Key: key })
   const { Body } = await call(clientOf(place, bucket).send(command))
   return Body as Readable
+}
+
+/** Deletes a bucket unless something is in it, and returns whether it did. */
+export async function deleteIfEmpty(place: Place, bucket: BackupBucket): Promise<boolean> {
+  const deleted = clientOf(place, bucket).send(new DeleteBucketCommand({ Bucket: bucket.name }))
+  const isDeleted = deleted.then(
+    () => true,
+    (error) => {
+      if (error.name === 'BucketNotEmpty') return false
+      throw error
+    },
+  )
+  return call(isDeleted)
+}
+
+/** Deletes a bucket with every version of everything in it. */
+export async function deleteWithContent(place: Place, bucket: BackupBucket) {
+  const client = clientOf(place, bucket)
+  const Bucket = bucket.name
+  for (;;) {
+    const page = await call(client.send(new ListObjectVersionsCommand({ Bucket })))
+    const versions = [...(page.Versions ?? []), ...(page.DeleteMarkers ?? [])]
+    if (versions.length === 0) break
+    const Objects = versions.map(({ Key, VersionId }) => ({ Key, VersionId }))
+    const { Errors: [problem] = [] } = await call(
+      client.send(new DeleteObjectsCommand({ Bucket, Delete: { Objects, Quiet: true } })),
+    )
+    if (problem) throw new Error(`AWS keeps ${problem.Key} in ${Bucket}: ${problem.Message}`)
+  }
+  await call(client.send(new DeleteBucketCommand({ Bucket })))
 }
 
 function clientOf({ profile }: Place, { region }: BackupBucket): S3Client {
