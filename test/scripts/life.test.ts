@@ -35,7 +35,7 @@ test('the life of a stack', { skip: needsPulumi() }, async (t) => {
   await t.test('up reports what AWS refuses in one line with the cure', async () => {
     aws.diskKey = 'arn:aws:kms:eu-central-1:123456789012:key/0a1b2c3d'
     cloud.refusals = {
-      'aws:s3/bucket:Bucket':
+      'aws:s3/bucket:Bucket releases':
         'creating S3 Bucket (onebox-dev-releases-1a2b3c4): operation error S3: CreateBucket, https response error StatusCode: 409, RequestID: 4B5C, HostID: x/y=, BucketAlreadyExists: The requested bucket name is not available',
     }
     const ended = await laptop.run(...up)
@@ -136,6 +136,7 @@ test('the life of a stack', { skip: needsPulumi() }, async (t) => {
     assert.match(ended.out, /^ {2}deploy {4}live for \d.*$/m)
     const status = JSON.parse((await laptop.run('status', '--json')).out)
     assert.deepEqual([status.ok, status.url, status.pinned], [true, url, ''])
+    assert.deepEqual(status.snapshots, { policy: 'ENABLED' })
     assert.equal(status.health.workers[0].release, status.wanted)
   })
 
@@ -500,8 +501,7 @@ test('the life of a stack', { skip: needsPulumi() }, async (t) => {
     )
     note('AWS', { out: [...new Set(aws.requests)].join('\n'), error: '' })
     assert.deepEqual([...new Set(asked)].sort(), [
-      // Asks by its path alone.
-      'dlm eu-central-1 ',
+      'dlm eu-central-1 GET',
       'ec2 eu-central-1 Action=DeleteSnapshot',
       'ec2 eu-central-1 Action=DescribeImages',
       'ec2 eu-central-1 Action=DescribeInstances',

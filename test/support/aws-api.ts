@@ -97,7 +97,8 @@ async function answer(aws: FakeAws, request: IncomingMessage): Promise<Reply> {
   const body = await text(request)
   const path = decodeURIComponent(request.url ?? '')
   const { 'x-amz-target': target } = headers
-  const asked = service === 's3' ? `${request.method} ${path}` : (target ?? body)
+  const isRest = service === 's3' || service === 'dlm'
+  const asked = isRest ? `${request.method} ${path}` : (target ?? body)
   aws.requests.push(`${service} ${region} ${asked}`)
   if (!authorization.startsWith('AWS4-HMAC-SHA256 ') || !headers['x-amz-date']) {
     return refuse(service, 403, 'MissingAuthenticationToken', 'Request is missing a token')
@@ -115,6 +116,7 @@ async function answer(aws: FakeAws, request: IncomingMessage): Promise<Reply> {
     return refuse(service, 503, 'RequestLimitExceeded', 'Request limit exceeded.')
   }
   if (service === 's3') return answerS3(aws, `${request.method}`, path, body)
+  if (service === 'dlm') return { status: 200, body: policiesText(aws) }
   if (String(target).endsWith('.GetResources')) return listTagged(aws, region, JSON.parse(body))
   if (target === 'AWSFreeTierService.GetAccountPlanState') return describePlan(aws)
   const parameters = new URLSearchParams(body)
@@ -241,6 +243,14 @@ const actions: Record<string, Action> = {
       `<instanceId>${id}</instanceId><timestamp>${time}</timestamp><output>${output}</output>`,
     )
   },
+}
+
+/** What Data Lifecycle Manager lists, of this stack alone. */
+function policiesText({ resources }: FakeAws): string {
+  const policies = [...resources.values()].filter(({ type }) => type.endsWith(':LifecyclePolicy'))
+  return JSON.stringify({
+    Policies: policies.map(({ inputs }) => ({ State: inputs.state ?? 'ENABLED' })),
+  })
 }
 
 /** What EC2 calls a thing with such an id. */

@@ -48,7 +48,7 @@ export interface Laptop {
 
 /** What AWS does besides what it should. */
 interface Surprises {
-  /** What AWS refuses, by type: the error. */
+  /** What AWS refuses, by type or by type and name: the error. */
   refusals: Record<string, string>
   /** Answers of AWS to the program's lookups, instead of the usual ones. */
   answers: Record<string, Properties>
@@ -325,7 +325,8 @@ function surprise(aws: FakeAws, surprises: Surprises, instance: FakeInstance): C
     },
     async before(operation, resource) {
       await surprises.onChange(operation, resource)
-      const refusal = surprises.refusals[resource.type]
+      const { type, name } = resource
+      const refusal = surprises.refusals[type] ?? surprises.refusals[`${type} ${name}`]
       if (refusal) throw new Error(refusal)
     },
     async after(operation, resource) {
