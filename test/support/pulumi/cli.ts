@@ -6,7 +6,7 @@ import { join } from 'node:path'
 const version = '3.274.1'
 const source = 'github.com/pulumi/pulumi'
 const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'onebox/pulumi')
-const stepLimitMs = 1_800_000
+const stepLimitMs = 1_200_000
 const draft = join(cache, `${version}.${process.pid}`)
 const kept = join(cache, version, 'pulumi')
 
@@ -30,7 +30,8 @@ export function preparePulumi() {
   try {
     build(folder)
   } catch (error) {
-    console.log(`Not built, so tests that need it are skipped: ${(error as Error).message}`)
+    const reason = (error as Error).message.trim().split('\n').at(-1)
+    console.log(`Not built, so tests that need it are skipped: ${reason}`)
   } finally {
     for (const each of [folder, draft]) rmSync(each, { recursive: true, force: true })
   }
@@ -39,8 +40,7 @@ export function preparePulumi() {
 /** `go install` refuses modules that replace others. */
 function build(folder: string) {
   const go = (...args: string[]) => {
-    const options = { cwd: folder, timeout: stepLimitMs }
-    execFileSync('go', args, { ...options, stdio: ['ignore', 'ignore', 'inherit'] })
+    execFileSync('go', args, { cwd: folder, timeout: stepLimitMs, stdio: 'pipe' })
   }
   // The CLI refuses stacks and SDKs by its version.
   const flags = `-s -w -X ${source}/sdk/v3/go/common/version.Version=v${version}`
