@@ -70,7 +70,9 @@ function isReady(path: string): boolean {
  */
 function assertOwnLog(path: string) {
   const log = `${path}-wal`
-  if (!existsSync(log) || statSync(log).size === 0 || readByte(path, 18) !== 1) return
+  // Another process may be deleting its log just now.
+  const size = statSync(log, { throwIfNoEntry: false })?.size ?? 0
+  if (size === 0 || readByte(path, 18) !== 1) return
   throw new Error(
     `${path} is a backup copied over the database whose last changes are still in ${log}: move that log away to use the backup, and use "restore" next time`,
   )
