@@ -1,9 +1,11 @@
+import { createHash } from 'node:crypto'
 import {
   closeSync,
   fchmodSync,
   fsyncSync,
   openSync,
   readFileSync,
+  readSync,
   renameSync,
   rmSync,
   writeFileSync,
@@ -50,4 +52,22 @@ export function readJson<Value>(path: string): Value | undefined {
   } catch {
     return undefined
   }
+}
+
+const chunkBytes = 2 ** 20
+
+/** Of any size, as no more than a part of it is in memory. */
+export function sha256Of(path: string): string {
+  const digest = createHash('sha256')
+  const chunk = Buffer.alloc(chunkBytes)
+  const file = openSync(path, 'r')
+  try {
+    for (let count = 1; count > 0; ) {
+      count = readSync(file, chunk)
+      digest.update(chunk.subarray(0, count))
+    }
+  } finally {
+    closeSync(file)
+  }
+  return digest.digest('hex')
 }

@@ -1,9 +1,10 @@
 import { createWriteStream, existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import { compose } from 'node:stream'
+import { sha256Of } from '../../server/files.ts'
 import { whole } from '../terminal/format.ts'
 import { step } from '../terminal/step.ts'
-import { backupText, sha256Of } from './backup-file.ts'
+import { backupText } from './backup-file.ts'
 import { quoteShell } from './quote-shell.ts'
 import { type Instance, runRemote } from './ssh.ts'
 import { createMeter } from './transfer.ts'
@@ -66,6 +67,6 @@ async function makeBackup(instance: Instance): Promise<RemoteBackup> {
 async function download(instance: Instance, { path, bytes, sha256 }: RemoteBackup, draft: string) {
   const output = compose(createMeter(bytes), createWriteStream(draft, { mode: 0o600, flags: 'wx' }))
   await runRemote(instance, `sudo cat ${quoteShell(path)}`, { output })
-  if (statSync(draft).size === bytes && (await sha256Of(draft)) === sha256) return
+  if (statSync(draft).size === bytes && sha256Of(draft) === sha256) return
   throw new Error('The backup did not arrive complete: try again')
 }

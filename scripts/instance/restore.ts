@@ -1,6 +1,6 @@
 import { createReadStream, statSync } from 'node:fs'
 import { compose } from 'node:stream'
-import { sha256Of } from './backup-file.ts'
+import { sha256Of } from '../../server/files.ts'
 import { type Instance, runRemote } from './ssh.ts'
 import { createMeter } from './transfer.ts'
 
@@ -18,7 +18,7 @@ file=$(sudo -u onebox mktemp /data/restore-XXXXXX)
 trap 'sudo rm -f "$file"' EXIT
 trap 'exit 1' HUP INT TERM PIPE
 sudo -u onebox tee "$file" >/dev/null
-echo "${await sha256Of(file)}  $file" | sudo sha256sum --check --status ||
+echo "${sha256Of(file)}  $file" | sudo sha256sum --check --status ||
   { echo 'The file did not arrive complete: try again' >&2; exit 1; }
 sudo onebox restore "$file"${overwrite ? ' --overwrite' : ''}`
   const input = compose(createReadStream(file), createMeter(statSync(file).size))

@@ -1,11 +1,9 @@
-import { createHash } from 'node:crypto'
 import {
   closeSync,
   createReadStream,
   createWriteStream,
   mkdirSync,
   openSync,
-  readSync,
   rmSync,
   statSync,
 } from 'node:fs'
@@ -13,13 +11,12 @@ import { join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import SQLite from 'better-sqlite3'
+import { sha256Of } from '../files.ts'
 import { backup, checkBackup } from './backup.ts'
 import { assertRoom, databaseBytes, withBackups } from './backup-folder.ts'
 import { databasePath, inspect } from './connect.ts'
 import { schemaVersion } from './migrations.ts'
 import { countRows } from './tables.ts'
-
-const chunkBytes = 2 ** 20
 
 /**
  * Writes a line about a checked copy of the database in JSON, then the copy itself unless its
@@ -83,19 +80,4 @@ export function contentsOf(path: string) {
     rows: Object.fromEntries(countRows(database)),
   }))
   return { schema, rows, bytes: statSync(path).size, sha256: sha256Of(path) }
-}
-
-function sha256Of(path: string): string {
-  const digest = createHash('sha256')
-  const chunk = Buffer.alloc(chunkBytes)
-  const file = openSync(path, 'r')
-  try {
-    for (let count = 1; count > 0; ) {
-      count = readSync(file, chunk)
-      digest.update(chunk.subarray(0, count))
-    }
-  } finally {
-    closeSync(file)
-  }
-  return digest.digest('hex')
 }

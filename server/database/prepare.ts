@@ -1,13 +1,4 @@
-import {
-  accessSync,
-  closeSync,
-  constants,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readSync,
-  statSync,
-} from 'node:fs'
+import { accessSync, closeSync, constants, mkdirSync, openSync, readSync, statSync } from 'node:fs'
 import type SQLite from 'better-sqlite3'
 import { connect, databasePath, explain, inspect } from './connect.ts'
 import { assertKnown, migrate, pendingMigrations } from './migrations.ts'
@@ -52,7 +43,8 @@ export function checkUntouched(path: string) {
 }
 
 function isNew(path: string): boolean {
-  return !existsSync(path) || (statSync(path).isFile() && statSync(path).size === 0)
+  const file = statSync(path, { throwIfNoEntry: false })
+  return file === undefined || (file.isFile() && file.size === 0)
 }
 
 /** Whether the database can be used without writing to it first, as on a full disk. */

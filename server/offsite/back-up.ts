@@ -23,7 +23,7 @@ export async function backUp({ s3, server, memory, release, now }: Task): Promis
   const today = startedAt.toISOString().slice(0, 10)
   const kind: Kind = memory.dailyOn === today ? 'recent' : 'daily'
   const files = stateOfFiles(server)
-  const done = { backedUpAt: startedAt.toISOString(), backedUpTo: startedAt.toISOString(), files }
+  const done = { backedUpTo: startedAt.toISOString(), files }
   if (kind === 'recent' && files === memory.files) return done
   const archive = await packDatabase(server, kind === 'recent' ? memory.sha256 : '')
   if (archive === undefined) return done

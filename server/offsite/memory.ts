@@ -3,8 +3,6 @@ import type { OffsiteState } from '../operations/offsite-state.ts'
 
 /** What the agent keeps between runs; the server reports a part of it. */
 export interface Memory extends OffsiteState {
-  /** When the last run that succeeded began. */
-  backedUpAt?: string
   /** Of the last backup. */
   sha256?: string
   /** Which files the last run saw. */
@@ -28,8 +26,8 @@ const hourMs = 3_600_000
 // The timer may be early by some seconds.
 const toleranceMs = 30_000
 
-export function isBackupDue({ backedUpAt }: Memory, now: Date, everyMinutes: number): boolean {
-  return msSince(backedUpAt, now) >= everyMinutes * 60_000 - toleranceMs
+export function isBackupDue({ backedUpTo }: Memory, now: Date, everyMinutes: number): boolean {
+  return msSince(backedUpTo, now) >= everyMinutes * 60_000 - toleranceMs
 }
 
 /** Once a night, from 3:00 UTC; at once on a new instance; every hour while it fails. */

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readJson } from '../files.ts'
 
 /** What the backup agent has done. */
 export interface OffsiteState {
@@ -14,10 +14,5 @@ export interface OffsiteState {
 
 /** `undefined` without an agent; empty before its first run, or if the file is unreadable. */
 export function readOffsiteState(file: string | undefined): OffsiteState | undefined {
-  if (file === undefined) return undefined
-  try {
-    return JSON.parse(readFileSync(file, 'utf8')) ?? {}
-  } catch {
-    return {}
-  }
+  return file === undefined ? undefined : (readJson<OffsiteState>(file) ?? {})
 }

@@ -253,7 +253,7 @@ async function startBackedUp(t: TestContext) {
 
 /** A run as if the last backup were hours ago. */
 async function runLater(offsite: Awaited<ReturnType<typeof startOffsite>>) {
-  offsite.remember({ backedUpAt: '2026-01-01T00:00:00Z' })
+  offsite.remember({ backedUpTo: '2026-01-01T00:00:00Z' })
   // Names of backups are a second apart.
   await new Promise((resolve) => setTimeout(resolve, 1100))
   const { exitCode, output } = await offsite.run()

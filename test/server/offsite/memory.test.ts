@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import { isBackupDue, isDrillDue, type Memory } from '../../../server/offsite/memory.ts'
 
-const backups: [what: string, backedUpAt: string | undefined, minutes: number, due: boolean][] = [
+const backups: [what: string, backedUpTo: string | undefined, minutes: number, due: boolean][] = [
   ['the first', undefined, 15, true],
   ['one after 10 minutes', '2026-11-28T11:50:00Z', 15, false],
   ['one after 15 minutes', '2026-11-28T11:45:00Z', 15, true],
@@ -11,9 +11,9 @@ const backups: [what: string, backedUpAt: string | undefined, minutes: number, d
   ['one after a backup from the future', '2026-11-28T13:00:00Z', 15, true],
 ]
 
-for (const [what, backedUpAt, minutes, due] of backups) {
+for (const [what, backedUpTo, minutes, due] of backups) {
   test(`${what} is ${due ? '' : 'not '}due with a backup every ${minutes} minutes`, () => {
-    const memory = backedUpAt === undefined ? {} : { backedUpAt }
+    const memory = backedUpTo === undefined ? {} : { backedUpTo }
     assert.equal(isBackupDue(memory, new Date('2026-11-28T12:00:00Z'), minutes), due)
   })
 }
