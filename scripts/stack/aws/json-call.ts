@@ -21,23 +21,10 @@ interface RestCall {
 
 /** Reads from a service with a REST API. @throws {Error} if AWS does not answer, or refuses */
 export async function getJson<Answer>(
-  { region, profile }: Place,
+  place: Place,
   { service, endpoint, path, query }: RestCall,
 ): Promise<Answer> {
-  const { credentials, sha256 } = new STSClient({ profile, region }).config
-  const url = new URL(path, process.env.AWS_ENDPOINT_URL || endpoint)
-  const { protocol, hostname, host } = url
-  const signer = new SignatureV4({ service, region, credentials, sha256 })
-  const { headers } = await signer.sign({
-    method: 'GET',
-    protocol,
-    hostname,
-    path,
-    query,
-    headers: { host },
-  })
-  url.search = String(new URLSearchParams(query))
-  const response = await fetch(url, { headers, signal: AbortSignal.timeout(10_000) })
+  const response = await send(place, { service, endpoint, method: 'GET', path, query })
   if (response.ok) return (await response.json()) as Answer
   throw new Error(`${service} answered ${response.status}`)
 }
@@ -47,29 +34,37 @@ export async function getJson<Answer>(
  * @throws {Error} named as AWS names it
  */
 export async function callJson<Answer>(
-  { region, profile }: Place,
+  place: Place,
   { service, endpoint, version, target, body = {} }: JsonCall,
 ): Promise<Answer> {
-  const { credentials, sha256 } = new STSClient({ profile, region }).config
-  const url = new URL(process.env.AWS_ENDPOINT_URL || endpoint)
-  const signer = new SignatureV4({ service, region, credentials, sha256 })
-  const request = await signer.sign({
-    method: 'POST',
-    protocol: url.protocol,
-    hostname: url.hostname,
-    path: '/',
-    headers: {
-      host: url.host,
-      'content-type': `application/x-amz-json-${version}`,
-      'x-amz-target': target,
-    },
-    body: JSON.stringify(body),
-  })
-  const { headers } = request
-  const signal = AbortSignal.timeout(10_000)
-  const response = await fetch(url, { method: 'POST', headers, body: request.body, signal })
+  const headers = { 'content-type': `application/x-amz-json-${version}`, 'x-amz-target': target }
+  const request = { service, endpoint, method: 'POST', path: '/', headers }
+  const response = await send(place, { ...request, body: JSON.stringify(body) })
   const answer = await response.json()
   if (response.ok) return answer as Answer
   const { __type = '', message = '' } = answer as Record<string, string>
   throw Object.assign(new Error(message), { name: __type.split('#').at(-1) })
+}
+
+interface SignedRequest {
+  service: string
+  endpoint: string
+  method: string
+  path: string
+  query?: Record<string, string>
+  headers?: Record<string, string>
+  body?: string
+}
+
+async function send({ region, profile }: Place, request: SignedRequest): Promise<Response> {
+  const { service, endpoint, method, path, query = {}, headers = {}, body } = request
+  const { credentials, sha256 } = new STSClient({ profile, region }).config
+  const url = new URL(path, process.env.AWS_ENDPOINT_URL || endpoint)
+  const { protocol, hostname, host } = url
+  const signer = new SignatureV4({ service, region, credentials, sha256 })
+  const all = { host, ...headers }
+  const signed = await signer.sign({ method, protocol, hostname, path, query, headers: all, body })
+  url.search = String(new URLSearchParams(query))
+  const signal = AbortSignal.timeout(10_000)
+  return fetch(url, { method, headers: signed.headers, body, signal })
 }
