@@ -4,11 +4,7 @@ import { problemsOfAlarms } from '../../scripts/stack/alarms.ts'
 import { startAws } from '../support/aws-api.ts'
 
 const aws = await startAws({ after })
-Object.assign(process.env, {
-  AWS_ENDPOINT_URL: aws.url,
-  AWS_ACCESS_KEY_ID: 'AKIAIOSFODNN7EXAMPLE',
-  AWS_SECRET_ACCESS_KEY: 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY',
-})
+Object.assign(process.env, aws.env)
 
 const here = 'arn:aws:sns:eu-central-1:123456789012:onebox-dev-alarms-1a2b3c4'
 const global = 'arn:aws:sns:us-east-1:123456789012:onebox-dev-outside-1a2b3c4'

@@ -1,77 +1,28 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import test, { after, before } from 'node:test'
+import test, { after } from 'node:test'
 import { zstdCompressSync } from 'node:zlib'
 import SQLite from 'better-sqlite3'
 import { findBackupBuckets } from '../../scripts/stack/aws/stored-backups.ts'
 import { chooseBackups, findBackups, withFetched } from '../../scripts/stack/backups.ts'
 import { contentsOf } from '../../server/database/portable.ts'
 import { prepareDatabase } from '../../server/database/prepare.ts'
+import { type FakeObject, startAws } from '../support/aws-api.ts'
 import { makeDataDir } from '../support/server.ts'
-
-interface Stored {
-  at: Date
-  content: Buffer
-}
 
 const place = { region: 'eu-central-1', profile: undefined }
 const main = 'onebox-dev-backups-1a2b3c4'
 const copy = 'onebox-dev-backups-copy-1a2b3c4'
 const buckets = [copy, main, 'onebox-dev-backups-x-1a2b3c4', 'onebox-dev-releases-1a2b3c4']
-let objects = new Map<string, Stored>()
-let lost: string[] = []
-const server = createServer(answer)
 
-before(async () => {
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  Object.assign(process.env, {
-    AWS_ENDPOINT_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    AWS_ACCESS_KEY_ID: 'AKIAIOSFODNN7EXAMPLE',
-    AWS_SECRET_ACCESS_KEY: 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY',
-    AWS_MAX_ATTEMPTS: '1',
-  })
-})
-after(() => server.close())
-
-/** Buckets as S3 lists and reads them, in the path style of an endpoint of one's own. */
-function answer(request: IncomingMessage, response: ServerResponse) {
-  const url = new URL(request.url ?? '', 'http://s3')
-  const [, bucket = '', ...rest] = decodeURIComponent(url.pathname).split('/')
-  const key = rest.join('/')
-  const name = bucket || (request.headers.host ?? '').split('.')[0]
-  response.setHeader('content-type', 'application/xml')
-  if (lost.includes(String(name))) return response.writeHead(503).end()
-  if (bucket === '' && url.searchParams.has('prefix')) return response.end(bucketList(url))
-  if (key === '') return response.end(objectList(bucket, url))
-  const found = objects.get(`${bucket}/${key}`)
-  if (!found) return response.writeHead(404).end('<Error><Code>NoSuchKey</Code></Error>')
-  return response.end(found.content)
-}
-
-function bucketList(url: URL): string {
-  const prefix = url.searchParams.get('prefix') ?? ''
-  const items = buckets
-    .filter((name) => name.startsWith(prefix))
-    .map((name) => {
-      const region = name === copy ? 'eu-west-1' : 'eu-central-1'
-      return `<Bucket><Name>${name}</Name><BucketRegion>${region}</BucketRegion></Bucket>`
-    })
-  return `<ListAllMyBucketsResult><Buckets>${items.join('')}</Buckets></ListAllMyBucketsResult>`
-}
-
-function objectList(bucket: string, url: URL): string {
-  const prefix = `${bucket}/${url.searchParams.get('prefix') ?? ''}`
-  const items = [...objects]
-    .filter(([name]) => name.startsWith(prefix))
-    .map(([name, { at, content }]) => {
-      const key = name.slice(bucket.length + 1)
-      return `<Contents><Key>${key}</Key><LastModified>${at.toISOString()}</LastModified><Size>${content.length}</Size></Contents>`
-    })
-  return `<ListBucketResult><IsTruncated>false</IsTruncated>${items.join('')}</ListBucketResult>`
+const aws = await startAws({ after })
+Object.assign(process.env, aws.env, { AWS_MAX_ATTEMPTS: '1' })
+for (const id of buckets) {
+  const type = 'aws:s3/bucket:Bucket'
+  const inputs = { bucket: id, region: id === copy ? 'eu-west-1' : 'eu-central-1' }
+  aws.resources.set(`${type} ${id}`, { type, name: id, id, inputs, outputs: {}, at: new Date() })
 }
 
 /** Adds a backup with this saved string, as the instance does. */
@@ -96,15 +47,18 @@ function add(bucket: string, kind: string, hour: number, text: string, { isRead 
     ...contentsOf(path),
     archive: { bytes: archive.length, sha256 },
   }
-  objects.set(`${bucket}/${kind}/${name}.db.zst`, { at, content: archive })
-  const content = Buffer.from(JSON.stringify(record))
-  if (isRead) objects.set(`${bucket}/${kind}/${name}.json`, { at, content })
+  store(`${bucket}/${kind}/${name}.db.zst`, at, archive)
+  if (isRead) store(`${bucket}/${kind}/${name}.json`, at, Buffer.from(JSON.stringify(record)))
   return name
 }
 
+function store(name: string, at: Date, content: Buffer) {
+  aws.objects.set(name, { at, bytes: content.length, content })
+}
+
 function reset() {
-  objects = new Map()
-  lost = []
+  aws.objects.clear()
+  aws.lostBuckets = []
 }
 
 async function restoredString(wish: Parameters<typeof chooseBackups>[1], options = {}) {
@@ -166,6 +120,7 @@ test('the newest backup is restored, or the newest before a time, or one by name
   await assert.rejects(restoredString({ before: 'noon' }), { message: /^"noon" is not a time/ })
 })
 
+type Stored = Required<FakeObject>
 type Damage = (archive: Stored, record: Stored) => void
 
 const damages: [what: string, damage: Damage][] = [
@@ -191,8 +146,8 @@ for (const [what, damage] of damages) {
     const before = add(main, 'daily', 0, 'the one before')
     const name = add(main, 'recent', 9, 'damaged')
     damage(
-      objects.get(`${main}/recent/${name}.db.zst`) as Stored,
-      objects.get(`${main}/recent/${name}.json`) as Stored,
+      aws.objects.get(`${main}/recent/${name}.db.zst`) as Stored,
+      aws.objects.get(`${main}/recent/${name}.json`) as Stored,
     )
     const lines: string[] = []
     t.mock.method(console, 'log', (line: string) => lines.push(line))
@@ -211,7 +166,7 @@ test('when the region of the stack is lost, the copy in the second one is restor
   reset()
   add(main, 'recent', 9, 'lost')
   add(copy, 'recent', 9, 'the copy')
-  lost = [main]
+  aws.lostBuckets = [main]
   const lines: string[] = []
   t.mock.method(console, 'log', (line: string) => lines.push(line))
   assert.equal(await restoredString({}), 'the copy')

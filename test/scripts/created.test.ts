@@ -4,11 +4,7 @@ import { findCreated } from '../../scripts/stack/aws/created.ts'
 import { startAws } from '../support/aws-api.ts'
 
 const aws = await startAws({ after })
-Object.assign(process.env, {
-  AWS_ENDPOINT_URL: aws.url,
-  AWS_ACCESS_KEY_ID: 'AKIAIOSFODNN7EXAMPLE',
-  AWS_SECRET_ACCESS_KEY: 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY',
-})
+Object.assign(process.env, aws.env)
 
 const place = { region: 'eu-central-1', profile: undefined }
 const ours = '-00000000000000001'

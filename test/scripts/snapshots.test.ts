@@ -10,11 +10,7 @@ import { assertUsageError, main } from './command.ts'
 import { execute, makeHome } from './stack/laptop.ts'
 
 const aws = await startAws({ after })
-Object.assign(process.env, {
-  AWS_ENDPOINT_URL: aws.url,
-  AWS_ACCESS_KEY_ID: 'AKIAIOSFODNN7EXAMPLE',
-  AWS_SECRET_ACCESS_KEY: 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY',
-})
+Object.assign(process.env, aws.env)
 
 const place = { region: 'eu-central-1', profile: undefined }
 const tags = { Project: 'onebox', Stack: 'dev' }

@@ -11,8 +11,8 @@ import type { CloudResource } from './pulumi/provider.ts'
 
 /** What AWS knows; tests change it as they like. */
 export interface FakeAws extends FakeFleet {
-  /** For AWS_ENDPOINT_URL. */
-  url: string
+  /** By which the SDK of any process finds it. */
+  env: Record<string, string>
   regions: Record<string, 'opt-in-not-required' | 'opted-in' | 'not-opted-in'>
   snapshots: FakeSnapshot[]
   /** The ids of the volumes that are there. */
@@ -30,11 +30,20 @@ export interface FakeAws extends FakeFleet {
   /** How many of the next requests are one too many. */
   throttled: number
   /** What is in buckets, by `bucket/key`. */
-  objects: Map<string, { at: Date; bytes: number }>
+  objects: Map<string, FakeObject>
+  /** The buckets of a region that is lost. */
+  lostBuckets: string[]
   /** Undefined where the credentials are good, or the code with which they are refused. */
   refusal: string | undefined
   /** What came: service, region, action and parameters, such as `ec2 us-east-1 DescribeRegions …`. */
   requests: string[]
+}
+
+export interface FakeObject {
+  at: Date
+  bytes: number
+  /** Absent where nobody reads it. */
+  content?: Buffer
 }
 
 export interface FakeSnapshot {
@@ -53,7 +62,7 @@ export interface FakeSnapshot {
 /** The few actions of AWS's API that our commands use, in the shapes that AWS gives them. */
 export async function startAws(t: Lifetime): Promise<FakeAws> {
   const aws: FakeAws = {
-    url: '',
+    env: {},
     regions: { 'eu-central-1': 'opt-in-not-required', 'us-east-1': 'opt-in-not-required' },
     snapshots: [],
     instances: [],
@@ -70,24 +79,30 @@ export async function startAws(t: Lifetime): Promise<FakeAws> {
     lagMs: 0,
     throttled: 0,
     objects: new Map(),
+    lostBuckets: [],
     refusal: undefined,
     requests: [],
   }
   const server = createServer(async (request, response) => {
     const { status, body } = await answer(aws, request)
     const headers = { 'content-type': 'text/xml;charset=UTF-8', 'x-amzn-requestid': requestId }
-    const head = body.startsWith('{') ? '' : '<?xml version="1.0" encoding="UTF-8"?>\n'
-    response.writeHead(status, headers).end(`${head}${body}`)
+    const isXml = typeof body === 'string' && body.startsWith('<')
+    response.writeHead(status, headers).end(isXml ? `${xmlHead}${body}` : body)
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
   t.after(() => {
     server.closeAllConnections()
     server.close()
   })
-  aws.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  aws.env = {
+    AWS_ENDPOINT_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    AWS_ACCESS_KEY_ID: 'AKIAIOSFODNN7EXAMPLE',
+    AWS_SECRET_ACCESS_KEY: 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY',
+  }
   return aws
 }
 
+const xmlHead = '<?xml version="1.0" encoding="UTF-8"?>\n'
 const at = new Date('2026-11-01T06:00:00Z')
 
 async function answer(aws: FakeAws, request: IncomingMessage): Promise<Reply> {

@@ -6,11 +6,13 @@ const namespace = 'http://s3.amazonaws.com/doc/2006-03-01/'
 /** S3 as our commands use it. An address as host has its bucket in the path. */
 export function answerS3(aws: FakeAws, method: string, path: string, body: string): Reply {
   const { pathname, searchParams } = new URL(path, 'http://s3')
-  const bucket = pathname.split('/')[1] ?? ''
+  const [, bucket = '', ...key] = pathname.split('/')
   const prefix = searchParams.get('prefix') ?? ''
+  if (aws.lostBuckets.includes(bucket)) return refuse('s3', 503, 'ServiceUnavailable', 'Down')
   if (method === 'POST') return deleteObjects(aws, bucket, body)
   if (method === 'DELETE') return deleteBucket(aws, bucket)
   if (bucket === '') return listBuckets(aws, prefix)
+  if (key.join('') !== '') return getObject(aws, pathname.slice(1))
   return searchParams.has('versions') ? listVersions(aws, bucket) : listObjects(aws, bucket, prefix)
 }
 
@@ -22,6 +24,12 @@ function listBuckets({ resources }: FakeAws, prefix: string): Reply {
     })
   const body = `<ListAllMyBucketsResult xmlns="${namespace}"><Buckets>${names.join('')}</Buckets></ListAllMyBucketsResult>`
   return { status: 200, body }
+}
+
+function getObject({ objects }: FakeAws, name: string): Reply {
+  const { content } = objects.get(name) ?? {}
+  if (content === undefined) return refuse('s3', 404, 'NoSuchKey', 'The key does not exist')
+  return { status: 200, body: content }
 }
 
 function listVersions(aws: FakeAws, bucket: string): Reply {

@@ -1,7 +1,8 @@
 /** What AWS answers, in the older query protocol that EC2 speaks and the one of STS. */
 export interface Reply {
   status: number
-  body: string
+  /** Bytes are sent as they are. */
+  body: string | Buffer
 }
 
 export const requestId = '59dbff89-35bd-4eac-99ed-be587EXAMPLE'
