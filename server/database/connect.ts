@@ -1,18 +1,22 @@
 import { statfsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import SQLite from 'better-sqlite3'
+import { patiently } from './lock.ts'
 
 export function databasePath(dataDir: string): string {
   return join(dataDir, 'onebox.db')
 }
 
+const lockWaitMs = 10_000
+
 /**
- * Opens a connection that writes durably. The order matters: the timeout first, as changing the
- * journal mode takes a lock; `synchronous` last, as better-sqlite3 resets it to NORMAL in WAL mode.
+ * Opens a connection that writes durably. The order matters: `synchronous` comes last, as
+ * better-sqlite3 resets it to NORMAL in WAL mode.
  */
 export function connect(path: string): SQLite.Database {
-  const database = new SQLite(path, { timeout: 10_000 })
-  database.pragma('journal_mode = WAL')
+  const database = new SQLite(path, { timeout: lockWaitMs })
+  // SQLite itself does not wait here, as it reads the file before it locks it for writing.
+  patiently(() => database.pragma('journal_mode = WAL'), lockWaitMs)
   database.pragma('synchronous = FULL')
   database.pragma('journal_size_limit = 67108864')
   database.pragma('trusted_schema = OFF')
@@ -25,7 +29,7 @@ export function connect(path: string): SQLite.Database {
  * only a connection that may write removes it.
  */
 export function connectReader(path: string): SQLite.Database {
-  const database = new SQLite(path, { readonly: true, timeout: 10_000 })
+  const database = new SQLite(path, { readonly: true, timeout: lockWaitMs })
   database.pragma('trusted_schema = OFF')
   database.pragma('cache_size = -8000')
   // Reads the page cache without system calls: a point read in a million rows takes half the time.
@@ -41,7 +45,7 @@ export function connectReader(path: string): SQLite.Database {
 export function inspect<Result>(path: string, use: (database: SQLite.Database) => Result): Result {
   let database: SQLite.Database | undefined
   try {
-    database = new SQLite(path, { readonly: true, fileMustExist: true, timeout: 10_000 })
+    database = new SQLite(path, { readonly: true, fileMustExist: true, timeout: lockWaitMs })
     return use(database)
   } catch (error) {
     throw explain(error, path)

@@ -83,7 +83,7 @@ test('there is a daily backup each day, changed or not, so the last one never ex
   const [, ...others] = offsite.archives()
   assert.equal(others.length, 1)
   assert.match(String(others[0]), /^backups\/daily\//)
-  assert.equal(offsite.memory().dailyOn, today)
+  assert.ok(String(offsite.memory().dailyOn) >= today)
 })
 
 test('a new instance goes on counting, from what the bucket has', async (t) => {
@@ -91,7 +91,9 @@ test('a new instance goes on counting, from what the bucket has', async (t) => {
   const second = await startOffsite(t, release)
   for (const [key, content] of first.s3.objects) second.s3.objects.set(key, content)
   prepareDatabase(second.dataDir)
-  assert.equal((await second.run()).exitCode, 0)
+  await waitForNextName()
+  const { exitCode, output } = await second.run()
+  assert.equal(exitCode, 0, output)
   assert.equal(second.memory().backup?.sequence, 2)
 })
 
@@ -128,7 +130,7 @@ test('a backup that reads back differently does not count, and the reason is kep
   assert.match(String(offsite.memory().problems?.backup), /reads back differently/)
   assert.equal(offsite.memory().backup, undefined)
   objects.set = set
-  await new Promise((resolve) => setTimeout(resolve, 1100))
+  await waitForNextName()
   assert.equal((await offsite.run()).exitCode, 0)
   assert.equal(offsite.records().length, 1)
   assert.deepEqual(offsite.memory().problems, {})
@@ -254,10 +256,14 @@ async function startBackedUp(t: TestContext) {
 /** A run as if the last backup were hours ago. */
 async function runLater(offsite: Awaited<ReturnType<typeof startOffsite>>) {
   offsite.remember({ backedUpTo: '2026-01-01T00:00:00Z' })
-  // Names of backups are a second apart.
-  await new Promise((resolve) => setTimeout(resolve, 1100))
+  await waitForNextName()
   const { exitCode, output } = await offsite.run()
   assert.equal(exitCode, 0, output)
+}
+
+/** Backups are named by the second they began in. */
+async function waitForNextName() {
+  await new Promise((resolve) => setTimeout(resolve, 1100))
 }
 
 function inspectBytes<Result>(raw: Buffer, use: Parameters<typeof inspect<Result>>[1]): Result {

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import test from 'node:test'
 import { promisify } from 'node:util'
 import SQLite from 'better-sqlite3'
+import { databasePath } from '../../../server/database/connect.ts'
 import { migrate, migrations, pendingMigrations } from '../../../server/database/migrations.ts'
 import { prepareDatabase } from '../../../server/database/prepare.ts'
 import { expectAlive, getJson, readHeading, send, sendJson } from '../../support/http.ts'
@@ -100,6 +101,17 @@ test('several processes may prepare a new database at once', async () => {
   assert.equal(database.prepare('SELECT count(*) FROM migrations').pluck().get(), migrations.length)
   assert.equal(database.prepare('SELECT count(*) FROM saved_string').pluck().get(), 1)
   database.close()
+})
+
+test('a process waits for another one that is writing its first transaction', async () => {
+  const env = { ...inherited, DATA_DIR: makeDataDir() }
+  const other = new SQLite(databasePath(env.DATA_DIR))
+  other.exec('BEGIN IMMEDIATE')
+  const run = promisify(execFile)(process.execPath, [mainFile, 'migrate'], { env })
+  await new Promise((resolve) => setTimeout(resolve, 1500))
+  other.exec('ROLLBACK')
+  other.close()
+  await run
 })
 
 /** What a newer release may do to the database by the rule above. */
