@@ -10,13 +10,12 @@ import { problemsOfAlarms } from '../stack/alarms.ts'
 import { apply, type Change, preview, printChanges } from '../stack/apply.ts'
 import type { Place } from '../stack/aws/call.ts'
 import { readConsole } from '../stack/aws/console.ts'
-import type { StoredBackup } from '../stack/aws/stored-backups.ts'
-import { chooseBackups, findBackups, wishFor, withFetched } from '../stack/backups.ts'
+import { chooseBackups, type Fetched, findBackups, wishFor, withFetched } from '../stack/backups.ts'
 import { printImage } from '../stack/image.ts'
 import { wake } from '../stack/instance.ts'
 import { retryWhileBusy } from '../stack/lock.ts'
 import { type Outputs, readOutputs, requireOutputs } from '../stack/outputs.ts'
-import { isSnapshot, type PrepareOptions, prepare } from '../stack/prepare.ts'
+import { isSnapshot, type Prepared, type PrepareOptions, prepare } from '../stack/prepare.ts'
 import { costText } from '../stack/prices.ts'
 import { warnOfPipeline } from '../stack/privacy.ts'
 import { placeOf, readSettings } from '../stack/settings.ts'
@@ -28,6 +27,7 @@ import { installCli, region, stack, waitOption, yes } from '../terminal/options.
 import { step } from '../terminal/step.ts'
 
 interface DeployOptions extends PrepareOptions {
+  stack: string
   from: string | undefined
   wait: number
   'new-instance': boolean
@@ -77,9 +77,21 @@ continues where it stopped.`,
 
 async function deploy(stack: Stack, options: DeployOptions) {
   const startedAt = performance.now()
+  const prepared = await prepare(stack, options)
+  const site = await withWanted(prepared, options, (backup) => {
+    return deployWith(stack, prepared, options, backup)
+  })
+  printNextSteps(stack, site, (performance.now() - startedAt) / 1000)
+}
+
+/** Returns the outputs, with the address to use. */
+async function deployWith(
+  stack: Stack,
+  { config, place, instance }: Prepared,
+  options: DeployOptions,
+  backup: Fetched | undefined,
+): Promise<Outputs> {
   const before = await readOutputs(stack)
-  const { config, place, instance } = await prepare(stack, options)
-  const backups = await findWanted(place, config, options)
   const replace = options['new-instance'] && instance ? [instance.urn] : []
   const changes = await previewChanges(stack, config, { ...options, replace })
   await printImage(place, changes, instance)
@@ -96,40 +108,46 @@ async function deploy(stack: Stack, options: DeployOptions) {
   const outputs = await waitForSite(stack, applied, options.wait)
   printRecord(config, outputs)
   const site = { ...outputs, url: await waitForHttps(outputs) }
-  if (backups) await restoreTo(site, place, backups)
+  if (backup) await restoreTo(site, backup, options)
   step('Checking that the site keeps its contract')
   await checkSite(site)
   await printAlarms(stack, place, outputs)
   warnOfPipeline(stack, config)
-  printNextSteps(stack, site, (performance.now() - startedAt) / 1000)
-}
-
-interface RestoreOptions {
-  restore?: string | undefined
-  from?: string | undefined
+  return site
 }
 
 /**
- * The backups to restore one of; undefined without one.
+ * Calls `use` with the backup to restore, if one is wanted.
  * @throws {Error} before anything is made, if there is none or it could not be sent
  */
-async function findWanted(
-  place: Place,
-  { stack, sshFrom, sshEndpoint }: Config,
-  { restore, from = stack }: RestoreOptions,
-): Promise<StoredBackup[] | undefined> {
-  if (restore === undefined || isSnapshot(restore)) return undefined
-  const backups = chooseBackups(await findBackups(place, from), wishFor(restore))
-  step(`The data will come from backup ${backups[0]?.name} of stack ${from}`)
-  if (sshFrom.length > 0 || sshEndpoint) return backups
-  throw new Error('A backup is sent over SSH, which is closed: add --ssh')
+async function withWanted<Result>(
+  { config, place }: Prepared,
+  { restore, stack, from = stack }: DeployOptions,
+  use: (backup?: Fetched) => Promise<Result>,
+): Promise<Result> {
+  if (restore === undefined || isSnapshot(restore)) return use()
+  const wish = wishFor(restore)
+  if (config.sshFrom.length === 0 && !config.sshEndpoint) {
+    throw new Error('A backup is sent over SSH, which is closed: add --ssh')
+  }
+  const backups = chooseBackups(await findBackups(place, from), wish)
+  return withFetched(place, backups, use, { isExact: restore !== 'latest' })
 }
 
-async function restoreTo(site: Outputs, place: Place, backups: StoredBackup[]) {
-  await withFetched(place, backups, async ({ file, record }) => {
-    step(`Sending ${record.name} to the instance`)
-    console.log(`  ${await sendBackup(site, { file, name: record.name }, false)}`)
-  })
+/** @throws {Error} with the command that tries only this again */
+async function restoreTo(
+  site: Outputs,
+  { file, record: { name } }: Fetched,
+  { from, stack }: DeployOptions,
+) {
+  step(`Sending ${name} to the instance`)
+  try {
+    console.log(`  ${await sendBackup(site, { file, name }, false)}`)
+  } catch (error) {
+    const source = from === undefined ? '' : ` --from ${from}`
+    const again = `npx onebox restore ${name}${source} --stack ${stack}`
+    throw new Error(`The site is up, but without the data (${(error as Error).message}): ${again}`)
+  }
 }
 
 /** @throws {Error} without --yes if nobody is there to confirm */

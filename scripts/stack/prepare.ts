@@ -36,6 +36,8 @@ export interface PrepareOptions {
   yes: boolean
 }
 
+export type Prepared = Awaited<ReturnType<typeof prepare>>
+
 /**
  * Stores in the stack's settings what the program needs, and checks them against AWS.
  * @throws {Error} one line that names what is missing or wrong, and the cure
@@ -97,7 +99,9 @@ async function settleSnapshot(
 ) {
   if (wanted && volumeId) {
     const another = `npx onebox up --stack another --restore ${wanted}, or npx onebox destroy first`
-    const cure = isSnapshot(wanted) ? another : 'npx onebox restore, with --latest or a name'
+    const cure = isSnapshot(wanted)
+      ? another
+      : 'npx onebox restore with a name that npx onebox backups lists'
     throw new Error(`Stack ${stack.name} already has data volume ${volumeId}: ${cure}`)
   }
   if (wanted && !isSnapshot(wanted)) return forget(stack, settings)

@@ -1,16 +1,11 @@
 import assert from 'node:assert/strict'
-import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import test, { after } from 'node:test'
 import { zstdCompressSync } from 'node:zlib'
 import SQLite from 'better-sqlite3'
 import { findBackupBuckets } from '../../scripts/stack/aws/stored-backups.ts'
 import { chooseBackups, findBackups, withFetched } from '../../scripts/stack/backups.ts'
-import { contentsOf } from '../../server/database/portable.ts'
-import { prepareDatabase } from '../../server/database/prepare.ts'
 import { type FakeObject, startAws } from '../support/aws-api.ts'
-import { makeDataDir } from '../support/server.ts'
+import { addBackup, addBucket } from '../support/stored-backups.ts'
 
 const place = { region: 'eu-central-1', profile: undefined }
 const main = 'onebox-dev-backups-1a2b3c4'
@@ -19,46 +14,16 @@ const buckets = [copy, main, 'onebox-dev-backups-x-1a2b3c4', 'onebox-dev-release
 
 const aws = await startAws({ after })
 Object.assign(process.env, aws.env, { AWS_MAX_ATTEMPTS: '1' })
-for (const id of buckets) {
-  const type = 'aws:s3/bucket:Bucket'
-  const inputs = { bucket: id, region: id === copy ? 'eu-west-1' : 'eu-central-1' }
-  aws.resources.set(`${type} ${id}`, { type, name: id, id, inputs, outputs: {}, at: new Date() })
-}
+for (const name of buckets) addBucket(aws, name, name === copy ? 'eu-west-1' : 'eu-central-1')
 
-/** Adds a backup with this saved string, as the instance does. */
-function add(bucket: string, kind: string, hour: number, text: string, { isRead = true } = {}) {
-  const dataDir = makeDataDir()
-  prepareDatabase(dataDir)
-  const path = join(dataDir, 'onebox.db')
-  const database = new SQLite(path)
-  database.pragma('journal_mode = DELETE')
-  database.prepare('UPDATE saved_string SET value = ?').run(text)
-  database.close()
-  const name = `onebox-20261128T${String(hour).padStart(2, '0')}0000Z`
-  const at = new Date(Date.UTC(2026, 10, 28, hour, 0, 30))
-  const archive = zstdCompressSync(readFileSync(path))
-  const sha256 = createHash('sha256').update(archive).digest('hex')
-  const record = {
-    name,
-    startedAt: at.toISOString(),
-    readBackAt: at.toISOString(),
-    sequence: hour,
-    release: 'r',
-    ...contentsOf(path),
-    archive: { bytes: archive.length, sha256 },
-  }
-  store(`${bucket}/${kind}/${name}.db.zst`, at, archive)
-  if (isRead) store(`${bucket}/${kind}/${name}.json`, at, Buffer.from(JSON.stringify(record)))
-  return name
-}
-
-function store(name: string, at: Date, content: Buffer) {
-  aws.objects.set(name, { at, bytes: content.length, content })
+function add(bucket: string, kind: string, hour: number, text: string, isRead = true) {
+  return addBackup(aws, { bucket, kind, hour, text, isRead })
 }
 
 function reset() {
   aws.objects.clear()
   aws.lostBuckets = []
+  aws.silentBuckets = []
 }
 
 async function restoredString(wish: Parameters<typeof chooseBackups>[1], options = {}) {
@@ -107,7 +72,7 @@ test('the newest backup is restored, or the newest before a time, or one by name
   reset()
   const first = add(main, 'daily', 0, 'midnight')
   add(main, 'recent', 9, 'nine')
-  add(main, 'recent', 10, 'never read back', { isRead: false })
+  add(main, 'recent', 10, 'never read back', false)
   assert.equal(await restoredString({}), 'nine')
   assert.equal(await restoredString({ before: '2026-11-28T09:00:00Z' }), 'midnight')
   assert.equal(await restoredString({ name: first }), 'midnight')
@@ -162,13 +127,15 @@ for (const [what, damage] of damages) {
   })
 }
 
-test('when the region of the stack is lost, the copy in the second one is restored', async (t) => {
-  reset()
-  add(main, 'recent', 9, 'lost')
-  add(copy, 'recent', 9, 'the copy')
-  aws.lostBuckets = [main]
-  const lines: string[] = []
-  t.mock.method(console, 'log', (line: string) => lines.push(line))
-  assert.equal(await restoredString({}), 'the copy')
-  assert.match(lines.join('\n'), new RegExp(`No backups from ${main} in eu-central-1: `))
-})
+for (const lost of ['lostBuckets', 'silentBuckets'] as const) {
+  test(`when the region of the stack is lost, the copy in the second one is restored (${lost})`, async (t) => {
+    reset()
+    add(main, 'recent', 9, 'lost')
+    add(copy, 'recent', 9, 'the copy')
+    aws[lost] = [main]
+    const lines: string[] = []
+    t.mock.method(console, 'log', (line: string) => lines.push(line))
+    assert.equal(await restoredString({}), 'the copy')
+    assert.match(lines.join('\n'), new RegExp(`No backups from ${main} in eu-central-1: `))
+  })
+}

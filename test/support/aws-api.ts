@@ -33,6 +33,8 @@ export interface FakeAws extends FakeFleet {
   objects: Map<string, FakeObject>
   /** The buckets of a region that is lost. */
   lostBuckets: string[]
+  /** Those that never answer. */
+  silentBuckets: string[]
   /** Undefined where the credentials are good, or the code with which they are refused. */
   refusal: string | undefined
   /** What came: service, region, action and parameters, such as `ec2 us-east-1 DescribeRegions …`. */
@@ -80,6 +82,7 @@ export async function startAws(t: Lifetime): Promise<FakeAws> {
     throttled: 0,
     objects: new Map(),
     lostBuckets: [],
+    silentBuckets: [],
     refusal: undefined,
     requests: [],
   }

@@ -4,11 +4,17 @@ import { type Reply, refuse } from './aws-replies.ts'
 const namespace = 'http://s3.amazonaws.com/doc/2006-03-01/'
 
 /** S3 as our commands use it. An address as host has its bucket in the path. */
-export function answerS3(aws: FakeAws, method: string, path: string, body: string): Reply {
+export function answerS3(
+  aws: FakeAws,
+  method: string,
+  path: string,
+  body: string,
+): Reply | Promise<Reply> {
   const { pathname, searchParams } = new URL(path, 'http://s3')
   const [, bucket = '', ...key] = pathname.split('/')
   const prefix = searchParams.get('prefix') ?? ''
   if (aws.lostBuckets.includes(bucket)) return refuse('s3', 503, 'ServiceUnavailable', 'Down')
+  if (aws.silentBuckets.includes(bucket)) return new Promise(() => {})
   if (method === 'POST') return deleteObjects(aws, bucket, body)
   if (method === 'DELETE') return deleteBucket(aws, bucket)
   if (bucket === '') return listBuckets(aws, prefix)

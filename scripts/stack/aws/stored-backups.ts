@@ -39,7 +39,7 @@ export async function findBackupBuckets(
 ): Promise<BackupBucket[]> {
   const Prefix = `${project}-${stack}-backups-`
   const pattern = new RegExp(`^${Prefix}(copy-)?[\\da-f]{7}$`)
-  const answer = await call(new S3Client(place).send(new ListBucketsCommand({ Prefix })))
+  const answer = await call(clientOf(place, place).send(new ListBucketsCommand({ Prefix })))
   return (answer.Buckets ?? [])
     .flatMap(({ Name: name = '', BucketRegion: region = place.region }) => {
       const found = pattern.exec(name)
@@ -118,6 +118,9 @@ export async function deleteWithContent(place: Place, bucket: BackupBucket) {
   await call(client.send(new DeleteBucketCommand({ Bucket })))
 }
 
-function clientOf({ profile }: Place, { region }: BackupBucket): S3Client {
-  return new S3Client({ region, profile })
+// A region that is lost may never answer.
+const requestHandler = { connectionTimeout: 5000, socketTimeout: 20_000 }
+
+function clientOf({ profile }: Place, { region }: { region: string }): S3Client {
+  return new S3Client({ region, profile, requestHandler })
 }
