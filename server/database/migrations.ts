@@ -1,9 +1,25 @@
 import type Database from 'better-sqlite3'
 
+/** SQL for the rating of a movie in halves, from 0 to 19, or -1 without a rating. Never fails. */
+function halves(info: string): string {
+  const isNumber = `json_valid(${info}) AND json_type(${info}, '$.rating') IN ('integer', 'real')`
+  const doubled = `CAST(2 * json_extract(${info}, '$.rating') AS INTEGER)`
+  return `CASE WHEN ${isNumber} THEN min(${doubled}, 19) ELSE -1 END`
+}
+
+const countNew = `
+    INSERT INTO movie_counts VALUES (new.year, ${halves('new.info')}, 1)
+    ON CONFLICT DO UPDATE SET count = count + 1;`
+
+const discountOld = `
+    UPDATE movie_counts SET count = count - 1
+    WHERE year = old.year AND halves = ${halves('old.info')};`
+
 /**
  * The migrations; the number of each is its place in this list, from 1. Migrations are only appended,
- * and only add tables, indexes and columns with a default: the previous release must run on the new
- * schema, as two releases overlap during a reload, and a rollback goes back.
+ * and only add tables, indexes, columns with a default, and triggers that fill such a table: the
+ * previous release must run on the new schema, as two releases overlap during a reload, and a rollback
+ * goes back.
  */
 export const migrations: readonly string[] = [
   `
@@ -47,6 +63,26 @@ export const migrations: readonly string[] = [
   CREATE INDEX movies_by_title ON movies (title_key, year, title);
   CREATE INDEX movies_without_key ON movies (year, title)
   WHERE search IS NULL AND length(CAST(title AS BLOB)) > length(title);
+  `,
+  `
+  -- How many movies a year has with a rating: the drawings would have to read every movie. Triggers also
+  -- count what an earlier release writes. Without movies there is nothing to count, whatever came before.
+  CREATE TABLE movie_counts (
+    year INTEGER NOT NULL,
+    halves INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    PRIMARY KEY (year, halves)
+  ) STRICT, WITHOUT ROWID;
+  INSERT INTO movie_counts SELECT year, ${halves('info')} AS rated, count(*) FROM movies GROUP BY year, rated;
+  CREATE TRIGGER movie_added AFTER INSERT ON movies BEGIN ${countNew}
+  END;
+  CREATE TRIGGER movie_changed AFTER UPDATE OF info ON movies WHEN old.info <> new.info BEGIN ${discountOld} ${countNew}
+  END;
+  CREATE TRIGGER movie_removed AFTER DELETE ON movies BEGIN ${discountOld}
+  END;
+  CREATE TRIGGER last_movie_removed AFTER DELETE ON movies WHEN NOT EXISTS (SELECT 1 FROM movies) BEGIN
+    DELETE FROM movie_counts;
+  END;
   `,
 ]
 

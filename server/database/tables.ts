@@ -13,13 +13,14 @@ export type Tables = Map<string, Column[]>
 /** Rows by table. */
 export type Counts = [table: string, rows: number][]
 
-// Internal tables are not data, nor are random versions: left out of an INSERT they are created
-// anew, so that no cache takes other content for its own. The key of a title is made when needed.
+// Internal tables are not data, nor are counts, which triggers keep, nor random versions: left out of
+// an INSERT they are created anew, so that no cache takes other content for its own. The key of a title
+// is made when needed.
 const select = `
   SELECT t.name AS "table", c.name, coalesce(c.dflt_value, 'NULL') AS byDefault
   FROM pragma_table_list AS t, pragma_table_info(t.name, t.schema) AS c
   WHERE t.schema = ? AND t.type = 'table' AND substr(t.name, 1, 7) <> 'sqlite_'
-    AND t.name NOT IN ('heartbeats', 'migrations')
+    AND t.name NOT IN ('heartbeats', 'migrations', 'movie_counts')
     AND NOT (c.name = 'version' AND byDefault LIKE '%random%')
     AND NOT (t.name = 'movies' AND c.name = 'search')
   ORDER BY t.name, c.cid`

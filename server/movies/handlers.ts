@@ -27,7 +27,7 @@ const pageLimitBytes = 4 * 2 ** 20
 const titlesLimitBytes = 256 * 2 ** 10
 
 interface MovieOptions {
-  collection: () => Promise<Collection>
+  collection: () => Collection
   /** Of the database. */
   version: () => number
   needsToken: boolean
@@ -67,7 +67,7 @@ export function createMovieHandlers(
       if ('key' in query) return pages.movie(find(query.key))
       const { year, search, after } = query.list
       if (year ?? search ?? after) return whenFindable(query.list, listPage)
-      return overview().then((shown) => listPage(query.list, shown))
+      return listPage(query.list, overview())
     },
 
     /** The form to add a movie, or to change the one in the query. */
@@ -106,9 +106,9 @@ export function createMovieHandlers(
       again: pages.notDeleted,
     } satisfies Form,
 
-    years: async () => (await overview()).drawings.years.reply,
+    years: () => overview().drawings.years.reply,
 
-    ratings: async () => (await overview()).drawings.ratings.reply,
+    ratings: () => overview().drawings.ratings.reply,
   }
 
   function find(key: MovieKey) {
@@ -161,12 +161,12 @@ export function createMovieHandlers(
 }
 
 /** Makes the function that draws the collection anew once it has changed. */
-function createOverview(collection: () => Promise<Collection>): () => Promise<Overview> {
+function createOverview(collection: () => Collection): () => Overview {
   let drawn: Collection | undefined
   let overview: Overview
 
-  return async () => {
-    const latest = await collection()
+  return () => {
+    const latest = collection()
     if (latest !== drawn) overview = { count: latest.count, drawings: draw(latest) }
     drawn = latest
     return overview
