@@ -1,9 +1,9 @@
 import { fixed, headersOf } from '../http/reply.ts'
 
-/** What search engines have no use for: personal data, endless lists, streams, and the operator's pages. */
+/** What search engines have no use for: personal data, forms, endless searches, streams, the operator's pages. */
 const disallowed = [
-  ...['/hello/', '/birthdays', '/movies', '/events', '/echo'],
-  ...['/healthz', '/metrics', '/status'],
+  ...['/hello/', '/birthdays', '/edit', '/movies/edit', '/movies/delete', '/movies?search='],
+  ...['/events', '/echo', '/healthz', '/metrics', '/status'],
 ]
 
 const lines = ['User-agent: *', ...disallowed.map((path) => `Disallow: ${path}`)]
