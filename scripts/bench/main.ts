@@ -11,6 +11,7 @@ import { goals } from './report/goals.ts'
 import { note, printGoals } from './report/print.ts'
 import type { Results } from './report/results.ts'
 import { writeReport } from './report/write.ts'
+import { measureDrawings } from './scenarios/drawings.ts'
 import { measureGet } from './scenarios/get.ts'
 import { measureHttps } from './scenarios/https.ts'
 import { measureLatency } from './scenarios/latency.ts'
@@ -27,6 +28,7 @@ const scenarios = {
   latency: measureLatency,
   rows: measureRows,
   lists: measureLists,
+  drawings: measureDrawings,
   memory: measureMemory,
   https: measureHttps,
 }

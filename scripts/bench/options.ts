@@ -1,6 +1,15 @@
 import { type Options as Declarations, UsageError, type Values } from '../terminal/command.ts'
 
-const scenarioNames = ['get', 'put', 'latency', 'rows', 'lists', 'memory', 'https'] as const
+const scenarioNames = [
+  'get',
+  'put',
+  'latency',
+  'rows',
+  'lists',
+  'drawings',
+  'memory',
+  'https',
+] as const
 type ScenarioName = (typeof scenarioNames)[number]
 
 const standard = { rounds: 5, seconds: 5 }

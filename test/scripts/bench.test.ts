@@ -93,6 +93,11 @@ test('the goals of lists and searches compare with JSON, Flask and the small tab
   assert.equal(goals({ rows }).length, 2)
 })
 
+test('a drawing may take 5 ms', () => {
+  const got = [4.99, 5.01].flatMap((drawingMs) => goals({ drawingMs }).map(({ met }) => met))
+  assert.deepEqual(got, [true, false])
+})
+
 test('the goals of HTTPS compare with the peers that are installed', () => {
   const https = [rateOf('onebox', [60]), rateOf('onebox, HTTP', [100]), rateOf('node:https', [60])]
   const handshakes = [handshakesOf('onebox', [{ full: 500, resumed: 400 }])]

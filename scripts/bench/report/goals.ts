@@ -11,7 +11,8 @@ import {
 
 /** The goals of onebox and the results of this run. */
 export function goals(results: Results): Goal[] {
-  const { get, put, putSlow, latency, rows, lists, memory, https, handshakes, tlsMemory } = results
+  const { get, put, putSlow, latency, rows, lists, drawingMs, memory } = results
+  const { https, handshakes, tlsMemory } = results
   return [
     ...(get ? [atLeast('GET / against bare node:http', ratio(get, 'node:http'), 0.9, 0.97)] : []),
     ...(put ? [atLeast('PUT / on the plain disk against Fastify', ratio(put, 'Fastify'), 1)] : []),
@@ -27,6 +28,7 @@ export function goals(results: Results): Goal[] {
           : []),
       ]),
     ...(lists ? listGoals(lists) : []),
+    ...(drawingMs ? [atMost('A new drawing of 10,000 movies', drawingMs, 5, ' ms')] : []),
     ...(memory ? [memoryGoal(memory)] : []),
     ...(https ? httpsGoals(https) : []),
     ...(handshakes ? handshakeGoals(handshakes) : []),

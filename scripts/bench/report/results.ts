@@ -61,6 +61,8 @@ export interface Results {
   latency?: Latency[]
   rows?: Rows[]
   lists?: Rate[]
+  /** Milliseconds until a lone client has a drawing after a change, the median over the rounds. */
+  drawingMs?: number
   memory?: Memory[]
   https?: Rate[]
   handshakes?: Handshakes[]
