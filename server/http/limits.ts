@@ -75,4 +75,6 @@ export interface Limits {
   answerTimeoutMs: number
   /** Requests that may wait for the one before them, per connection. */
   pipelineLimit: number
+  /** How long a connection may be idle, as clients are told. */
+  keepAliveTimeoutMs: number
 }

@@ -4,6 +4,7 @@ import { discardBody, hasUnreadBody } from './body.ts'
 import { chooseEncoding, compress, type Encoding, isCompressible } from './compress.ts'
 import { isUnchanged } from './conditional.ts'
 import { assertFraming, isAuthority } from './framing.ts'
+import { createHeadWriter } from './head.ts'
 import { HttpError } from './http-error.ts'
 import type { Limits } from './limits.ts'
 import { Outbox } from './outbox.ts'
@@ -47,21 +48,27 @@ interface ListenerOptions {
   onBug: (error: unknown, id: string) => void
 }
 
+interface ExchangeOptions extends ListenerOptions {
+  outbox: Outbox
+  writeHead: ReturnType<typeof createHeadWriter>
+}
+
 /** Makes the function that takes all requests and writes all replies. */
 export function createListener(options: ListenerOptions) {
   const { limits } = options
   const inTurn = createPipeline(limits.pipelineLimit)
   const outbox = new Outbox(limits.answers, limits.answerTimeoutMs)
+  const writeHead = createHeadWriter(limits.keepAliveTimeoutMs)
+  const shared = { ...options, outbox, writeHead }
   return function listener(incoming: IncomingMessage, response: ServerResponse) {
-    const exchange = new Exchange(options, outbox, incoming, response)
+    const exchange = new Exchange(shared, incoming, response)
     inTurn(response, () => exchange.run())
   }
 }
 
 /** One request and its answer. */
 class Exchange {
-  readonly #options: ListenerOptions
-  readonly #outbox: Outbox
+  readonly #options: ExchangeOptions
   readonly #incoming: IncomingMessage
   readonly #response: ServerResponse
   readonly #request: HttpRequest
@@ -70,14 +77,8 @@ class Exchange {
   #route = ''
   #varies = false
 
-  constructor(
-    options: ListenerOptions,
-    outbox: Outbox,
-    incoming: IncomingMessage,
-    response: ServerResponse,
-  ) {
+  constructor(options: ExchangeOptions, incoming: IncomingMessage, response: ServerResponse) {
     this.#options = options
-    this.#outbox = outbox
     this.#incoming = incoming
     this.#response = response
     this.#request = new HttpRequest(incoming, response, options)
@@ -178,16 +179,10 @@ class Exchange {
 
   #write(reply: Reply, body: WireBody | undefined, encoding?: Encoding) {
     const response = this.#response
-    if (body !== undefined) this.#outbox.hold(response, body)
+    const { https, outbox, writeHead } = this.#options
+    if (body !== undefined) outbox.hold(response, body)
     const traceparent = childTrace(this.#incoming.headers.traceparent)
-    const headers = [
-      ...reply.headers,
-      'X-Request-Id',
-      this.#id,
-      'X-Content-Type-Options',
-      'nosniff',
-    ]
-    const { https } = this.#options
+    const headers = ['X-Request-Id', this.#id, 'X-Content-Type-Options', 'nosniff']
     if (https !== undefined) headers.push(...https.headers(this.#request))
     if (traceparent) headers.push('traceparent', traceparent)
     if (encoding && body !== undefined) headers.push('Content-Encoding', encoding)
@@ -200,9 +195,9 @@ class Exchange {
       headers.push('ETag', encoding ? `"${reply.etag}-${encoding}"` : `"${reply.etag}"`)
     }
     if (body !== undefined) headers.push('Content-Length', String(body.length))
-    response.writeHead(reply.status, headers)
+    writeHead(response, reply, headers)
     if (reply.stream && this.#request.method !== 'HEAD') reply.stream(response)
-    else this.#outbox.send(response, body)
+    else outbox.send(response, body)
     this.#report(reply.status, traceparent)
   }
 

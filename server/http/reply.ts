@@ -22,6 +22,7 @@ export interface Reply {
 /** What a JSON reply may have beyond its status and body. */
 type More = Partial<Pick<Reply, 'headers' | 'etag'>>
 
+const noHeaders: readonly string[] = []
 const jsonHeaders = headersOf('application/json; charset=utf-8', 'no-store')
 const textHeaders = headersOf('text/plain; charset=utf-8', 'no-store')
 const problemHeaders = [...headersOf('application/problem+json', 'no-store'), 'Vary', 'Accept']
@@ -81,7 +82,7 @@ function compact(source: string): string {
   return source.replace(/^\s*(\/\/.*|\/\*\*.*\*\/)?\s*/gm, '')
 }
 
-export function empty(status: number, headers: readonly string[] = []): Reply {
+export function empty(status: number, headers: readonly string[] = noHeaders): Reply {
   return { status, headers }
 }
 
