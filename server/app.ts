@@ -1,10 +1,8 @@
 import type { Server } from 'node:http'
 import type { Server as NetServer } from 'node:net'
 import { createBirthdayHandlers } from './birthdays/handlers.ts'
-import { createBirthdayStore } from './birthdays/store.ts'
 import type { Config } from './config.ts'
 import { createContractHandlers } from './contract/handlers.ts'
-import type { Database } from './database/database.ts'
 import { createAuthorize } from './http/authorize.ts'
 import { limitConnections } from './http/connections.ts'
 import { limitReads } from './http/limit-reads.ts'
@@ -13,12 +11,9 @@ import { createListener } from './http/listener.ts'
 import { TrustedProxies } from './http/proxies.ts'
 import { createRouter } from './http/router.ts'
 import { createHttpServer } from './http/server.ts'
-import { createCollection } from './movies/collection.ts'
 import { createMovieHandlers } from './movies/handlers.ts'
-import { createMovieStore } from './movies/store.ts'
 import { connectionMetrics } from './operations/connection-metrics.ts'
 import { createOperationsHandlers } from './operations/handlers.ts'
-import { createHealthCheck } from './operations/health.ts'
 import { createHttps } from './operations/https.ts'
 import type { Log } from './operations/log.ts'
 import { createWorker } from './operations/worker.ts'
@@ -26,8 +21,8 @@ import { problemPage } from './pages/problem-page.ts'
 import { createRoutes } from './routes.ts'
 import { createFollow } from './saved-string/follow.ts'
 import { createSavedStringHandlers } from './saved-string/handlers.ts'
-import { createSavedStringStore } from './saved-string/store.ts'
 import { createStatusHandlers } from './status/handlers.ts'
+import type { Stores } from './stores/stores.ts'
 import { createChallengeHandlers } from './tls/challenges.ts'
 
 export interface App {
@@ -40,31 +35,23 @@ export interface App {
 }
 
 /** Puts the parts together into a server that answers the whole contract. */
-export function createApp(config: Config, database: Database, log: Log): App {
-  const savedStrings = createSavedStringStore(database)
+export function createApp(config: Config, stores: Stores, log: Log): App {
+  const { savedStrings, birthdays, movies } = stores
   const follow = createFollow(savedStrings, config.eventStreamLimit)
-  const worker = createWorker(config, database, log, follow.count)
+  const worker = createWorker(config, stores, log, follow.count)
   const https = createHttps(config, log, (socket) => server.emit('connection', socket))
   const needsToken = config.tokenHashes.length > 0
   const authorize = createAuthorize(config.tokenHashes, new Rate(config.writesPerMinute, 'writes'))
   const { mayRead } = authorize
-  const healthCheck = createHealthCheck(database, config.worker)
 
   const routes = createRoutes(
     {
       savedString: createSavedStringHandlers(savedStrings, { needsToken, follow }),
-      birthdays: createBirthdayHandlers(createBirthdayStore(database), {
-        timeZone: config.timeZone,
-        needsToken,
-      }),
-      movies: createMovieHandlers(createMovieStore(database), {
-        collection: createCollection(database),
-        version: database.version,
-        needsToken,
-      }),
+      birthdays: createBirthdayHandlers(birthdays, { timeZone: config.timeZone, needsToken }),
+      movies: createMovieHandlers(movies, { needsToken }),
       operations: createOperationsHandlers({
         ...{ ...config, ...worker },
-        ...{ healthCheck, mayRead, https, log },
+        ...{ healthCheck: stores.check, mayRead, https, log },
       }),
       status: createStatusHandlers(),
       contract: createContractHandlers(),

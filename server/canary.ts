@@ -8,15 +8,15 @@ import { createApp } from './app.ts'
 import type { Config } from './config.ts'
 import { backup } from './database/backup.ts'
 import { databasePath, inspect } from './database/connect.ts'
-import { openDatabase } from './database/database.ts'
 import { pendingMigrations } from './database/migrations.ts'
 import { checkUntouched, makeFolder } from './database/prepare.ts'
 import { createLog } from './operations/log.ts'
+import { openStores } from './stores/open.ts'
 
 const folder = 'canary'
 
 /**
- * Tries this release beside the one that serves: opens the database, listens on a private Unix
+ * Tries this release beside the one that serves: opens the stores, listens on a private Unix
  * socket and requests its own pages. Migrations run on a copy of the database.
  * @throws {Error} when any of that fails or takes longer than `canaryTimeoutMs`
  */
@@ -37,10 +37,11 @@ async function endAfter(timeoutMs: number) {
 }
 
 async function tryOut(config: Config, ownDir: string, threadFile: string) {
-  const dataDir = rehearseMigration(config.dataDir, ownDir) ? ownDir : config.dataDir
-  const database = openDatabase(dataDir, { ...config, threadFile })
+  const isRehearsal = config.dynamodb === undefined && rehearseMigration(config.dataDir, ownDir)
+  const dataDir = isRehearsal ? ownDir : config.dataDir
+  const stores = await openStores({ ...config, dataDir }, threadFile)
   const log = createLog({ ...config, level: 'error', fd: 2 })
-  const { server } = createApp({ ...config, dataDir: ownDir }, database, log)
+  const { server } = createApp({ ...config, dataDir: ownDir }, stores, log)
   const socketPath = join(config.socketDir, `canary-${process.pid}.sock`)
   rmSync(socketPath, { force: true })
   server.listen({ path: socketPath, exclusive: true })

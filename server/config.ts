@@ -45,6 +45,8 @@ export function readConfig(env: Env, releaseDir: string) {
     /** The folder of the ACME client: its challenges, which we answer, and its state. */
     acmeDir: set.ACME_DIR === '' ? undefined : resolve(set.ACME_DIR),
     domain: set.DOMAIN || undefined,
+    /** Absent if the data is in SQLite. */
+    dynamodb: set.STORE === 'dynamodb' ? chooseTables(set) : undefined,
     dataDir: resolve(set.DATA_DIR),
     /** This user's own folder for Unix sockets. */
     socketDir: chooseSocketDir(env),
@@ -105,6 +107,31 @@ function chooseTls(set: Settings, sockets: Sockets) {
   if (TLS_FILE === '' || ACME_DIRECTORY === 'none') return undefined
   const listen = sockets.http ? sockets.https : { host: HOST, port: TLS_PORT }
   return listen && { listen, file: resolve(TLS_FILE) }
+}
+
+/** Credentials of the environment come before those of the instance's role. */
+function chooseTables(set: Settings) {
+  const { AWS_REGION, AWS_ENDPOINT_URL_DYNAMODB, AWS_ACCESS_KEY_ID } = set
+  const isLocal = AWS_ENDPOINT_URL_DYNAMODB !== ''
+  if (AWS_REGION === '' && !isLocal) {
+    throw new Error('AWS_REGION is required with STORE=dynamodb: set the region of the tables')
+  }
+  const region = AWS_REGION || 'us-east-1'
+  const given = {
+    accessKeyId: AWS_ACCESS_KEY_ID || 'local',
+    secretAccessKey: set.AWS_SECRET_ACCESS_KEY || 'local',
+    sessionToken: set.AWS_SESSION_TOKEN,
+  }
+  return {
+    tablePrefix: set.TABLE_PREFIX,
+    region,
+    endpoint: AWS_ENDPOINT_URL_DYNAMODB || `https://dynamodb.${region}.amazonaws.com`,
+    /** Whether the endpoint is an emulator on this machine, which accepts any credentials. */
+    isLocal,
+    /** Absent for those of the role, which the metadata service has. */
+    credentials: isLocal || AWS_ACCESS_KEY_ID !== '' ? given : undefined,
+    metadataUrl: set.METADATA_URL,
+  }
 }
 
 /** pm2 numbers its workers. */

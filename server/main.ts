@@ -8,12 +8,12 @@ import { runCanary } from './canary.ts'
 import { type Config, type Listen, readConfig } from './config.ts'
 import { keepBackup } from './database/backup-folder.ts'
 import { isDiskFull } from './database/connect.ts'
-import { openDatabase } from './database/database.ts'
 import { checkCopy, exportDatabase } from './database/portable.ts'
 import { prepareDatabase } from './database/prepare.ts'
 import { restore } from './database/restore.ts'
 import { runWriterThread } from './database/writer-thread.ts'
 import { createLog } from './operations/log.ts'
+import { openStores } from './stores/open.ts'
 
 // Connections that wait in the kernel to be accepted, as in onebox.socket. Those beyond are tried
 // again by the clients after 1, 3, 7 s and so on.
@@ -22,10 +22,10 @@ const connectionBacklog = 4096
 const commands: Record<string, (config: Config, args: string[]) => Promise<void> | void> = {
   serve,
   canary: (config) => runCanary(config, import.meta.filename),
-  migrate: (config) => prepareDatabase(config.dataDir),
-  backup: (config) => console.log(keepBackup(config.dataDir, config.backupsKept)),
-  restore: (config, args) => console.log(restore(config.dataDir, ...readRestoreArgs(args))),
-  export: (config, [known = '']) => exportDatabase(config.dataDir, known, process.stdout),
+  migrate: (config) => (config.dynamodb ? undefined : prepareDatabase(config.dataDir)),
+  backup: (config) => console.log(keepBackup(databaseDir(config), config.backupsKept)),
+  restore: (config, args) => console.log(restore(databaseDir(config), ...readRestoreArgs(args))),
+  export: (config, [known = '']) => exportDatabase(databaseDir(config), known, process.stdout),
   async check(config, [bytes = '0']) {
     console.log(JSON.stringify(await checkCopy(config.dataDir, Number(bytes), process.stdin)))
   },
@@ -50,6 +50,12 @@ async function run(name: string) {
   }
 }
 
+/** @throws {Error} if the data is not in a file */
+function databaseDir({ dataDir, dynamodb }: Config): string {
+  if (dynamodb === undefined) return dataDir
+  throw new Error('This command is for a database file, and STORE is dynamodb: leave STORE out')
+}
+
 function readRestoreArgs(args: string[]): [file: string, options: { overwrite: boolean }] {
   const options = { overwrite: { type: 'boolean', default: false } } as const
   const { positionals, values } = parseArgs({ args, options, allowPositionals: true })
@@ -65,8 +71,8 @@ async function serve(config: Config) {
   const log = createLog({ ...config, level: config.logLevel })
   // Both, as pm2 also listens for rejections, which makes Node consider them handled.
   for (const event of ['uncaughtException', 'unhandledRejection']) process.on(event, crash)
-  const database = openDatabase(config.dataDir, { ...config, threadFile: import.meta.filename })
-  const app = createApp(config, database, log)
+  const stores = await openStores(config, import.meta.filename)
+  const app = createApp(config, stores, log)
   await listen(app.server, config.listen)
   if (app.secureServer && config.tls) await listen(app.secureServer, config.tls.listen, 'TLS_PORT')
   const secure = app.secureServer?.address()
@@ -77,7 +83,7 @@ async function serve(config: Config) {
     release: config.releaseId,
   })
   if (config.openWrites) log.info({ message: 'OPEN_WRITES is on: anyone can change the data' })
-  if (isDiskFull(config.dataDir)) {
+  if (config.dynamodb === undefined && isDiskFull(config.dataDir)) {
     log.error({ message: 'The disk is full: reads work, writes answer 507' })
   }
   process.send?.('ready')
@@ -95,7 +101,7 @@ async function serve(config: Config) {
     setTimeout(() => process.exit(1), config.drainTimeoutMs + 2000).unref()
     log.info({ message: 'draining', signal })
     await app.drain()
-    await database.close()
+    await stores.close()
     log.info({ message: 'stopped' })
     await log.flush()
     process.exit(0)

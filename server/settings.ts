@@ -14,6 +14,10 @@ export const settings = {
   PORT: integer(8080, { min: 0, max: 65535 }),
   HOST: text('127.0.0.1'),
   DATA_DIR: text('data'),
+  STORE: choice(['sqlite', 'dynamodb'], 'sqlite'),
+  TABLE_PREFIX: { byDefault: 'onebox', parse: parseTablePrefix },
+  AWS_REGION: { byDefault: '', parse: parseRegion },
+  AWS_ENDPOINT_URL_DYNAMODB: { byDefault: '', parse: parseLoopbackUrl },
   WRITE_TOKEN: { byDefault: '', parse: parseTokens },
   WRITE_TOKEN_SHA256: { byDefault: '', parse: parseHashes },
   OPEN_WRITES: choice(['true', 'false'], 'false'),
@@ -43,11 +47,15 @@ export const settings = {
   BACKUPS_KEPT: integer(7, { min: 1, max: 1000 }),
 }
 
-/** What systemd and pm2 set. */
+/** What systemd, pm2 and AWS set. */
 const inherited = {
   LISTEN_FDS: integer(0, { min: 0, max: 16 }),
   LISTEN_FDNAMES: text(''),
   NODE_APP_INSTANCE: integer(0, { min: 0, max: 9999 }),
+  AWS_ACCESS_KEY_ID: text(''),
+  AWS_SECRET_ACCESS_KEY: text(''),
+  AWS_SESSION_TOKEN: text(''),
+  METADATA_URL: text('http://169.254.169.254'),
 }
 
 const all = { ...settings, ...inherited }
@@ -109,6 +117,29 @@ function parseHashes(value: string): Buffer[] {
   const rule = 'must be 64 hexadecimal digits per token'
   const cure = 'make one with printf %s "$TOKEN" | sha256sum'
   throw new Error(`WRITE_TOKEN_SHA256 ${rule}: entry ${bad + 1} is not; ${cure}`)
+}
+
+function parseTablePrefix(value: string, name: string): string {
+  if (/^[\w.-]{1,200}$/.test(value)) return value
+  throw invalid(name, value, 'be letters, digits, dots and hyphens', 'for example onebox-dev')
+}
+
+function parseRegion(value: string, name: string): string {
+  if (value === '' || /^[a-z]{2}(-[a-z]+)+-\d$/.test(value)) return value
+  throw invalid(name, value, 'be an AWS region', 'for example eu-west-1')
+}
+
+/** An emulator on this machine: other addresses would get data and credentials unencrypted. */
+function parseLoopbackUrl(value: string, name: string): string {
+  if (value === '' || isLoopbackUrl(value)) return value
+  const rule = 'be an http URL on this machine'
+  throw invalid(name, value, rule, 'for example http://127.0.0.1:8000, or leave it out for AWS')
+}
+
+function isLoopbackUrl(value: string): boolean {
+  const { protocol, hostname } = URL.parse(value) ?? {}
+  const isHere = ['127.0.0.1', '[::1]', 'localhost'].includes(hostname ?? '')
+  return protocol === 'http:' && isHere
 }
 
 function parseTimeZone(timeZone: string, name: string): string {

@@ -15,15 +15,16 @@ scripts/terminal
 provisioning
 userdata
 server/acme server/offsite
-server/aws
 server/main.ts
 server/canary.ts
 server/app.ts
 server/routes.ts
+server/stores
 server/birthdays server/contract server/movies server/saved-string server/status
 server/operations
 server/pages
-server/database
+server/database server/dynamodb
+server/aws
 server/tls
 server/config.ts
 server/settings.ts server/files.ts

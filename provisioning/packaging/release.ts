@@ -8,7 +8,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { build as esbuild } from 'esbuild'
+import { build as esbuild, type Plugin } from 'esbuild'
 import manifest from '../../package.json' with { type: 'json' }
 import { migrations } from '../../server/database/migrations.ts'
 import { type Archive, writeArchive } from './archive.ts'
@@ -21,8 +21,9 @@ export interface Release extends Archive {
 }
 
 /**
- * Builds the release for a platform such as `linux-arm64`, from any machine: the server, the ACME
- * client and the agent for backups in a file each, better-sqlite3's addon, pm2's settings, release.json and the SBOM, in a reproducible archive.
+ * Builds the release for a platform such as `linux-arm64`, from any machine, as a reproducible archive:
+ * the server, its stores on DynamoDB, the ACME client and the agent for backups in a file each,
+ * better-sqlite3's addon, pm2's settings, release.json and the SBOM.
  */
 export async function buildRelease({
   platform = `${process.platform}-${process.arch}`,
@@ -67,6 +68,7 @@ function bundleServer(platform: string, outdir: string) {
       server: 'server/main.ts',
       acme: 'server/acme/main.ts',
       offsite: 'server/offsite/main.ts',
+      dynamodb: dynamodbFile,
     },
     bundle: true,
     platform: 'node',
@@ -78,9 +80,22 @@ function bundleServer(platform: string, outdir: string) {
     metafile: true,
     alias: { 'better-sqlite3': `better-sqlite3/${platform}` },
     loader: { '.node': 'copy' },
+    plugins: [dynamodbApart],
     assetNames: 'better_sqlite3',
     define: { 'import.meta.dirname': '__dirname', 'import.meta.filename': '__filename' },
   })
+}
+
+const dynamodbFile = 'server/stores/dynamodb.ts'
+
+/** Has the server load the stores on DynamoDB from a file of their own. */
+const dynamodbApart: Plugin = {
+  name: 'dynamodb-apart',
+  setup({ onResolve }) {
+    onResolve({ filter: /\/dynamodb\.ts$/ }, ({ kind }) =>
+      kind === 'dynamic-import' ? { path: './dynamodb.cjs', external: true } : undefined,
+    )
+  },
 }
 
 function packageFolders(files: string[]): string[] {

@@ -7,6 +7,7 @@ import type { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Config, type Listen, readConfig } from '../../server/config.ts'
 import { prepareDatabase } from '../../server/database/prepare.ts'
+import { openStores } from '../../server/stores/open.ts'
 import { UsageError } from '../terminal/command.ts'
 
 /**
@@ -20,8 +21,14 @@ export async function readLocalSite(typed: string) {
   const config = readConfig(logged, resolve(import.meta.dirname, '../..'))
   await assertFree('PORT', config.listen, typed)
   if (config.tls) await assertFree('TLS_PORT', config.tls.listen, typed)
-  prepareDatabase(config.dataDir)
+  await prepareData(config)
   return { config, env: { ...logged, DATA_DIR: config.dataDir } }
+}
+
+async function prepareData(config: Config) {
+  if (config.dynamodb === undefined) return prepareDatabase(config.dataDir)
+  const stores = await openStores(config, '')
+  await stores.close()
 }
 
 /** npm takes `--port 9000` as an option of its own, silently. */

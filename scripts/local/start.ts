@@ -18,14 +18,16 @@ Settings come from the environment; the README lists them all:
 
   PORT=8081 npm start          listen on another port
   DATA_DIR=/tmp/try npm start  keep the data elsewhere
-  LOG_LEVEL=info npm start     log every request`,
+  LOG_LEVEL=info npm start     log every request
+
+With STORE=dynamodb, the data is in DynamoDB or an emulator of it, as the README shows.`,
   options: {},
   async run() {
     const site = await readLocalSite('npm start')
-    const { dataDir, workers } = site.config
+    const { workers } = site.config
     console.log('Building the release')
     const release = await buildRelease()
-    console.log(`Starting ${workers} workers under pm2, data in ${dataDir}`)
+    console.log(`Starting ${workers} workers under pm2, data in ${placeOfData(site.config)}`)
     const home = makeHome(site.config, release)
     const env = {
       ...site.env,
@@ -43,6 +45,12 @@ Settings come from the environment; the README lists them all:
 })
 
 await runCommand(() => dispatch('npm start', command))
+
+function placeOfData({ dataDir, dynamodb }: Config): string {
+  if (dynamodb === undefined) return dataDir
+  const { tablePrefix, endpoint } = dynamodb
+  return `the tables ${tablePrefix}-* at ${endpoint}`
+}
 
 /**
  * A home of its own, as two pm2 with the same home take over each other's workers. Its path is short,

@@ -16,8 +16,13 @@ export async function readCredentials(metadataUrl: string): Promise<Credentials>
   const role = await readMetadata(metadataUrl, folder)
   const answer = role && (await readMetadata(metadataUrl, folder + role))
   if (!answer) throw new Error('The metadata service returned no credentials: is the role there?')
-  const { AccessKeyId, SecretAccessKey, Token } = JSON.parse(answer)
-  return { accessKeyId: AccessKeyId, secretAccessKey: SecretAccessKey, sessionToken: Token }
+  const { AccessKeyId, SecretAccessKey, Token, Expiration } = JSON.parse(answer)
+  return {
+    accessKeyId: AccessKeyId,
+    secretAccessKey: SecretAccessKey,
+    sessionToken: Token,
+    expiresAt: Date.parse(Expiration),
+  }
 }
 
 function ask(url: string, method: string, headers: Record<string, string>): Promise<string> {

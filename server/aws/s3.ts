@@ -87,7 +87,8 @@ export class S3 {
   ): Promise<IncomingMessage> {
     const { url: base, region, credentials } = this.#options
     const url = new URL(base.replace(/\/$/, '') + path)
-    const signed = sign({ method, url, headers, digest }, credentials, region)
+    const scope = { region, service: 's3' } as const
+    const signed = sign({ method, url, headers, digest }, credentials, scope)
     const { request } = url.protocol === 'https:' ? https : http
     const sent = request(url, { method, headers: signed, agent: false, timeout: stallMs })
     const answered = new Promise<IncomingMessage>((resolve, reject) => {

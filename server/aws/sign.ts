@@ -1,10 +1,18 @@
 import { createHmac, hash } from 'node:crypto'
 
-/** What the metadata service gives the instance's role. */
+/** Of the instance's role, or of a user. */
 export interface Credentials {
   accessKeyId: string
   secretAccessKey: string
+  /** Empty for those of a user. */
   sessionToken: string
+  /** In milliseconds since the Unix epoch; absent if they do not expire. */
+  expiresAt?: number
+}
+
+export interface Scope {
+  region: string
+  service: 's3' | 'dynamodb'
 }
 
 interface Request {
@@ -17,24 +25,24 @@ interface Request {
 }
 
 /**
- * The headers of a request to S3, with AWS Signature Version 4.
- * https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
+ * The headers of a request, with AWS Signature Version 4. The path must be encoded as S3 wants it.
+ * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
  */
 export function sign(
   { method, url, headers, digest }: Request,
   { accessKeyId, secretAccessKey, sessionToken }: Credentials,
-  region: string,
+  { region, service }: Scope,
   now = new Date(),
 ): Record<string, string> {
   const time = now.toISOString().replace(/[-:]|\.\d+/g, '')
-  const scope = [time.slice(0, 8), region, 's3', 'aws4_request']
+  const scope = [time.slice(0, 8), region, service, 'aws4_request']
   const all: Record<string, string> = {
     ...headers,
     host: url.host,
     'x-amz-content-sha256': digest,
     'x-amz-date': time,
-    'x-amz-security-token': sessionToken,
   }
+  if (sessionToken !== '') all['x-amz-security-token'] = sessionToken
   const names = Object.keys(all).sort()
   const canonical = [
     method,
@@ -46,11 +54,22 @@ export function sign(
     digest,
   ].join('\n')
   const text = ['AWS4-HMAC-SHA256', time, scope.join('/'), hash('sha256', canonical)].join('\n')
-  const key = scope.reduce<string | Buffer>(hmac, `AWS4${secretAccessKey}`)
-  const signature = hmac(key, text).toString('hex')
+  const signature = hmac(keyFor(secretAccessKey, scope), text).toString('hex')
   const credential = `${accessKeyId}/${scope.join('/')}`
   const authorization = `AWS4-HMAC-SHA256 Credential=${credential}, SignedHeaders=${names.join(';')}, Signature=${signature}`
   return { ...all, authorization }
+}
+
+let derived = { from: '', key: Buffer.alloc(0) }
+
+/** The same for a day. */
+function keyFor(secretAccessKey: string, scope: string[]): Buffer {
+  const from = [secretAccessKey, ...scope].join()
+  if (derived.from !== from) {
+    const key = scope.reduce<string | Buffer>(hmac, `AWS4${secretAccessKey}`)
+    derived = { from, key: key as Buffer<ArrayBuffer> }
+  }
+  return derived.key
 }
 
 function canonicalQuery({ searchParams }: URL): string {

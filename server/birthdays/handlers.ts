@@ -19,9 +19,9 @@ export function createBirthdayHandlers(
   const pages = createBirthdayPages({ needsToken, today })
 
   return {
-    get({ parameter }: HttpRequest): Reply {
+    async get({ parameter }: HttpRequest): Promise<Reply> {
       const username = parseUsername(parameter)
-      const birthday = find(username)
+      const birthday = await find(username)
       const message = greeting(username, birthday.dateOfBirth, today())
       // The greeting changes by the day, a birthday only when it is saved.
       const etag = `${birthday.version}-${crc32(message).toString(16)}`
@@ -41,9 +41,9 @@ export function createBirthdayHandlers(
     },
 
     /** The greeting as a page. */
-    page({ parameter }: HttpRequest): Reply {
+    async page({ parameter }: HttpRequest): Promise<Reply> {
       const username = parseUsername(parameter)
-      const birthday = store.find(username)
+      const birthday = await store.find(username)
       if (!birthday) return pages.unknown(username)
       return pages.greeting(username, daysToBirthday(birthday.dateOfBirth, today()))
     },
@@ -73,8 +73,8 @@ export function createBirthdayHandlers(
     } satisfies Form,
   }
 
-  function find(username: string) {
-    const birthday = store.find(username)
+  async function find(username: string) {
+    const birthday = await store.find(username)
     if (!birthday) throw unknown(username)
     return birthday
   }
@@ -89,7 +89,7 @@ export function createBirthdayHandlers(
   /** @throws {HttpError} 404 or 412 */
   async function remove(username: string, request: HttpRequest) {
     if (await store.remove(username, request.preconditions)) return
-    throw store.find(username) ? preconditionFailed(request) : unknown(username)
+    throw (await store.find(username)) ? preconditionFailed(request) : unknown(username)
   }
 }
 

@@ -2,14 +2,14 @@ import type { Database } from '../database/database.ts'
 import { preconditionParameters, preconditionsHold } from '../database/preconditions.ts'
 import type { Preconditions } from '../http/conditional.ts'
 
-interface Birthday {
+export interface Birthday {
   dateOfBirth: Temporal.PlainDate
   /** Different after every write. */
   version: string
 }
 
 export interface BirthdayStore {
-  find: (username: string) => Birthday | undefined
+  find: (username: string) => Birthday | undefined | Promise<Birthday | undefined>
   /** Resolves to whether it was saved: not if the preconditions fail. */
   save: (
     username: string,

@@ -6,11 +6,19 @@ interface FieldError {
   detail: string
 }
 
+const kind = Symbol.for('onebox.HttpError')
+
 /** An error of the client, answered with its status and detail. Every other error is a bug. */
 export class HttpError extends Error {
+  readonly [kind] = true
   readonly status: number
   readonly errors: FieldError[] | undefined
   readonly headers: readonly string[]
+
+  /** Also recognizes those of another file of the release, which has a class of its own. */
+  static [Symbol.hasInstance](error: unknown): boolean {
+    return typeof error === 'object' && error !== null && kind in error
+  }
 
   /** `headers` is a flat list of names and values. */
   constructor(

@@ -26,27 +26,17 @@ import type { MoviePage, MovieStore } from './store.ts'
 const pageLimitBytes = 4 * 2 ** 20
 const titlesLimitBytes = 256 * 2 ** 10
 
-interface MovieOptions {
-  collection: () => Collection
-  /** Of the database. */
-  version: () => number
-  needsToken: boolean
-}
-
-export function createMovieHandlers(
-  store: MovieStore,
-  { collection, version, needsToken }: MovieOptions,
-) {
+export function createMovieHandlers(store: MovieStore, { needsToken }: { needsToken: boolean }) {
   const pages = createMoviePages(needsToken)
-  const overview = createOverview(collection)
-  const lists = createListCache(version)
+  const overview = createOverview(store.collection)
+  const lists = createListCache(store.version)
 
   return {
     /** One movie if a title is given, otherwise a page of them. */
-    get(request: HttpRequest): Reply | Promise<Reply> {
+    async get(request: HttpRequest): Promise<Reply> {
       const query = readQuery(request)
       if ('list' in query) return whenFindable(query.list, list)
-      const movie = find(query.key)
+      const movie = await find(query.key)
       return jsonText(200, toJson(movie), { etag: `${movie.version}` })
     },
 
@@ -62,19 +52,19 @@ export function createMovieHandlers(
     },
 
     /** What `get` answers, as a page. */
-    page(request: HttpRequest): Reply | Promise<Reply> {
+    async page(request: HttpRequest): Promise<Reply> {
       const query = readQuery(request)
-      if ('key' in query) return pages.movie(find(query.key))
+      if ('key' in query) return pages.movie(await find(query.key))
       const { year, search, after } = query.list
       if (year ?? search ?? after) return whenFindable(query.list, listPage)
-      return listPage(query.list, overview())
+      return listPage(query.list, await overview())
     },
 
     /** The form to add a movie, or to change the one in the query. */
-    form(request: HttpRequest): Reply {
+    async form(request: HttpRequest): Promise<Reply> {
       const query = request.query(['year', 'title'])
       if (Object.keys(query).length === 0) return pages.form()
-      const { year, title, info, version } = find(parseKey(query))
+      const { year, title, info, version } = await find(parseKey(query))
       const details = detailsOf(JSON.parse(info))
       return pages.form({ year: `${year}`, title, version: `${version}`, ...details })
     },
@@ -83,17 +73,17 @@ export function createMovieHandlers(
       async submit(fields, request) {
         const key = keyOf(fields)
         const { version } = fields
-        const before = version === undefined ? {} : JSON.parse(find(key).info)
+        const before = version === undefined ? {} : JSON.parse((await find(key)).info)
         const movie = { ...key, info: toInfo(withDetails(before, fields)) }
         if (await store.save(movie, conditionsOf(request, version))) return seeOther(pathOf(key))
         throw version === undefined ? exists(key) : changed(key)
       },
       // After a change by someone else, the form may be sent again to replace that.
-      again(fields, error) {
+      async again(fields, error) {
         const isOutdated = [404, 412].includes(error.status) && fields.version !== undefined
         if (!isOutdated) return pages.form(fields, error)
-        const version = store.find(keyOf(fields))?.version.toString()
-        return pages.form({ ...fields, version }, error)
+        const movie = await store.find(keyOf(fields))
+        return pages.form({ ...fields, version: movie?.version.toString() }, error)
       },
     } satisfies Form,
 
@@ -106,33 +96,36 @@ export function createMovieHandlers(
       again: pages.notDeleted,
     } satisfies Form,
 
-    years: () => overview().drawings.years.reply,
+    years: async () => (await overview()).drawings.years.reply,
 
-    ratings: () => overview().drawings.ratings.reply,
+    ratings: async () => (await overview()).drawings.ratings.reply,
   }
 
-  function find(key: MovieKey) {
-    const movie = store.find(key)
+  async function find(key: MovieKey) {
+    const movie = await store.find(key)
     if (!movie) throw unknown(key)
     return movie
   }
 
   /** Only a search may have to wait. */
-  function whenFindable(query: ListQuery, answer: (query: ListQuery) => Reply) {
-    if (query.search === undefined) return answer(query)
-    return store.untilSearchable().then(() => answer(query))
+  async function whenFindable(query: ListQuery, answer: (query: ListQuery) => Promise<Reply>) {
+    if (query.search !== undefined) await store.untilSearchable()
+    return answer(query)
   }
 
-  function list(query: ListQuery): Reply {
-    const page = store.list({ limit: query.limit, limitBytes: pageLimitBytes }, query)
+  async function list(query: ListQuery): Promise<Reply> {
+    const page = await store.list({ limit: query.limit, limitBytes: pageLimitBytes }, query)
     const next = nextOf(page, query) ?? null
     const body = `{"movies":[${page.movies.map(toJson).join(',')}],"next":${JSON.stringify(next)}}`
     return jsonText(200, body, next ? { headers: ['Link', `<${next}>; rel="next"`] } : {})
   }
 
-  function listPage(query: ListQuery, shown?: Overview): Reply {
-    return lists(query, shown, () => {
-      const page = store.listTitles({ limit: query.limit, limitBytes: titlesLimitBytes }, query)
+  function listPage(query: ListQuery, shown?: Overview): Promise<Reply> {
+    return lists(query, shown, async () => {
+      const page = await store.listTitles(
+        { limit: query.limit, limitBytes: titlesLimitBytes },
+        query,
+      )
       return pages.list(query, page.movies, { next: nextOf(page, query), overview: shown })
     })
   }
@@ -156,17 +149,17 @@ export function createMovieHandlers(
   /** @throws {HttpError} 404 or 412 */
   async function remove(key: MovieKey, request: HttpRequest) {
     if (await store.remove(key, request.preconditions)) return
-    throw store.find(key) ? preconditionFailed(request) : unknown(key)
+    throw (await store.find(key)) ? preconditionFailed(request) : unknown(key)
   }
 }
 
 /** Makes the function that draws the collection anew once it has changed. */
-function createOverview(collection: () => Collection): () => Overview {
+function createOverview(collection: MovieStore['collection']): () => Promise<Overview> {
   let drawn: Collection | undefined
   let overview: Overview
 
-  return () => {
-    const latest = collection()
+  return async () => {
+    const latest = await collection()
     if (latest !== drawn) overview = { count: latest.count, drawings: draw(latest) }
     drawn = latest
     return overview
@@ -177,20 +170,26 @@ const keptLists = 50
 const keptBytes = 64 * 1024
 
 /** Makes the function that renders a list at most once per change of the database. */
-function createListCache(version: () => number) {
+function createListCache(version: () => number | undefined) {
   const kept = new Map<string, { reply: Reply; overview: Overview | undefined }>()
-  let keptAt = -1
+  let keptAt: number | undefined
 
-  return function list(query: ListQuery, overview: Overview | undefined, render: () => Reply) {
+  return async function list(
+    query: ListQuery,
+    overview: Overview | undefined,
+    render: () => Promise<Reply>,
+  ) {
     // The version is read before the movies: a commit in between only means another rendering.
     const latest = version()
+    if (latest === undefined) return render()
     if (latest !== keptAt || kept.size >= keptLists) kept.clear()
     keptAt = latest
     const key = JSON.stringify(query)
     const known = kept.get(key)
     if (known && known.overview === overview) return known.reply
-    const reply = render()
-    if ((reply.body as string).length <= keptBytes) kept.set(key, { reply, overview })
+    const reply = await render()
+    const isSmall = (reply.body as string).length <= keptBytes
+    if (isSmall && latest === keptAt) kept.set(key, { reply, overview })
     return reply
   }
 }

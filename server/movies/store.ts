@@ -4,11 +4,12 @@ import type { Database } from '../database/database.ts'
 import { preconditionParameters, preconditionsHold } from '../database/preconditions.ts'
 import type { Preconditions } from '../http/conditional.ts'
 import { tryLater } from '../http/http-error.ts'
+import { type Collection, createCollection } from './collection.ts'
 import type { Movie, MovieKey } from './movie.ts'
 import { isAscii, titleKey } from './title-key.ts'
 
 /** The limits of a page, in movies and in bytes of their info or titles. */
-interface PageSize {
+export interface PageSize {
   limit: number
   limitBytes: number
 }
@@ -33,12 +34,14 @@ export interface MoviePage<Item> {
   more: boolean
 }
 
+type Eventual<Value> = Value | Promise<Value>
+
 export interface MovieStore {
-  find: (key: MovieKey) => (Movie & Versioned) | undefined
+  find: (key: MovieKey) => Eventual<StoredMovie | undefined>
   /** Movies in the order of year and title, or those found in the order of their titles. */
-  list: (size: PageSize, range: Range) => MoviePage<Movie>
+  list: (size: PageSize, range: Range) => Eventual<MoviePage<Movie>>
   /** The same without their info. */
-  listTitles: (size: PageSize, range: Range) => MoviePage<Listed>
+  listTitles: (size: PageSize, range: Range) => Eventual<MoviePage<Listed>>
   /** Resolves once every title can be found. @throws {HttpError} 503 if that takes too long */
   untilSearchable: () => Promise<void>
   /** Adds or replaces one; undefined if the preconditions do not hold. */
@@ -47,6 +50,10 @@ export interface MovieStore {
   saveAll: (movies: Movie[]) => Promise<{ added: number; replaced: number }>
   /** Resolves to whether there was one to remove that meets the preconditions. */
   remove: (key: MovieKey, preconditions: Preconditions) => Promise<boolean>
+  /** All movies in numbers, which may be a little old if there are many. */
+  collection: () => Eventual<Collection>
+  /** Changes with every change of the movies, by any process; undefined if nobody can know. */
+  version: () => number | undefined
 }
 
 interface Versioned {
@@ -54,7 +61,9 @@ interface Versioned {
   version: number
 }
 
-interface Saved extends Versioned {
+export type StoredMovie = Movie & Versioned
+
+export interface Saved extends Versioned {
   added: boolean
 }
 
@@ -101,7 +110,8 @@ const saveIfHolds = upsert(holds)
 
 const remove = `DELETE ${thisMovie} AND ${holds} RETURNING year`
 
-export function createMovieStore({ read, write }: Database): MovieStore {
+export function createMovieStore(database: Database): MovieStore {
+  const { read, write } = database
   const findOne = read.prepare<MovieKey, Movie & Versioned>(find)
   const findWithoutKey = read.prepare<[], MovieKey>(withoutKey)
   let addingKeys: Promise<void> | undefined
@@ -145,6 +155,10 @@ export function createMovieStore({ read, write }: Database): MovieStore {
       const rows = await write.run(remove, { ...key, ...preconditionParameters(preconditions) })
       return rows.length > 0
     },
+
+    collection: createCollection(database),
+
+    version: database.version,
   }
 
   function createList<Item>(columns: string, bytesOf: (item: Item) => number) {

@@ -1,7 +1,6 @@
 import type { Server } from 'node:http'
 import type { Server as NetServer } from 'node:net'
 import type { Config } from '../config.ts'
-import type { Database } from '../database/database.ts'
 import type { Outcome } from '../http/listener.ts'
 import { drain } from './drain.ts'
 import type { Log } from './log.ts'
@@ -24,7 +23,7 @@ export interface WorkerState {
 /** This process, as one of the workers of a site. */
 export function createWorker(
   config: Config,
-  database: Database,
+  stores: { metrics: () => Family[] },
   log: Log,
   countEventStreams: () => number,
 ) {
@@ -34,7 +33,8 @@ export function createWorker(
   const requests = new RequestMetrics()
   const sources = [
     () => requests.families(),
-    createProcessMetrics(database),
+    createProcessMetrics(),
+    stores.metrics,
     createMachineMetrics(config.dataDir),
     createOffsiteMetrics(config),
     ownMetrics,

@@ -3,7 +3,6 @@ import { tryLater } from '../http/http-error.ts'
 import { headersOf, type Reply } from '../http/reply.ts'
 import type { SavedString, SavedStringStore } from './store.ts'
 
-const pollMs = 250
 const heartbeatMs = 15_000
 // nginx would buffer the events.
 const headers = [...headersOf('text/event-stream', 'no-store'), 'X-Accel-Buffering', 'no']
@@ -11,7 +10,7 @@ const headers = [...headersOf('text/event-stream', 'no-store'), 'X-Accel-Bufferi
 export type Follow = ReturnType<typeof createFollow>
 
 /**
- * Streams changes to browsers, whichever process made them: each process polls the database, and
+ * Streams changes to browsers, whichever process made them: each process polls the store, and
  * only while there are streams.
  */
 export function createFollow(store: SavedStringStore, limit: number) {
@@ -51,7 +50,7 @@ export function createFollow(store: SavedStringStore, limit: number) {
 
   function start() {
     // A failed poll costs nothing: the next one finds the change.
-    poll = setInterval(() => store.current().then(sendChange, () => {}), pollMs)
+    poll = setInterval(() => store.current().then(sendChange, () => {}), store.pollMs)
     heartbeat = setInterval(() => send('event: heartbeat\ndata:\n\n'), heartbeatMs)
   }
 

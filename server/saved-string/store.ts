@@ -19,7 +19,7 @@ export function savedAt({ version }: SavedString): Date | undefined {
 const timedLength = 32
 
 /** Starts with the time, as a UUID of version 7 does. */
-function newVersion(): string {
+export function newVersion(): string {
   return randomUUIDv7().replaceAll('-', '')
 }
 
@@ -29,6 +29,8 @@ export interface SavedStringStore {
    * Calls in one turn of the event loop share one read, made after the last of them.
    */
   current: () => Promise<SavedString>
+  /** How often a process with followers looks for a change. */
+  pollMs: number
   /** Gives the new version, or undefined if the preconditions do not hold. */
   save: (value: string, preconditions: Preconditions) => Promise<string | undefined>
 }
@@ -45,6 +47,8 @@ export function createSavedStringStore(database: Database): SavedStringStore {
   let current: SavedString = { value: '', version: '' }
 
   return {
+    pollMs: 250,
+
     current() {
       looking ??= look()
       return looking

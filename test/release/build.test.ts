@@ -33,6 +33,7 @@ test('an archive holds the addon of its platform, and no trace of the builder', 
   assert.deepEqual(readdirSync(dir).sort(), [
     'acme.cjs',
     'better_sqlite3.node',
+    'dynamodb.cjs',
     'ecosystem.config.cjs',
     'offsite.cjs',
     'release.json',
@@ -59,6 +60,17 @@ test('the SBOM of a release lists exactly what is bundled', async () => {
       bundled?.some((line) => line.includes(folder)),
       folder,
     )
+})
+
+test('the stores on DynamoDB are in a file that the server loads only for them', async () => {
+  const { dir } = await buildRelease({ outDir: makeDataDir() })
+  const [server, dynamodb] = ['server.cjs', 'dynamodb.cjs'].map((name) =>
+    readFileSync(join(dir, name), 'utf8'),
+  )
+  assert.match(server ?? '', /import\("\.\/dynamodb\.cjs"\)/)
+  assert.doesNotMatch(server ?? '', /TransactWriteItems/)
+  assert.match(dynamodb ?? '', /TransactWriteItems/)
+  assert.doesNotMatch(dynamodb ?? '', /better.sqlite3/)
 })
 
 test('a release runs in an empty folder and reports the id in the name of the folder', async (t) => {

@@ -3,7 +3,6 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { hash } from 'node:crypto'
 import { once } from 'node:events'
 import { cpSync, mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -11,9 +10,12 @@ import { zstdDecompressSync } from 'node:zlib'
 import { extract } from 'tar'
 import { buildRelease as build } from '../../provisioning/packaging/release.ts'
 import type { Health } from '../../server/operations/health.ts'
+import { freePort } from './free-port.ts'
 import { inherited } from './inherited.ts'
 import type { Lifetime } from './lifetime.ts'
 import { makeDataDir } from './server.ts'
+
+export { freePort }
 
 /** The release of this machine's platform, built in a folder of the test's own; gives its folder. */
 export async function buildRelease(): Promise<string> {
@@ -57,15 +59,6 @@ export function withMigration(code: string, sql: string): string {
 export function switchLink(link: string, dir: string) {
   symlinkSync(dir, `${link}.next`)
   renameSync(`${link}.next`, link)
-}
-
-export async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1')
-  await once(probe, 'listening')
-  const { port } = probe.address() as { port: number }
-  probe.close()
-  await once(probe, 'close')
-  return port
 }
 
 /** A child that is killed with the test if it has not ended by then. */
@@ -127,17 +120,19 @@ interface WorkerOptions {
   name?: string
   /** The command that runs Node. */
   node?: string[]
+  /** More settings. */
+  settings?: Record<string, string>
 }
 
 /** A worker of its own without pm2, started and killed as the test likes. */
 export async function startWorker(
   t: TestContext,
-  { release, dataDir, name = '0', node = [process.execPath] }: WorkerOptions,
+  { release, dataDir, name = '0', node = [process.execPath], settings = {} }: WorkerOptions,
 ): Promise<Worker> {
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`
-  const settings = { PORT: String(port), NODE_APP_INSTANCE: name, LOG_LEVEL: 'error' }
-  const env = { ...inherited, ...settings, DATA_DIR: dataDir, WEB_CONCURRENCY: '1' }
+  const own = { PORT: String(port), NODE_APP_INSTANCE: name, LOG_LEVEL: 'error' }
+  const env = { ...inherited, ...own, DATA_DIR: dataDir, WEB_CONCURRENCY: '1', ...settings }
   let child: ChildProcess
   await start()
   t.after(() => endChild(child))

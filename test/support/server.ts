@@ -2,12 +2,14 @@ import { once } from 'node:events'
 import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
-import type { TestContext } from 'node:test'
+import { basename, join, resolve } from 'node:path'
+import test, { type TestContext } from 'node:test'
 import { type App, createApp } from '../../server/app.ts'
 import { type Config, readConfig } from '../../server/config.ts'
-import { type Database, openDatabase } from '../../server/database/database.ts'
+import type { Database } from '../../server/database/database.ts'
 import { createLog } from '../../server/operations/log.ts'
+import { openStores } from '../../server/stores/open.ts'
+import type { Stores } from '../../server/stores/stores.ts'
 import { inherited } from './inherited.ts'
 
 export const mainFile = resolve(import.meta.dirname, '../../server/main.ts')
@@ -22,6 +24,22 @@ export function makeDataDir(): string {
   const dataDir = mkdtempSync(join(tmpdir(), 'onebox-'))
   dataDirs.push(dataDir)
   return dataDir
+}
+
+/** The emulator of DynamoDB that all servers of this process use, as in on-dynamodb.test.ts. */
+const endpoint = process.env.TEST_DYNAMODB_URL
+
+/** For tests of SQLite itself: left out if the servers use DynamoDB. */
+export const sqliteTest = endpoint === undefined ? test : () => {}
+
+/** Servers with the same data folder have the same tables. */
+function storeFor(dataDir: string): Record<string, string> {
+  if (endpoint === undefined) return {}
+  return {
+    STORE: 'dynamodb',
+    AWS_ENDPOINT_URL_DYNAMODB: endpoint,
+    TABLE_PREFIX: basename(dataDir),
+  }
 }
 
 /** A real server in this process, on a free port and with its own data; gives its URL. */
@@ -39,7 +57,9 @@ export interface StartedApp extends App {
   /** 0 without TLS. */
   securePort: number
   dataDir: string
-  database: Database
+  stores: Stores
+  /** Only on SQLite. */
+  readonly database: Database
   /** All lines of the log so far, as text. */
   readLog: () => Promise<string>
 }
@@ -51,12 +71,12 @@ export async function startApp(
   overrides: Partial<Config> = {},
 ): Promise<StartedApp> {
   const dataDir = env.DATA_DIR ?? makeDataDir()
-  const given = { ...inherited, PORT: '0', DATA_DIR: dataDir, ...env }
+  const given = { ...inherited, PORT: '0', DATA_DIR: dataDir, ...storeFor(dataDir), ...env }
   const config = { ...readConfig(given, dataDir), drainTimeoutMs: 0, ...overrides }
   const logFile = join(dataDir, `log-${config.worker}`)
   const log = createLog({ level: 'info', worker: config.worker, fd: openSync(logFile, 'w') })
-  const database = openDatabase(dataDir, { ...config, threadFile: mainFile })
-  const app = createApp(config, database, log)
+  const stores = await openStores(config, mainFile)
+  const app = createApp(config, stores, log)
   app.server.listen(config.listen)
   await once(app.server, 'listening')
   if (app.secureServer && config.tls) {
@@ -66,11 +86,21 @@ export async function startApp(
   t.after(async () => {
     app.server.closeAllConnections()
     await app.drain()
-    await database.close()
+    await stores.close()
   })
   const { port } = app.server.address() as AddressInfo
   const securePort = (app.secureServer?.address() as AddressInfo | undefined)?.port ?? 0
-  return { ...app, url: `http://127.0.0.1:${port}`, securePort, dataDir, database, readLog }
+  return {
+    ...app,
+    url: `http://127.0.0.1:${port}`,
+    securePort,
+    dataDir,
+    stores,
+    get database() {
+      return stores.database()
+    },
+    readLog,
+  }
 
   async function readLog() {
     await log.flush()

@@ -11,6 +11,32 @@ const paths = [
   '/?list-type=2&prefix=daily%2F&continuation-token=a%2Bb%2Fc%3D%3D',
 ]
 
+test('a call of DynamoDB has that signature, too, with and without a session token', async () => {
+  const { expiration: _, ...role } = makeCredentials()
+  const url = new URL('https://dynamodb.eu-west-1.amazonaws.com/')
+  const headers = { 'content-type': 'application/x-amz-json-1.0', 'x-amz-target': 'D.GetItem' }
+  for (const credentials of [role, { ...role, sessionToken: '' }]) {
+    const scope = { region: 'eu-west-1', service: 'dynamodb' } as const
+    const now = new Date('2026-11-28T09:15:00.123Z')
+    const request = { method: 'POST', url, headers, digest: hash('sha256', '{}') }
+    const { authorization, ...unsigned } = sign(request, credentials, scope, now)
+    const { accessKeyId, secretAccessKey, sessionToken } = credentials
+    const token = sessionToken === '' ? {} : { sessionToken }
+    const signer = new SignatureV4({
+      ...{ ...scope, sha256: Sha256 as never },
+      credentials: { accessKeyId, secretAccessKey, ...token },
+    })
+    const theirs = await signer.sign(
+      {
+        ...{ method: 'POST', protocol: 'https:', hostname: url.hostname, path: '/', query: {} },
+        ...{ headers: unsigned, body: '{}' },
+      },
+      { signingDate: now },
+    )
+    assert.equal(authorization, theirs.headers.authorization)
+  }
+})
+
 test('a signed request has the signature that AWS’s own signer makes', async () => {
   const { expiration: _, ...credentials } = makeCredentials()
   for (const path of paths) {
@@ -18,7 +44,8 @@ test('a signed request has the signature that AWS’s own signer makes', async (
     const digest = hash('sha256', 'content')
     const headers = { 'content-length': '7', 'if-none-match': '*' }
     const now = new Date('2026-11-28T09:15:00.123Z')
-    const ours = sign({ method: 'PUT', url, headers, digest }, credentials, 'eu-west-1', now)
+    const scope = { region: 'eu-west-1', service: 's3' } as const
+    const ours = sign({ method: 'PUT', url, headers, digest }, credentials, scope, now)
     const signer = new SignatureV4({
       credentials,
       region: 'eu-west-1',

@@ -9,7 +9,7 @@ import { createCollection } from '../../../server/movies/collection.ts'
 import { draw } from '../../../server/movies/drawings.ts'
 import { send, sendJson } from '../../support/http.ts'
 import { load, type Movie } from '../../support/movies.ts'
-import { startApp } from '../../support/server.ts'
+import { sqliteTest, startApp } from '../../support/server.ts'
 
 function rated(...ratings: unknown[]): Movie[] {
   return ratings.map((rating, index) => ({ year: 1930, title: `${index}`, info: { rating } }))
@@ -23,12 +23,12 @@ async function startWith(t: TestContext, movies: Movie[]) {
 
 test('the collection counts movies per year, and ratings in steps of a half', async (t) => {
   const odd = ['7.5', 'good\n7\n8', '7 8', null, true, [9], { a: 9 }, undefined]
-  const { url, database } = await startWith(t, rated(0, 0.49, 0.5, 7, 7.49, 9.5, 10, ...odd))
+  const { url, stores } = await startWith(t, rated(0, 0.49, 0.5, 7, 7.49, 9.5, 10, ...odd))
   await load(url, [
     { year: 1931, title: 'nested', info: { plot: '"rating":3', cast: { rating: 4 } } },
     { year: 9999, title: '\u{10ffff}\u{10ffff}', info: {} },
   ])
-  const { count, years, ratings } = createCollection(database)()
+  const { count, years, ratings } = await stores.movies.collection()
   assert.equal(count, 17)
   assert.deepEqual(years, [
     [1930, 15],
@@ -67,7 +67,7 @@ const earlierSave = `
   RETURNING replacements`
 const earlierRemove = 'DELETE FROM movies WHERE year = :year AND title = :title RETURNING year'
 
-test('the counts follow every change, also those of an earlier release', async (t) => {
+sqliteTest('the counts follow every change, also those of an earlier release', async (t) => {
   const { url, dataDir, database } = await startApp(t)
   const current = createCollection(database)
   const earlier = new SQLite(databasePath(dataDir))
@@ -85,7 +85,7 @@ test('the counts follow every change, also those of an earlier release', async (
   }
 })
 
-test('a restore counts what it restores, also one by an earlier release', async (t) => {
+sqliteTest('a restore counts what it restores, also one by an earlier release', async (t) => {
   const { url, dataDir, database } = await startWith(t, rated(7, 8, 9, 3))
   const file = keepBackup(dataDir, 7)
   await send('DELETE', `${url}/movies?year=1930&title=0`)
@@ -108,7 +108,7 @@ test('a restore counts what it restores, also one by an earlier release', async 
   assert.deepEqual(current(), recount(database.read))
 })
 
-test('movies of an earlier release are counted as the schema is extended', () => {
+sqliteTest('movies of an earlier release are counted as the schema is extended', () => {
   const database = new SQLite(':memory:')
   migrate(database, migrations.slice(0, 3))
   const save = database.prepare(earlierSave)
@@ -122,7 +122,7 @@ test('movies of an earlier release are counted as the schema is extended', () =>
   database.close()
 })
 
-test('the collection is read once per change, however many ask for it', async (t) => {
+sqliteTest('the collection is read once per change, however many ask for it', async (t) => {
   const { url, database } = await startWith(t, rated(7))
   const current = createCollection(database)
   const first = current()

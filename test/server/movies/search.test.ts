@@ -4,7 +4,7 @@ import test from 'node:test'
 import SQLite from 'better-sqlite3'
 import { expectFieldProblem, expectProblem, send, sendJson } from '../../support/http.ts'
 import { load, type Movie, titlesOf, walk } from '../../support/movies.ts'
-import { startApp, startServer } from '../../support/server.ts'
+import { sqliteTest, startApp, startServer } from '../../support/server.ts'
 
 function named(...titles: string[]): Movie[] {
   return titles.map((title, index) => ({ year: 1950 + index, title, info: { index } }))
@@ -90,25 +90,28 @@ test('GET /movies?search= answers 400 with a year, with a title, for NUL and for
   await expectProblem(await get('%ff'), 400, /is not valid percent-encoded UTF-8$/)
 })
 
-test('movies saved by the release before are found, and replaced ones stay found', async (t) => {
-  const { url, dataDir } = await startApp(t)
-  await load(url, named('Ärger', 'Zeit'))
-  const before = new SQLite(join(dataDir, 'onebox.db'))
-  before.exec(`
+sqliteTest(
+  'movies saved by the release before are found, and replaced ones stay found',
+  async (t) => {
+    const { url, dataDir } = await startApp(t)
+    await load(url, named('Ärger', 'Zeit'))
+    const before = new SQLite(join(dataDir, 'onebox.db'))
+    before.exec(`
     INSERT INTO movies (year, title, info) VALUES (1960, 'Ärmel', '{}'), (1961, 'ARM', '{}')
     ON CONFLICT (year, title) DO UPDATE SET info = excluded.info;
     INSERT INTO movies (year, title, info) VALUES (1950, 'Ärger', '{"new":true}')
     ON CONFLICT (year, title) DO UPDATE SET info = excluded.info;
     DELETE FROM movies WHERE title = 'Zeit'`)
-  before.close()
-  assert.deepEqual(await titlesOf(url, 'search=ar'), ['Ärger', 'ARM', 'Ärmel'])
-  assert.deepEqual(await titlesOf(url, 'search=z'), [])
-  await sendJson('POST', `${url}/movies`, { year: 1960, title: 'Ärmel', info: {} })
-  await send('DELETE', `${url}/movies?year=1961&title=ARM`)
-  assert.deepEqual(await titlesOf(url, 'search=ar'), ['Ärger', 'Ärmel'])
-})
+    before.close()
+    assert.deepEqual(await titlesOf(url, 'search=ar'), ['Ärger', 'ARM', 'Ärmel'])
+    assert.deepEqual(await titlesOf(url, 'search=z'), [])
+    await sendJson('POST', `${url}/movies`, { year: 1960, title: 'Ärmel', info: {} })
+    await send('DELETE', `${url}/movies?year=1961&title=ARM`)
+    assert.deepEqual(await titlesOf(url, 'search=ar'), ['Ärger', 'Ärmel'])
+  },
+)
 
-test('a search that cannot be complete answers 503 instead of a part', async (t) => {
+sqliteTest('a search that cannot be complete answers 503 instead of a part', async (t) => {
   const { url, dataDir } = await startApp(t, {}, { writeQueueLimit: 0 })
   const before = new SQLite(join(dataDir, 'onebox.db'))
   before.exec("INSERT INTO movies (year, title, info) VALUES (1960, 'Ärmel', '{}')")
@@ -119,7 +122,7 @@ test('a search that cannot be complete answers 503 instead of a part', async (t)
   assert.deepEqual(await titlesOf(url), ['Ärmel'])
 })
 
-test('a search reads an index in order, however many movies there are', async (t) => {
+sqliteTest('a search reads an index in order, however many movies there are', async (t) => {
   const { database } = await startApp(t)
   const sql = `SELECT year FROM movies WHERE (title_key, year, title) > ('a', 0, '') AND title_key < 'b'
     ORDER BY title_key, year, title LIMIT 101`

@@ -11,7 +11,7 @@ import { eventually } from '../../support/eventually.ts'
 import { expectAlive, expectProblem, readHeading, send } from '../../support/http.ts'
 import { startProgram } from '../../support/program.ts'
 import { converse, rawRequest } from '../../support/raw.ts'
-import { makeDataDir, startApp, startServer } from '../../support/server.ts'
+import { makeDataDir, sqliteTest, startApp, startServer } from '../../support/server.ts'
 
 interface Stream {
   response: Response
@@ -155,20 +155,23 @@ test('a stream survives what happens to its browser', async (t) => {
   assert.equal(await (await follow(t, url)).next(), 'hello')
 })
 
-test('a database that cannot be read for a moment costs no stream and no worker', async (t) => {
-  const dataDir = makeDataDir()
-  const { url, output } = await startProgram(t, { DATA_DIR: dataDir })
-  const { next } = await follow(t, url)
-  assert.equal(await next(), 'dynamic string')
-  const database = new SQLite(join(dataDir, 'onebox.db'))
-  database.exec('ALTER TABLE saved_string RENAME TO away')
-  await setTimeout(600)
-  assert.equal((await fetch(`${url}/echo`)).status, 200, output())
-  database.exec('ALTER TABLE away RENAME TO saved_string')
-  database.close()
-  await send('PUT', url, 'back again')
-  assert.equal(await next(), 'back again')
-})
+sqliteTest(
+  'a database that cannot be read for a moment costs no stream and no worker',
+  async (t) => {
+    const dataDir = makeDataDir()
+    const { url, output } = await startProgram(t, { DATA_DIR: dataDir })
+    const { next } = await follow(t, url)
+    assert.equal(await next(), 'dynamic string')
+    const database = new SQLite(join(dataDir, 'onebox.db'))
+    database.exec('ALTER TABLE saved_string RENAME TO away')
+    await setTimeout(600)
+    assert.equal((await fetch(`${url}/echo`)).status, 200, output())
+    database.exec('ALTER TABLE away RENAME TO saved_string')
+    database.close()
+    await send('PUT', url, 'back again')
+    assert.equal(await next(), 'back again')
+  },
+)
 
 test('a change that a poll finds after the streams have ended is not sent', async (t) => {
   t.mock.timers.enable({ apis: ['setInterval'] })

@@ -1,0 +1,67 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { DynamoClient } from './client.ts'
+import { tooBusy } from './errors.ts'
+import type { Item } from './item.ts'
+
+const putsACall = 25
+const keysACall = 100
+const patienceMs = 2800
+
+/** Puts items whatever is there; each once or twice. @throws {HttpError} 503 */
+export async function putAll(client: DynamoClient, table: string, items: Item[]) {
+  await Promise.all(chunksOf(items, putsACall).map(putChunk))
+
+  async function putChunk(chunk: Item[]) {
+    let requests: object[] = chunk.map((item) => ({ PutRequest: { Item: item } }))
+    await untilEmpty(async () => {
+      const input = { RequestItems: { [table]: requests } }
+      const answer = await client.call<{ UnprocessedItems?: Record<string, object[]> }>(
+        'BatchWriteItem',
+        input,
+        'lists',
+      )
+      requests = answer.UnprocessedItems?.[table] ?? []
+      return requests.length
+    })
+  }
+}
+
+/** The items with these keys, in any order, never older than acknowledged writes. */
+export async function getAll(client: DynamoClient, table: string, keys: Item[]): Promise<Item[]> {
+  const found = await Promise.all(chunksOf(keys, keysACall).map(getChunk))
+  return found.flat()
+
+  async function getChunk(chunk: Item[]): Promise<Item[]> {
+    const items: Item[] = []
+    let rest = chunk
+    await untilEmpty(async () => {
+      const input = { RequestItems: { [table]: { Keys: rest, ConsistentRead: true } } }
+      const answer = await client.call<{
+        Responses: Record<string, Item[]>
+        UnprocessedKeys?: Record<string, { Keys: Item[] }>
+      }>('BatchGetItem', input, 'lists')
+      items.push(...(answer.Responses[table] ?? []))
+      rest = answer.UnprocessedKeys?.[table]?.Keys ?? []
+      return rest.length
+    })
+    return items
+  }
+}
+
+/** Calls again for what DynamoDB left undone, which it does when it is busy. */
+async function untilEmpty(call: () => Promise<number>) {
+  const deadline = performance.now() + patienceMs
+  for (let tries = 0; (await call()) > 0; tries += 1) {
+    const pauseMs = Math.random() * Math.min(100 * 2 ** tries, 1000)
+    if (performance.now() + pauseMs > deadline) throw tooBusy()
+    await delay(pauseMs)
+  }
+}
+
+export function chunksOf<Item>(items: Item[], size: number): Item[][] {
+  const chunks: Item[][] = []
+  for (let start = 0; start < items.length; start += size) {
+    chunks.push(items.slice(start, start + size))
+  }
+  return chunks
+}

@@ -1,0 +1,66 @@
+import { hostname } from 'node:os'
+import { fixedCredentials, RoleCredentials } from '../aws/credentials.ts'
+import { createBirthdayStore } from '../birthdays/dynamodb-store.ts'
+import type { Config } from '../config.ts'
+import { DynamoClient } from '../dynamodb/client.ts'
+import { createDynamo } from '../dynamodb/dynamo.ts'
+import { createHealthCheck } from '../dynamodb/health.ts'
+import { explainStart, prepareTables, tablesOf } from '../dynamodb/tables.ts'
+import { createMovieStore } from '../movies/dynamodb-store.ts'
+import { dynamoMetrics } from '../operations/dynamodb-metrics.ts'
+import { createSavedStringStore } from '../saved-string/dynamodb-store.ts'
+import type { Stores } from './stores.ts'
+import { WriteLimit } from './write-limit.ts'
+
+type Connection = NonNullable<Config['dynamodb']>
+
+/**
+ * Opens the tables. A file of its own in the release, which is not loaded on SQLite.
+ * @throws {Error} one line with the cure for missing or other tables, missing rights and the like
+ */
+export async function openDynamoStores(config: Config, connection: Connection): Promise<Stores> {
+  const { endpoint, region, isLocal, tablePrefix } = connection
+  const where = isLocal ? endpoint : region
+  const tables = tablesOf(tablePrefix)
+  const client = new DynamoClient({ endpoint, region, credentials: credentialsOf(connection) })
+  const dynamo = createDynamo(client, tables)
+  const savedStrings = createSavedStringStore(dynamo)
+  const check = createHealthCheck(dynamo, savedStrings, `${hostname()}/${config.worker}`)
+  try {
+    await prepareTables(client, tables, { where, mayCreate: isLocal })
+    await check()
+  } catch (error) {
+    client.close()
+    throw explainStart(error, { where, table: tables.state.name })
+  }
+
+  const limit = new WriteLimit(config.writeQueueLimit)
+  const birthdays = createBirthdayStore(dynamo)
+  const movies = createMovieStore(dynamo)
+  return {
+    savedStrings: { ...savedStrings, save: limit.bound(savedStrings.save) },
+    birthdays: {
+      ...birthdays,
+      save: limit.bound(birthdays.save),
+      remove: limit.bound(birthdays.remove),
+    },
+    movies: {
+      ...movies,
+      save: limit.bound(movies.save),
+      saveAll: limit.bound(movies.saveAll),
+      remove: limit.bound(movies.remove),
+    },
+    database() {
+      throw new Error('STORE=dynamodb has no SQLite database, which one of the features needs')
+    },
+    check: limit.bound(check),
+    metrics: () => dynamoMetrics(client, limit),
+    async close() {
+      client.close()
+    },
+  }
+}
+
+function credentialsOf({ credentials, metadataUrl }: Connection) {
+  return credentials ? fixedCredentials(credentials) : new RoleCredentials(metadataUrl)
+}
