@@ -230,6 +230,8 @@ async function otherAddress(story: Story, authority: Authority, ports: Ports, t:
     await renewNow(machine)
     return (await getHttps(machine)).names.includes(newAddress)
   }, deployLimitMs)
+  // Each worker looks for a new file once a second.
+  await sleep(5000)
   await fingerprint(machine, authority, newAddress)
   print('a new address, and a power cut in the middle of the order: it serves a certificate for it')
 }
