@@ -8,6 +8,7 @@ export const commands: Record<string, Record<string, Entry>> = {
     up: ['deploy this folder: create the stack or update it', () => import('./commands/up.ts')],
     preview: ['show what up would change', () => import('./commands/preview.ts')],
     destroy: ['delete everything but snapshots of the data', () => import('./commands/destroy.ts')],
+    recover: ['get back the state of a lost machine', () => import('./commands/recover.ts')],
     cost: ['show the price per month', () => import('./commands/cost.ts')],
     pulumi: ['run the Pulumi CLI on the stack', () => import('./commands/pulumi.ts')],
   },

@@ -7,11 +7,12 @@ import { apply } from '../stack/apply.ts'
 import type { Place } from '../stack/aws/call.ts'
 import { listSnapshots } from '../stack/aws/ebs-snapshots.ts'
 import { deleteIfEmpty, findBackupBuckets } from '../stack/aws/stored-backups.ts'
+import { beginChange } from '../stack/begin.ts'
 import { printSnapshots } from '../stack/data-snapshots.ts'
 import { reconcile, type Standing, wake } from '../stack/instance.ts'
 import { type Outputs, readOutputs } from '../stack/outputs.ts'
 import { placeOf, project, readSettings, removeSetting, settingOf } from '../stack/settings.ts'
-import { printStrays, settleUnfinished } from '../stack/unfinished.ts'
+import { printStrays } from '../stack/unfinished.ts'
 import { selectStack } from '../stack/workspace.ts'
 import { defineCommand } from '../terminal/command.ts'
 import { ask, assertConfirmed } from '../terminal/confirm.ts'
@@ -32,7 +33,7 @@ which it lists with their cost and how to restore them.`,
     const outputs = await readOutputs(stack)
     await confirmName(stack, outputs, yes)
     const place = placeOf(await readSettings(stack))
-    await settleUnfinished(stack, place, 'destroy', { yes })
+    await beginChange(stack, place, 'destroy', { yes })
     const standing = await reconcile(stack, place, 'destroy')
     if (!options['no-backup']) await saveData(stack, { place, outputs, standing, yes })
     step(`Destroying stack ${stack.name}; the final snapshot can take minutes`)

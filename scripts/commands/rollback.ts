@@ -2,11 +2,11 @@ import type { Stack } from '@pulumi/pulumi/automation/index.js'
 import { printDeployLog } from '../site/deploy-log.ts'
 import { Rejected, readHealth, releasesOf, shortId, waitUntilLive } from '../site/health.ts'
 import { apply, preview } from '../stack/apply.ts'
+import { beginChange } from '../stack/begin.ts'
 import { findReleases, type KnownRelease } from '../stack/known-releases.ts'
 import { type Outputs, requireOutputs, requireStack } from '../stack/outputs.ts'
 import { warnOfPipeline } from '../stack/privacy.ts'
 import { checkSettings, placeOf, readSettings, setSetting, settingOf } from '../stack/settings.ts'
-import { settleUnfinished } from '../stack/unfinished.ts'
 import { defineCommand } from '../terminal/command.ts'
 import { ask, assertConfirmed, isInteractive } from '../terminal/confirm.ts'
 import { duration, minute } from '../terminal/format.ts'
@@ -31,7 +31,7 @@ stays until "npx onebox up --latest". Data is not touched.`,
     const asks = prefix === undefined && !options.yes && isInteractive()
     const targets = asks ? await pick(releases, from) : choose(releases, prefix)
     const place = placeOf(await readSettings(stack))
-    await settleUnfinished(stack, place, 'up', options)
+    await beginChange(stack, place, 'up', options)
     const question = `Roll back from ${from} to release ${shortId(targets[0].id)}?`
     if (!asks) await assertConfirmed(question, options)
     const startedAt = performance.now()

@@ -10,6 +10,7 @@ import { problemsOfAlarms } from '../stack/alarms.ts'
 import { apply, type Change, preview, printChanges } from '../stack/apply.ts'
 import type { Place } from '../stack/aws/call.ts'
 import { readConsole } from '../stack/aws/console.ts'
+import { passphraseText } from '../stack/backend.ts'
 import { chooseBackups, type Fetched, findBackups, wishFor, withFetched } from '../stack/backups.ts'
 import { printImage } from '../stack/image.ts'
 import { wake } from '../stack/instance.ts'
@@ -103,6 +104,7 @@ async function deployWith(
   const applied = await requireOutputs(stack)
   const isNewToken = config.writeToken === '' && applied.writeToken !== before.writeToken
   if (isNewToken) printToken(stack, applied)
+  if (before.url === undefined) printKeeping(stack, applied)
 
   step(`Waiting for ${applied.url} to run release ${shortId(applied.release)}`)
   const outputs = await waitForSite(stack, applied, options.wait)
@@ -170,6 +172,14 @@ function printToken({ name }: Stack, { writeToken }: Outputs) {
   const again = `npx onebox pulumi stack output writeToken --show-secrets --stack ${name}`
   if (process.env.CI) return step(`Writes need a token: ${again}`)
   step(`Writes need this token, shown only once (later: ${again}):\n\n  ${writeToken}\n`)
+}
+
+/** What to do before this machine is lost. */
+function printKeeping({ name }: Stack, { bucket }: Outputs) {
+  const passphrase = passphraseText(name)
+  if (passphrase === undefined) return
+  step(`${bucket} has a copy of Pulumi's state; keep ${passphrase} somewhere else, too. With both,
+  npx onebox recover --stack ${name} brings the stack to another machine`)
 }
 
 /**

@@ -3,8 +3,9 @@ import type { EngineEvent, OpType, Stack } from '@pulumi/pulumi/automation/index
 import { duration } from '../terminal/format.ts'
 import { createLive } from '../terminal/live.ts'
 import { cureFor } from './cures.ts'
-import { explainPulumi, readableReason } from './explain-pulumi.ts'
-import { isLocked, withLock } from './lock.ts'
+import { explainPulumi, isLocked, readableReason } from './explain-pulumi.ts'
+import { withLock } from './lock.ts'
+import { saveCopy } from './state-copy.ts'
 
 /** A change that an update makes or would make, such as `create` to `ec2.Instance server`. */
 export interface Change {
@@ -26,8 +27,12 @@ type Command = 'up' | 'destroy'
  * Updates the stack, or destroys it, with a line for each change.
  * @throws {Error} one line with the reason from Pulumi or AWS, and the cure
  */
-export function apply(stack: Stack, command: Command, scope: Scope = {}) {
-  return operate(stack, command, (options) => stack[command]({ ...scope, ...options }))
+export async function apply(stack: Stack, command: Command, scope: Scope = {}) {
+  try {
+    await operate(stack, command, (options) => stack[command]({ ...scope, ...options }))
+  } finally {
+    if (command === 'up') await saveCopy(stack)
+  }
 }
 
 /** Has Pulumi check on AWS whether these still exist. */

@@ -9,14 +9,19 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { homedir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
+import { readJson } from '../../server/files.ts'
 import { step } from '../terminal/step.ts'
-import { explainPulumi } from './explain-pulumi.ts'
-import { isLocked } from './lock.ts'
+import { explainPulumi, isLocked } from './explain-pulumi.ts'
 import { project } from './settings.ts'
 
 /** The folder of the Pulumi program. */
 export const program = resolve(import.meta.dirname, '../../provisioning')
+
+/** The settings of a stack, where Pulumi keeps them. */
+export function settingsFile(stack: string): string {
+  return join(program, `Pulumi.${stack}.yaml`)
+}
 
 type Environment = Record<string, string>
 
@@ -31,9 +36,12 @@ export function backendEnvironment(stack: string, env = process.env): Environmen
   const url = (login ?? 'file://~').replace(/^file:\/\/~/, `file://${homedir()}`)
   if (!url.startsWith('file:')) return { PULUMI_HOME }
   const backend = { PULUMI_HOME, PULUMI_BACKEND_URL: withoutAttributes(url) }
-  const hasPassphrase = env.PULUMI_CONFIG_PASSPHRASE ?? env.PULUMI_CONFIG_PASSPHRASE_FILE
-  if (hasPassphrase !== undefined) return backend
+  if (hasPassphrase(env)) return backend
   return { ...backend, PULUMI_CONFIG_PASSPHRASE_FILE: passphraseFile(PULUMI_HOME, stack) }
+}
+
+function hasPassphrase(env: NodeJS.ProcessEnv): boolean {
+  return (env.PULUMI_CONFIG_PASSPHRASE ?? env.PULUMI_CONFIG_PASSPHRASE_FILE) !== undefined
 }
 
 /**
@@ -54,18 +62,37 @@ function currentLogin(home: string): string | undefined {
   return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')).current : undefined
 }
 
+/**
+ * Stores the passphrase that `read` gets, unless there is one. Returns the file if it has made it.
+ */
+export async function addPassphrase(read: () => Promise<string>): Promise<string | undefined> {
+  const home = process.env.PULUMI_HOME ?? join(homedir(), '.pulumi')
+  const file = passphraseIn(home)
+  if (hasPassphrase(process.env) || existsSync(file)) return undefined
+  storePassphrase(file, await read())
+  return file
+}
+
 /** Creates a random passphrase once, but never for a stack that has another one. */
 function passphraseFile(home: string, stack: string): string {
-  const file = join(home, 'onebox-passphrase')
+  const file = passphraseIn(home)
   if (existsSync(file)) return file
-  const settings = join(program, `Pulumi.${stack}.yaml`)
+  const settings = settingsFile(stack)
   if (existsSync(settings) && /^encryptionsalt:/m.test(readFileSync(settings, 'utf8'))) {
     const cure = `set PULUMI_CONFIG_PASSPHRASE, or restore ${file}`
     throw new Error(`Stack ${stack} has a passphrase that is not on this machine: ${cure}`)
   }
-  mkdirSync(home, { recursive: true, mode: 0o700 })
-  writeFileSync(file, `${randomBytes(24).toString('base64url')}\n`, { mode: 0o600, flag: 'wx' })
+  storePassphrase(file, randomBytes(24).toString('base64url'))
   return file
+}
+
+function passphraseIn(home: string): string {
+  return join(home, 'onebox-passphrase')
+}
+
+function storePassphrase(file: string, passphrase: string) {
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+  writeFileSync(file, `${passphrase}\n`, { mode: 0o600, flag: 'wx' })
 }
 
 export function printBackend({
@@ -76,6 +103,36 @@ export function printBackend({
   const secrets = file ? `, its secrets under the passphrase in ${file}` : ''
   const folder = folderOf(url).replace(homedir(), '~')
   step(`Pulumi keeps its state on this machine, in ${folder}${secrets}`)
+}
+
+/** Where the passphrase is; undefined if the state is not on this machine. */
+export function passphraseText(stack: string): string | undefined {
+  const environment = backendEnvironment(stack)
+  if (environment.PULUMI_BACKEND_URL === undefined) return undefined
+  const file = environment.PULUMI_CONFIG_PASSPHRASE_FILE
+  return file ? `the passphrase in ${file.replace(homedir(), '~')}` : 'its passphrase'
+}
+
+/** Whether Pulumi keeps its state here, and not in a bucket or a service. */
+export function isOnThisMachine(stack: string): boolean {
+  return backendEnvironment(stack).PULUMI_BACKEND_URL !== undefined
+}
+
+/** As Pulumi writes it. */
+export interface Lock {
+  username: string
+  hostname: string
+  pid: number
+  timestamp: string
+}
+
+/** The locks of the stack; none if its state is not on this machine. */
+export function readLocks(stack: string): Lock[] {
+  const { PULUMI_BACKEND_URL: url } = backendEnvironment(stack)
+  if (url === undefined) return []
+  const cwd = join(folderOf(url), 'locks/organization', project, stack)
+  const locks = globSync('*.json', { cwd }).map((name) => readJson<Lock>(join(cwd, name)))
+  return locks.filter((lock) => lock !== undefined)
 }
 
 function folderOf(url: string): string {

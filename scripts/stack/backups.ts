@@ -16,12 +16,12 @@ import {
 import { UsageError } from '../terminal/command.ts'
 import { minute } from '../terminal/format.ts'
 import { step } from '../terminal/step.ts'
+import { openObject } from './aws/buckets.ts'
 import type { Place } from './aws/call.ts'
 import {
   findBackupBuckets,
   listStored,
   newestFirst,
-  openObject,
   type StoredBackup,
 } from './aws/stored-backups.ts'
 import { project } from './settings.ts'

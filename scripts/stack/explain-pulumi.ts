@@ -7,6 +7,12 @@ export function explainPulumi(error: unknown): Error {
   return new Error(reasons[0] ?? readableReason(message), { cause: error })
 }
 
+/** Whether another run holds the lock of the stack, or has left it behind. */
+export function isLocked(error: unknown): boolean {
+  const { name, message } = error as Error
+  return name === 'ConcurrentUpdateError' || message.includes('is currently locked by')
+}
+
 /** Without what only helps developers of Pulumi or its AWS provider. */
 export function readableReason(text: string, stack?: string): string {
   return asCommands(withoutTrace(text), stack)

@@ -3,6 +3,8 @@ import { setTimeout } from 'node:timers/promises'
 import type { Stack } from '@pulumi/pulumi/automation/index.js'
 import { duration } from '../terminal/format.ts'
 import { step } from '../terminal/step.ts'
+import { type Lock, readLocks } from './backend.ts'
+import { isLocked } from './explain-pulumi.ts'
 
 /** Another run is changing the stack, or has just done so. */
 export class Busy extends Error {}
@@ -43,9 +45,14 @@ export async function withLock(stack: Stack, operation: () => Promise<unknown>) 
   }
 }
 
-export function isLocked(error: unknown): boolean {
-  const { name, message } = error as Error
-  return name === 'ConcurrentUpdateError' || message.includes('is currently locked by')
+/**
+ * Otherwise Pulumi says so only once everything is previewed. A state that is not on this machine has
+ * its locks elsewhere.
+ * @throws {Busy} if another run changes the stack
+ */
+export function assertUnlocked(stack: Stack) {
+  const holder = readLocks(stack.name).find(isThere)
+  if (holder) throw busy(stack, holder)
 }
 
 const locker = /created by (\S+)@(\S+) \(pid (\d+)\) at (\S+)/g
@@ -55,20 +62,30 @@ const locker = /created by (\S+)@(\S+) \(pid (\d+)\) at (\S+)/g
  * @throws {Busy} unless that run was on this machine and has certainly ended
  */
 async function releaseLock(stack: Stack, message: string) {
-  const locks = [...message.matchAll(locker)].map(([, user, host, pid, time]) => {
-    return { who: `${user}@${host}`, isGone: host === hostname() && !isRunning(Number(pid)), time }
-  })
-  const holder = locks.find(({ isGone }) => !isGone)
-  if (locks.length > 0 && holder === undefined) {
-    step(`The run of ${locks[0]?.time} was cut off: continuing from there`)
-    return stack.cancel()
-  }
-  const who = holder ? `${holder.who} since ${sinceText(holder.time)}` : 'another run'
-  const cure = `wait for it (up --lock-timeout SECONDS), or npx onebox pulumi cancel --stack ${stack.name} if it is gone`
-  throw new Busy(`Stack ${stack.name} is locked by ${who}: ${cure}`)
+  const holders = [...message.matchAll(locker)].map(
+    ([, username = '', hostname = '', pid, timestamp = '']) => {
+      return { username, hostname, pid: Number(pid), timestamp }
+    },
+  )
+  const holder = holders.find(isThere)
+  if (holder || holders.length === 0) throw busy(stack, holder)
+  step(`The run of ${holders[0]?.timestamp} was cut off: continuing from there`)
+  await stack.cancel()
 }
 
-function sinceText(time = ''): string {
+function isThere({ hostname: host, pid }: Lock): boolean {
+  return host !== hostname() || isRunning(pid)
+}
+
+function busy({ name }: Stack, holder: Lock | undefined): Busy {
+  const who = holder
+    ? `${holder.username}@${holder.hostname} since ${sinceText(holder.timestamp)}`
+    : 'another run'
+  const cure = `wait for it (up --lock-timeout SECONDS), or npx onebox pulumi cancel --stack ${name} if it is gone`
+  return new Busy(`Stack ${name} is locked by ${who}: ${cure}`)
+}
+
+function sinceText(time: string): string {
   const seconds = (Date.now() - Date.parse(time)) / 1000
   return seconds >= 0 ? `${time} (${duration(seconds)})` : time
 }

@@ -7,6 +7,7 @@ import { step } from '../terminal/step.ts'
 import { defaultRegion, whoAmI } from './aws/account.ts'
 import type { Place } from './aws/call.ts'
 import { findOwnDiskKey } from './aws/disk-key.ts'
+import { beginChange } from './begin.ts'
 import { keyRights } from './cures.ts'
 import { assertRestorable } from './data-snapshots.ts'
 import { settleType } from './free-plan.ts'
@@ -23,7 +24,6 @@ import {
   settingOf,
 } from './settings.ts'
 import { arrangeAccess } from './ssh-access.ts'
-import { settleUnfinished } from './unfinished.ts'
 
 export interface PrepareOptions {
   region: string | undefined
@@ -50,8 +50,8 @@ export async function prepare(stack: Stack, options: PrepareOptions) {
   if (placeOf(settings).region === '') await stack.setConfig('aws:region', { value: region })
   settings.values['aws:region'] = region
   step(`AWS account ${account} in ${region}, as ${arn}`)
+  await beginChange(stack, place, 'up', options)
   await settleRelease(stack, settings, options.latest)
-  await settleUnfinished(stack, place, 'up', options)
   const { instance, volume } = await reconcile(stack, place, 'up')
   await settleZone(stack, volume, options.zone)
   await settleSnapshot(stack, settings, { volumeId: volume?.id }, options.restore)

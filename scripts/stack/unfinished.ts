@@ -44,11 +44,12 @@ export async function settleUnfinished(
   stack: Stack,
   place: Place,
   command: 'up' | 'destroy',
-  { yes }: { yes: boolean },
+  { yes, deployment: seen }: { yes: boolean; deployment: Deployment },
 ) {
-  const seen = await readDeployment(stack)
   const creations = creationsOf(seen)
   if (!seen.pending_operations?.length) return
+  // Changes nothing, but needs the lock.
+  await withLock(stack, () => enter(stack, seen, [], false))
   step(`The last run was cut off while it made ${list(creations.map(labelOf))}`)
   if (creations.length > 0) await untilListed(seen)
   const made = await findMade(place, creations, seen.resources ?? [], stack.name)

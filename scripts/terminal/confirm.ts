@@ -1,4 +1,5 @@
 import { createInterface } from 'node:readline'
+import { Writable } from 'node:stream'
 
 /**
  * Asks a person before something is done; `--yes` answers everything.
@@ -22,7 +23,20 @@ export async function ask(question: string): Promise<string> {
       `Cannot ask "${question.trim()}" without a terminal: add --yes to skip confirmation`,
     )
   }
-  const lines = createInterface({ input: process.stdin, output: process.stdout })
+  return readLine(question, process.stdout)
+}
+
+/** The same, but what is typed does not show. Needs a terminal. */
+export async function askSecret(question: string): Promise<string> {
+  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() })
+  // The echo is off before anybody is asked.
+  const answer = readLine('', nowhere)
+  process.stdout.write(question)
+  return answer.finally(() => process.stdout.write('\n'))
+}
+
+async function readLine(question: string, output: Writable): Promise<string> {
+  const lines = createInterface({ input: process.stdin, output, terminal: true })
   lines.setPrompt(question)
   lines.prompt()
   try {

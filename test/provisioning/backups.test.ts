@@ -56,6 +56,14 @@ test('the instance can change nothing about the bucket of backups', () => {
   }
 })
 
+test('the instance can neither read nor replace the copy of Pulumi’s state', () => {
+  const copy = 'arn:aws:s3:::onebox-dev-releases-1a2b3c4/state.json'
+  assert.equal(mayInstance('s3:GetObject', copy.replace('state', 'desired')), true)
+  for (const action of ['GetObject', 'GetObjectVersion', 'PutObject', 'DeleteObject']) {
+    assert.equal(mayInstance(`s3:${action}`, copy, ifNew), false, action)
+  }
+})
+
 test('credentials of the instance are useless outside its network, and without TLS', () => {
   for (const context of [
     { ...ifNew, 'aws:SourceVpce': 'vpce-2' },

@@ -190,6 +190,7 @@ test('the life of a stack', { skip: needsPulumi() }, async (t) => {
       second,
       /^Stack dev is locked by \S+@\S+ since \S+ \(.+\): wait for it \(up --lock-timeout SECONDS\), or/,
     )
+    assert.equal(second.out.split('\n').length, 3, `${second.out} is all it does`)
     const third = laptop.run('up', '--yes', '--lock-timeout', '120')
     released.resolve()
     cloud.onChange = () => {}
@@ -495,7 +496,7 @@ test('the life of a stack', { skip: needsPulumi() }, async (t) => {
   await t.test('the commands make exactly these calls to AWS', () => {
     const asked = aws.requests.map((request) =>
       request.replace(
-        /^(\w+) (\S+) .*?(Action=\w+|GET|POST|DELETE|GetAccountPlanState).*$/s,
+        /^(\w+) (\S+) .*?(Action=\w+|GET|PUT|POST|DELETE|GetAccountPlanState).*$/s,
         '$1 $2 $3',
       ),
     )
@@ -514,6 +515,7 @@ test('the life of a stack', { skip: needsPulumi() }, async (t) => {
       's3 eu-central-1 DELETE',
       's3 eu-central-1 GET',
       's3 eu-central-1 POST',
+      's3 eu-central-1 PUT',
       'sns eu-central-1 Action=ListSubscriptionsByTopic',
       'sns us-east-1 Action=ListSubscriptionsByTopic',
       'sts us-east-1 Action=GetCallerIdentity',

@@ -35,6 +35,8 @@ export interface FakeAws extends FakeFleet {
   lostBuckets: string[]
   /** Those that never answer. */
   silentBuckets: string[]
+  /** Whether our commands may not put objects. */
+  isReadOnly: boolean
   /** Undefined where the credentials are good, or the code with which they are refused. */
   refusal: string | undefined
   /** What came: service, region, action and parameters, such as `ec2 us-east-1 DescribeRegions …`. */
@@ -83,6 +85,7 @@ export async function startAws(t: Lifetime): Promise<FakeAws> {
     objects: new Map(),
     lostBuckets: [],
     silentBuckets: [],
+    isReadOnly: false,
     refusal: undefined,
     requests: [],
   }

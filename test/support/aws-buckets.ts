@@ -15,6 +15,7 @@ export function answerS3(
   const prefix = searchParams.get('prefix') ?? ''
   if (aws.lostBuckets.includes(bucket)) return refuse('s3', 503, 'ServiceUnavailable', 'Down')
   if (aws.silentBuckets.includes(bucket)) return new Promise(() => {})
+  if (method === 'PUT') return putObject(aws, pathname.slice(1), body)
   if (method === 'POST') return deleteObjects(aws, bucket, body)
   if (method === 'DELETE') return deleteBucket(aws, bucket)
   if (bucket === '') return listBuckets(aws, prefix)
@@ -36,6 +37,13 @@ function getObject({ objects }: FakeAws, name: string): Reply {
   const { content } = objects.get(name) ?? {}
   if (content === undefined) return refuse('s3', 404, 'NoSuchKey', 'The key does not exist')
   return { status: 200, body: content }
+}
+
+function putObject({ objects, isReadOnly }: FakeAws, name: string, body: string): Reply {
+  if (isReadOnly) return refuse('s3', 403, 'AccessDenied', 'Access Denied')
+  const content = Buffer.from(body)
+  objects.set(name, { at: new Date(), bytes: content.length, content })
+  return { status: 200, body: '' }
 }
 
 function listVersions(aws: FakeAws, bucket: string): Reply {

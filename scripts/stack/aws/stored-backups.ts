@@ -1,19 +1,14 @@
-import type { Readable } from 'node:stream'
 import {
   DeleteBucketCommand,
   DeleteObjectsCommand,
-  GetObjectCommand,
-  ListBucketsCommand,
   ListObjectVersionsCommand,
   paginateListObjectsV2,
-  S3Client,
 } from '@aws-sdk/client-s3'
 import { kinds, parseKey } from '../../../server/offsite/record.ts'
+import { type Bucket, clientOf, findBuckets } from './buckets.ts'
 import { call, collect, type Place } from './call.ts'
 
-export interface BackupBucket {
-  name: string
-  region: string
+export interface BackupBucket extends Bucket {
   /** Whether it is a copy in a second region. */
   isCopy: boolean
 }
@@ -37,13 +32,12 @@ export async function findBackupBuckets(
   place: Place,
   { project, stack }: { project: string; stack: string },
 ): Promise<BackupBucket[]> {
-  const Prefix = `${project}-${stack}-backups-`
-  const pattern = new RegExp(`^${Prefix}(copy-)?[\\da-f]{7}$`)
-  const answer = await call(clientOf(place, place).send(new ListBucketsCommand({ Prefix })))
-  return (answer.Buckets ?? [])
-    .flatMap(({ Name: name = '', BucketRegion: region = place.region }) => {
-      const found = pattern.exec(name)
-      return found ? [{ name, region, isCopy: found[1] !== undefined }] : []
+  const prefix = `${project}-${stack}-backups-`
+  const pattern = new RegExp(`^${prefix}(copy-)?[\\da-f]{7}$`)
+  return (await findBuckets(place, prefix))
+    .flatMap((bucket) => {
+      const found = pattern.exec(bucket.name)
+      return found ? [{ ...bucket, isCopy: found[1] !== undefined }] : []
     })
     .sort((a, b) => Number(a.isCopy) - Number(b.isCopy))
 }
@@ -77,17 +71,6 @@ export function newestFirst(a: StoredBackup, b: StoredBackup): number {
   return b.storedAt.getTime() - a.storedAt.getTime() || b.name.localeCompare(a.name)
 }
 
-/** The content of an object, as a stream. */
-export async function openObject(
-  place: Place,
-  bucket: BackupBucket,
-  key: string,
-): Promise<Readable> {
-  const command = new GetObjectCommand({ Bucket: bucket.name, Key: key })
-  const { Body } = await call(clientOf(place, bucket).send(command))
-  return Body as Readable
-}
-
 /** Deletes a bucket unless something is in it, and returns whether it did. */
 export async function deleteIfEmpty(place: Place, bucket: BackupBucket): Promise<boolean> {
   const deleted = clientOf(place, bucket).send(new DeleteBucketCommand({ Bucket: bucket.name }))
@@ -116,11 +99,4 @@ export async function deleteWithContent(place: Place, bucket: BackupBucket) {
     if (problem) throw new Error(`AWS keeps ${problem.Key} in ${Bucket}: ${problem.Message}`)
   }
   await call(client.send(new DeleteBucketCommand({ Bucket })))
-}
-
-// A region that is lost may never answer.
-const requestHandler = { connectionTimeout: 5000, socketTimeout: 20_000 }
-
-function clientOf({ profile }: Place, { region }: { region: string }): S3Client {
-  return new S3Client({ region, profile, requestHandler })
 }

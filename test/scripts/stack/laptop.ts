@@ -180,7 +180,7 @@ export async function inTerminal(
   child.stdout.setEncoding('utf8').on('data', (text) => {
     out += text
     // Anything typed before the question might be lost.
-    if (/( \[(y\/N|1-\d)\]|continue:) $/.test(stripVTControlCharacters(out)))
+    if (/( \[(y\/N|1-\d)\]|continue:|Passphrase of .*:) $/.test(stripVTControlCharacters(out)))
       child.stdin.write(typed)
   })
   const [code] = await once(child, 'close')
