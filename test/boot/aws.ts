@@ -42,7 +42,8 @@ export async function startAws(
   const keyFile = join(dir, 'key')
   execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', 'boot-test', '-f', keyFile])
   const credentials = makeCredentials()
-  const s3 = await startS3({ credentials, region, tls: identity.tls })
+  // For backups, too, which have other prefixes.
+  const s3 = await startS3({ credentials, region, tls: identity.tls, appendOnly: [bucket] })
   const metadata = await startMetadata({
     credentials,
     userData: renderUserData({ bucket, region, volumeId }),

@@ -20,6 +20,7 @@ import { fromALaptop } from './story/from-a-laptop.ts'
 import { grownVolume } from './story/grown-volume.ts'
 import { hardTimes } from './story/hard-times.ts'
 import { https } from './story/https.ts'
+import { lostVolume } from './story/lost-volume.ts'
 import { newRelease } from './story/new-release.ts'
 import { newRuntime } from './story/new-runtime.ts'
 import { powerCuts } from './story/power-cuts.ts'
@@ -56,11 +57,18 @@ const chapters: Record<string, Chapter> = {
   'cut-first-boot': cutFirstBoot,
   'foreign-volume': foreignVolume,
   https,
+  'lost-volume': lostVolume,
   'from-a-laptop': fromALaptop,
 }
 
 // These begin with a machine of their own; all others continue with that of the first chapter.
-const independent = new Set(['cut-first-boot', 'foreign-volume', 'https', 'from-a-laptop'])
+const independent = new Set([
+  'cut-first-boot',
+  'foreign-volume',
+  'https',
+  'lost-volume',
+  'from-a-laptop',
+])
 
 const short: Record<string, Chapter> = {
   'blank-instance': blankInstance,

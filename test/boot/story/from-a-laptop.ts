@@ -1,42 +1,16 @@
 import assert from 'node:assert/strict'
-import { copyFileSync, cpSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
-import { join, relative, resolve } from 'node:path'
-import { type Architecture, smallestTypes } from '../../../provisioning/config.ts'
-import type { Ended } from '../../scripts/command.ts'
-import { execute, makeHome } from '../../scripts/stack/laptop.ts'
-import { type FakeAws, startAws } from '../../support/aws-api.ts'
-import { createCloud } from '../../support/aws-provider.ts'
-import type { Lifetime } from '../../support/lifetime.ts'
-import { preparePulumi } from '../../support/pulumi/cli.ts'
-import type { Cloud, CloudResource } from '../../support/pulumi/provider.ts'
-import { createDataDisk } from '../data-disk.ts'
-import { bucket, region } from '../image.ts'
-import { freePorts, type Ports } from '../machine.ts'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Architecture } from '../../../provisioning/config.ts'
+import { region } from '../image.ts'
+import { fail, type Laptop, makeStack, succeed, withLaptop } from '../laptop.ts'
 import { put, underLoad } from '../steps.ts'
-import { bootLimitMs, deployLimitMs, type Story } from '../story.ts'
+import type { Story } from '../story.ts'
 import { expectShown, followRunbook } from './runbook.ts'
 
-/** A checkout in somebody's home, where they type `npx onebox`. */
-interface Laptop {
-  checkout: string
-  /** Runs a command, shows its output and returns it. */
-  type: (command: string, ...args: string[]) => Promise<Ended>
-  /** Runs a line of shell in the checkout, shows its output and returns it. */
-  shell: (line: string) => Promise<Ended>
-  /** The whole output so far. */
-  printed: () => string
-}
-
-const repository = resolve(import.meta.dirname, '../../..')
-
 /** From nothing to a verified site, through deploys and restores, to destroy and up again. */
-export async function fromALaptop(story: Story) {
-  const cleanups: (() => unknown)[] = []
-  try {
-    await live(story, await openLaptop(story, { after: (cleanup) => void cleanups.push(cleanup) }))
-  } finally {
-    for (const cleanup of cleanups.reverse()) await cleanup()
-  }
+export function fromALaptop(story: Story) {
+  return withLaptop(story, (laptop) => live(story, laptop))
 }
 
 async function live(story: Story, laptop: Laptop) {
@@ -66,10 +40,7 @@ async function live(story: Story, laptop: Laptop) {
 }
 
 async function comeUp(laptop: Laptop, architecture: Architecture): Promise<string> {
-  await laptop.type('pulumi', 'stack', 'init', 'dev')
-  await laptop.type('pulumi', 'config', 'set', 'architecture', architecture)
-  // The chapter https has an authority for the machine.
-  await laptop.type('pulumi', 'config', 'set', 'acmeDirectory', 'none')
+  await makeStack(laptop, 'dev', architecture)
   const up = ['--region', region, '--ssh', '--yes']
   const out = await succeed(laptop, 'up', /^onebox is up at/m, ...up)
   return /^→ Writes need this token, shown only once .*:\n\n {2}(\w{40})$/m.exec(out)?.[1] ?? ''
@@ -114,19 +85,6 @@ async function goAndReturn(story: Story, laptop: Laptop) {
   await expectString(story.machine.url, 'kept')
 }
 
-async function succeed(laptop: Laptop, command: string, expected: RegExp, ...args: string[]) {
-  const { code, out, error } = await laptop.type(command, ...args)
-  assert.deepEqual([code, error], [0, ''])
-  assert.match(out, expected)
-  return out
-}
-
-async function fail(laptop: Laptop, command: string, expected: RegExp, ...args: string[]) {
-  const { code, error } = await laptop.type(command, ...args)
-  assert.equal(code, 1)
-  assert.match(error, expected)
-}
-
 async function write(url: string, token: string, value: string) {
   assert.equal((await put(url, value)).status, 401)
   assert.equal((await put(url, value, { authorization: `Bearer ${token}` })).status, 204)
@@ -152,113 +110,4 @@ function edit({ checkout }: Laptop, name: string, change: (code: string) => stri
   assert.notEqual(after, before)
   writeFileSync(file, after)
   return before
-}
-
-async function openLaptop(story: Story, t: Lifetime): Promise<Laptop> {
-  preparePulumi()
-  const aws = await startAws(t)
-  aws.regions[region] = 'opt-in-not-required'
-  const ports = await freePorts()
-  const { home, env } = await makeHome(t, aws, startCloud(story, aws, ports))
-  copyFileSync(`${story.aws.keyFile}.pub`, join(home, '.ssh/id_ed25519.pub'))
-  installSsh(join(home, 'bin'), story.aws.keyFile, ports)
-  const checkout = join(story.dir, 'onebox')
-  checkOut(checkout)
-  const timeout = bootLimitMs + deployLimitMs
-  let printed = ''
-  return { checkout, type, shell, printed: () => printed }
-
-  async function type(command: string, ...args: string[]): Promise<Ended> {
-    console.log(['$ npx onebox', command, ...args].join(' '))
-    const file = join(checkout, 'scripts/onebox')
-    return show(await execute(file, [command, ...args], { cwd: home, env, timeout }))
-  }
-
-  async function shell(line: string): Promise<Ended> {
-    console.log(`$ ${line}`)
-    return show(await execute('bash', ['-c', line], { cwd: checkout, env, timeout }))
-  }
-
-  function show({ code, out, error }: Ended): Ended {
-    const names = {
-      [checkout]: '/home/anna/onebox',
-      [home]: '/home/anna',
-      [`127.0.0.1:${ports.http}`]: '203.0.113.10',
-      // The README shows a deploy to x64.
-      [smallestTypes[story.architecture]]: smallestTypes.x64,
-      [`server-${story.architecture}`]: 'server-x64',
-    }
-    const rename = (text: string) =>
-      Object.entries(names).reduce((renamed, [from, to]) => renamed.replaceAll(from, to), text)
-    console.log(rename(out + error).trimEnd())
-    printed += `${rename(out + error)}\n`
-    return { code, out: rename(out), error: rename(error) }
-  }
-}
-
-/** A copy of this checkout with its packages and its built runtime. */
-function checkOut(checkout: string) {
-  const isOwn = (name: string) => /^(?!dist|data|\.git$)/.test(name)
-  const filter = (path: string) => path === repository || isOwn(relative(repository, path))
-  cpSync(repository, checkout, { recursive: true, filter, verbatimSymlinks: true })
-  cpSync(join(repository, 'dist/runtimes'), join(checkout, 'dist/runtimes'), { recursive: true })
-}
-
-/** The real ssh, with the instance's port and its key. */
-function installSsh(bin: string, keyFile: string, ports: Ports) {
-  const ssh = `#!/bin/sh
-for argument; do
-  case $argument in admin@127.0.0.1:*) argument=admin@127.0.0.1 ;; esac
-  set -- "$@" "$argument"
-  shift
-done
-exec /usr/bin/ssh -i ${keyFile} -p ${ports.ssh} "$@"
-`
-  writeFileSync(join(bin, 'ssh'), ssh, { mode: 0o755 })
-}
-
-/** AWS as Pulumi's provider sees it: its requests take effect on the machine. */
-function startCloud(story: Story, aws: FakeAws, ports: Ports): Cloud {
-  const volumes = createVolumes(story)
-  const outputs = {
-    'aws:ec2/eip:Eip': { publicIp: `127.0.0.1:${ports.http}` },
-    'aws:s3/bucket:Bucket': { bucket, arn: `arn:aws:s3:::${bucket}` },
-  }
-  return createCloud(aws, { outputs, after: apply })
-
-  async function apply(operation: string, { type, id, inputs }: CloudResource) {
-    const isGone = operation === 'delete'
-    if (type.endsWith(':BucketObjectv2') && !isGone) return upload(inputs)
-    if (type.endsWith(':Volume')) return isGone ? volumes.keep(inputs) : volumes.make(id, inputs)
-    if (type.endsWith(':Instance') && !isGone) {
-      story.aws.metadata.userData = Buffer.from(inputs.userDataBase64, 'base64')
-    }
-    // The disk must exist when the emulator starts.
-    if (!type.endsWith(':VolumeAttachment')) return
-    await story.machine.shutDown()
-    if (isGone) return
-    story.machine = await story.aws.launch(story.dataDisk, { ports })
-    story.machine.powerOn()
-  }
-
-  function upload({ key, source, content }: CloudResource['inputs']) {
-    const bytes = source ? readFileSync(source.path) : Buffer.from(content)
-    story.aws.s3.objects.set(`${bucket}/${key}`, bytes)
-  }
-}
-
-function createVolumes(story: Story) {
-  const snapshot = join(story.dir, 'snapshot.raw')
-  return { make, keep }
-
-  function make(volumeId: string, { snapshotId }: CloudResource['inputs']) {
-    story.dataDisk = createDataDisk({ dir: mkdtempSync(join(story.dir, 'volume-')), volumeId })
-    if (snapshotId) copyFileSync(snapshot, story.dataDisk.file)
-  }
-
-  /** Makes the final snapshot that the program asks for. */
-  function keep({ finalSnapshot }: CloudResource['inputs']) {
-    assert.equal(finalSnapshot, true)
-    copyFileSync(story.dataDisk.file, snapshot)
-  }
 }
