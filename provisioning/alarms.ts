@@ -1,5 +1,5 @@
 import * as aws from '@pulumi/aws'
-import type * as pulumi from '@pulumi/pulumi'
+import * as pulumi from '@pulumi/pulumi'
 import type { Config } from './config.ts'
 import type { Instance } from './instance.ts'
 import type { Machine } from './machine.ts'
@@ -95,14 +95,20 @@ const outsideChecks: Record<string, OutsideCheck> = {
   certificate: {
     path: '/healthz/certificate',
     minutes: 60,
-    trouble: 'The certificate expires in less than two days, or there is none: npx onebox status',
+    trouble: 'The certificate expires in less than two days, or there is none',
   },
   // A new instance makes its first backup and drill within minutes.
   backups: {
     path: '/healthz/backups',
     minutes: 60,
+    trouble: 'No backup reaches the bucket, or none could be restored to a scratch file',
+  },
+  // One check for all of it is cheaper than a metric or a check for each.
+  attention: {
+    path: '/healthz/attention',
+    minutes: 5,
     trouble:
-      'No backup reaches the bucket, or none could be restored to a scratch file: npx onebox logs',
+      'The disk or the memory is nearly used up, a worker does not answer, or a deploy was rejected',
   },
 }
 
@@ -119,7 +125,7 @@ function watchFromOutside({ ip }: Instance, topic: aws.sns.Topic) {
     })
     new aws.cloudwatch.MetricAlarm(name, {
       region: globalRegion,
-      alarmDescription: trouble,
+      alarmDescription: pulumi.interpolate`${trouble}: http://${ip}${path} says more`,
       namespace: 'AWS/Route53',
       metricName: 'HealthCheckStatus',
       dimensions: { HealthCheckId: check.id },

@@ -16,6 +16,7 @@ import { connectionMetrics } from './operations/connection-metrics.ts'
 import { createOperationsHandlers } from './operations/handlers.ts'
 import { createHttps } from './operations/https.ts'
 import type { Log } from './operations/log.ts'
+import { sharesLeft } from './operations/machine-metrics.ts'
 import { createWorker } from './operations/worker.ts'
 import { problemPage } from './pages/problem-page.ts'
 import { createRoutes } from './routes.ts'
@@ -52,6 +53,7 @@ export function createApp(config: Config, stores: Stores, log: Log): App {
       operations: createOperationsHandlers({
         ...{ ...config, ...worker },
         ...{ healthCheck: stores.check, mayRead, https, log },
+        machine: () => sharesLeft(config.dataDir),
       }),
       status: createStatusHandlers(),
       contract: createContractHandlers(),

@@ -52,6 +52,7 @@ export function createRoutes(handlers: Handlers, { read, write, form }: Authoriz
     '/healthz': { GET: operations.health },
     '/healthz/certificate': { GET: operations.certificate },
     '/healthz/backups': { GET: operations.backups },
+    '/healthz/attention': { GET: operations.attention },
     '/metrics': { GET: read(operations.metrics) },
     '/status': { GET: status.page },
     '/status.js': { GET: status.script },

@@ -8,7 +8,13 @@ import type { Https, HttpsHealth } from './https.ts'
 import type { Log } from './log.ts'
 import { type Family, gauge, render } from './metrics.ts'
 import { type OffsiteState, readOffsiteState } from './offsite-state.ts'
-import { hoursUntil, isDrillOverdue, isOffsiteOverdue, isOverdue } from './problems.ts'
+import {
+  attentionNeeded,
+  hoursUntil,
+  isDrillOverdue,
+  isOffsiteOverdue,
+  isOverdue,
+} from './problems.ts'
 import { robots } from './robots.ts'
 import type { WorkerState } from './worker.ts'
 
@@ -27,6 +33,8 @@ interface Operations {
   https: Pick<Https, 'health'> | undefined
   offsiteStateFile: string | undefined
   offsiteMinutes: number
+  /** What is left of the machine's disk and memory, from 0 to 1. */
+  machine: () => { disk: number; memory: number }
   log: Log
 }
 
@@ -40,6 +48,7 @@ export function createOperationsHandlers({
   https,
   offsiteStateFile,
   offsiteMinutes,
+  machine,
   log,
 }: Operations) {
   return {
@@ -79,6 +88,15 @@ export function createOperationsHandlers({
       const overdue = overdueOf(state, offsiteMinutes, Date.now())
       if (overdue === undefined) return json(200, shownOf(state))
       throw new HttpError(503, overdue)
+    },
+
+    /** For alarms about what may go wrong while the site answers. */
+    async attention(): Promise<Reply> {
+      const silent = silentAmong(await states())
+      const deploy = await readDeployState(deployStateFile)
+      const problems = attentionNeeded({ silent, deploy }, machine())
+      if (problems.length === 0) return json(200, {})
+      throw new HttpError(503, problems.join(' '))
     },
 
     async metrics(): Promise<Reply> {

@@ -19,6 +19,12 @@ export function createMachineMetrics(dataDir: string): () => Family[] {
   }
 }
 
+/** What is left of the data disk and of the memory, from 0 to 1. */
+export function sharesLeft(dataDir: string) {
+  const { blocks, bavail } = statfsSync(dataDir)
+  return { disk: bavail / blocks, memory: freemem() / totalmem() }
+}
+
 function read(dataDir: string): Family[] {
   const { bsize, blocks, bavail } = statfsSync(dataDir)
   const { timestampSeconds, bytes } = lastBackup(dataDir)

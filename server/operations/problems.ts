@@ -6,6 +6,20 @@ import { largest, type Series } from './series.ts'
  * files that page.ts sends, and nothing else from outside itself.
  */
 
+/** What may go wrong while the site answers, for an alarm; shares are what is left, from 0 to 1. */
+export function attentionNeeded(
+  { silent = [], deploy }: Pick<Health, 'silent' | 'deploy'>,
+  { disk, memory }: { disk: number; memory: number },
+): string[] {
+  const all: [holds: boolean, text: string][] = [
+    [deploy?.status === 'rejected', `The deploy was rejected: ${deploy?.reason}.`],
+    [silent.length > 0, `Not answering: ${silent.map((name) => `worker ${name}`).join(', ')}.`],
+    [disk < 0.1, 'The disk is nearly full.'],
+    [memory < 0.1, 'Memory is nearly used up.'],
+  ]
+  return all.filter(([holds]) => holds).map(([, text]) => text.replace('..', '.'))
+}
+
 /** What needs the operator's attention; `failed` is the number of failed requests of late. */
 export function problemsOf(
   {
@@ -23,9 +37,12 @@ export function problemsOf(
   // An instance makes a backup every day, a laptop makes none.
   const needsBackup = deploy !== undefined && series.length > 0
   const hoursLeft = hoursUntil(https?.expiresAt, now)
+  const left = {
+    disk: shareOf(series, 'onebox_disk_free_bytes', 'onebox_disk_bytes'),
+    memory: shareOf(series, 'onebox_memory_available_bytes', 'onebox_memory_bytes'),
+  }
   const all: [holds: boolean, text: string][] = [
     [problem !== undefined, `A worker is failing: ${problem}.`],
-    [deploy?.status === 'rejected', `The deploy was rejected: ${deploy?.reason}.`],
     [deploy?.status === 'waiting', `The deploy is waiting: ${deploy?.reason}.`],
     [https?.problem !== undefined, `HTTPS: ${https?.problem}.`],
     [
@@ -33,13 +50,7 @@ export function problemsOf(
       `The certificate expires in ${Math.floor(hoursLeft)} hours.`,
     ],
     [failed > 0, `${failed.toLocaleString('en')} requests failed in the last five minutes.`],
-    [silent.length > 0, `Not answering: ${silent.map((name) => `worker ${name}`).join(', ')}.`],
     [releases.size > 1, `The workers run ${releases.size} different releases.`],
-    [isScarce(series, 'onebox_disk_free_bytes', 'onebox_disk_bytes'), 'The disk is nearly full.'],
-    [
-      isScarce(series, 'onebox_memory_available_bytes', 'onebox_memory_bytes'),
-      'Memory is nearly used up.',
-    ],
     [
       needsBackup && hoursSinceBackup(series, now) > 26,
       'There is no backup from the last 26 hours.',
@@ -50,7 +61,8 @@ export function problemsOf(
     ],
     [isDrillOverdue(hoursSinceDrill(series, now)), 'The last restore drill is overdue or failed.'],
   ]
-  return all.filter(([holds]) => holds).map(([, text]) => text.replace('..', '.'))
+  const others = all.filter(([holds]) => holds).map(([, text]) => text.replace('..', '.'))
+  return [...attentionNeeded({ silent, deploy }, left), ...others]
 }
 
 /** How old the last backup in the bucket is, and how often there should be one; NaN without a bucket. */
@@ -87,9 +99,9 @@ export function isOverdue(hoursLeft: number): boolean {
   return !(hoursLeft >= 48)
 }
 
-/** Whether less than a tenth is left. */
-export function isScarce(series: Series[], part: string, whole: string): boolean {
-  return largest(series, part) / largest(series, whole) < 0.1
+/** NaN without these metrics. */
+export function shareOf(series: Series[], part: string, whole: string): number {
+  return largest(series, part) / largest(series, whole)
 }
 
 export function hoursSinceBackup(series: Series[], now: number): number {

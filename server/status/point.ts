@@ -22,8 +22,8 @@ export function pointOf(
   const grown = growth(before, series)
   const rate = (name: string, fits?: (labels: Record<string, string>) => boolean) =>
     total(grown, name, fits) / seconds
-  // Monitoring, as by this page, does not count as load.
-  const isLoad = ({ route = '' }) => route !== '/healthz' && route !== '/metrics'
+  // Monitoring, as by this page, does not count as load, and a check that fails is no failure.
+  const isLoad = ({ route = '' }) => !/^\/(healthz|metrics)/.test(route)
   const isWrite = ({ route, method = '', status }: Record<string, string>) =>
     ['PUT', 'POST', 'DELETE'].includes(method) && status?.[0] === '2' && route !== '/echo'
   const durations = grown.filter(
@@ -38,7 +38,10 @@ export function pointOf(
       p50: quantile(durations, 0.5),
       p99: quantile(durations, 0.99),
       '4xx': rate('onebox_http_requests_total', ({ status }) => status?.[0] === '4'),
-      '5xx': rate('onebox_http_requests_total', ({ status }) => status?.[0] === '5'),
+      '5xx': rate(
+        'onebox_http_requests_total',
+        (labels) => isLoad(labels) && labels.status?.[0] === '5',
+      ),
       connections: total(series, 'onebox_connections'),
       streams: total(series, 'onebox_event_streams'),
       cpu: rate('process_cpu_seconds_total'),

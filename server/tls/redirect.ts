@@ -2,8 +2,7 @@ import type { Reply } from '../http/reply.ts'
 import type { HttpRequest } from '../http/request.ts'
 
 // For Prometheus and health checks, which may know an address that the certificate does not cover.
-const staysPlain =
-  /^\/(\.well-known\/acme-challenge\/|(healthz(\/(certificate|backups))?|metrics)\/?($|\?))/
+const staysPlain = /^\/(\.well-known\/acme-challenge\/|(healthz(\/\w+)?|metrics)\/?($|\?))/
 
 interface RedirectOptions {
   isValidFor: (host: string) => boolean

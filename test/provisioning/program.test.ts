@@ -405,7 +405,14 @@ test('the domain gets a record only in a hosted zone, and the instance knows it'
 test('CPU credits are watched on burstable types only', () => {
   assert.ok(full.one('cloudwatch.MetricAlarm', 'credits'))
   const alarms = other.all('cloudwatch.MetricAlarm').map(({ name }) => name)
-  assert.deepEqual(alarms.sort(), ['backups', 'certificate', 'outside', 'reboot', 'recover'])
+  assert.deepEqual(alarms.sort(), [
+    'attention',
+    'backups',
+    'certificate',
+    'outside',
+    'reboot',
+    'recover',
+  ])
 })
 
 test('an earlier release is deployed by its id, without uploading this folder’s', async () => {

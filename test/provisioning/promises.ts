@@ -306,7 +306,7 @@ export const promises: SecurityPromise[] = [
     sentence: 'Every alarm notifies somebody, and again when it clears',
     rules: ['CKV_AWS_319'],
     check: ({ all }) => {
-      assert.equal(all('cloudwatch.MetricAlarm').length, 6)
+      assert.equal(all('cloudwatch.MetricAlarm').length, 7)
       for (const { name, inputs } of all('cloudwatch.MetricAlarm')) {
         assert.match(inputs.alarmActions[0], /^arn:aws:aws:sns/, name)
         assert.deepEqual(inputs.okActions, inputs.alarmActions.slice(0, 1), name)

@@ -40,10 +40,10 @@ test('a month costs the sum of its lines', () => {
   assert.equal(afterDestroy.toFixed(2), '0.50')
 })
 
-test('alarms cost six CloudWatch alarms and three health checks', () => {
+test('alarms cost seven CloudWatch alarms and four health checks', () => {
   const quiet = monthlyCost(config, list)
   const loud = monthlyCost({ ...config, alarms: true }, list)
-  assert.equal((loud.perMonth - quiet.perMonth).toFixed(2), '4.50')
+  assert.equal((loud.perMonth - quiet.perMonth).toFixed(2), '5.75')
 })
 
 test('a line without a price says so, and the total is marked as partial', () => {

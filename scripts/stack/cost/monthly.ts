@@ -69,8 +69,8 @@ const hoursPerMonth = 730
 export const usualDatabaseMb = 10
 // What provisioning/ makes besides the data volume.
 const rootVolumeGb = 8
-const alarmCount = 6
-const healthCheckCount = 3
+const alarmCount = 7
+const healthCheckCount = 4
 // The archives of a month's releases and what they replaced.
 const bucketGb = 1
 // One every 15 minutes for three days, and one a day for two months, until the last version expires.

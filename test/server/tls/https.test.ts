@@ -357,7 +357,8 @@ test('from outside, port 80 redirects while the certificate is valid for the hos
   assert.match(await moved.text(), /add --location/)
   const put = await fetch(outside, { method: 'PUT', body: 'x', redirect: 'manual' })
   assert.equal(put.status, 308)
-  const plain = ['/healthz', '/healthz/certificate', '/healthz/backups', '/metrics', '/metrics?x=1']
+  const checks = ['certificate', 'backups', 'attention'].map((name) => `/healthz/${name}`)
+  const plain = ['/healthz', ...checks, '/metrics', '/metrics?x=1']
   for (const path of plain) {
     assert.notEqual((await get(path)).status, 308, path)
   }
