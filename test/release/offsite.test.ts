@@ -9,6 +9,7 @@ import { checkBackup } from '../../server/database/backup.ts'
 import { inspect } from '../../server/database/connect.ts'
 import { migrations } from '../../server/database/migrations.ts'
 import { prepareDatabase } from '../../server/database/prepare.ts'
+import { eventually } from '../support/eventually.ts'
 import { startLoad } from '../support/load.ts'
 import { startOffsite } from '../support/offsite.ts'
 import { buildRelease, startWorker } from '../support/release.ts'
@@ -102,16 +103,15 @@ test('backups under load have every write that was acknowledged before they bega
   const { url } = await startWorker(t, { release, dataDir: offsite.dataDir })
   const load = startLoad(url, { oneShot: 0, writeShare: 1 })
   t.after(load.stop)
-  for (let round = 0; round < 3; round += 1) {
+  await eventually(async () => load.saved.size > 100)
+  for (let round = 0; round < 10; round += 1) {
     const saved = [...load.saved]
     await runLater(offsite)
     const newest = offsite.archives().at(round === 0 ? 0 : -1) as string
     const found = usernamesIn(zstdDecompressSync(offsite.s3.objects.get(newest) as Buffer))
-    assert.deepEqual(
-      saved.filter((name) => !found.has(name)),
-      [],
-    )
-    await new Promise((resolve) => setTimeout(resolve, 1000))
+    const missing = saved.filter((name) => !found.has(name))
+    assert.deepEqual(missing, [])
+    t.diagnostic(`${saved.length} acknowledged before, ${found.size} in the backup`)
   }
   await load.stop()
   assert.deepEqual(load.failures, [])
