@@ -22,8 +22,8 @@ export function pointOf(
   const grown = growth(before, series)
   const rate = (name: string, fits?: (labels: Record<string, string>) => boolean) =>
     total(grown, name, fits) / seconds
-  // Monitoring, as by this page, does not count as load, and a check that fails is no failure.
-  const isLoad = ({ route = '' }) => !/^\/(healthz|metrics)/.test(route)
+  // Monitoring, as by this page, does not count as load.
+  const isLoad = (labels: Record<string, string>) => !isCheck(labels) && labels.route !== '/metrics'
   const isWrite = ({ route, method = '', status }: Record<string, string>) =>
     ['PUT', 'POST', 'DELETE'].includes(method) && status?.[0] === '2' && route !== '/echo'
   const durations = grown.filter(
@@ -51,11 +51,16 @@ export function pointOf(
   }
 }
 
+/** Its failure is an answer, not a failed request. */
+export function isCheck({ route = '' }: Record<string, string>): boolean {
+  return route.startsWith('/healthz')
+}
+
 export function countStatuses(grown: Series[]): Record<string, number> {
   const statuses: Record<string, number> = {}
   for (const { name, labels, value } of grown) {
     const isDrop = name === 'onebox_connections_dropped_total'
-    if (!isDrop && name !== 'onebox_http_requests_total') continue
+    if (!isDrop && (name !== 'onebox_http_requests_total' || isCheck(labels))) continue
     const status = labels.status ?? 'none'
     statuses[status] = value + (statuses[status] ?? 0)
   }

@@ -37,6 +37,16 @@ test('a point has the rates of both workers since the previous one, without moni
   assert.equal(statuses.none, 3)
 })
 
+test('a health check that fails is neither load nor a failed request', () => {
+  const now = parseMetrics(
+    requests('/healthz/attention', 'GET', 503, 8) +
+      requests('/healthz', 'GET', 503, 2) +
+      requests('/', 'GET', 503, 1),
+  )
+  const point = pointOf(new Map(), now, { at: 0, seconds: 1 })
+  assert.deepEqual([point.values.requests, point.values['5xx'], failuresOf([point])], [1, 1, 1])
+})
+
 test('the errors of several moments are added up by status, with what they mean', () => {
   const point = (statuses: Record<string, number>) => ({ at: 0, values: {}, statuses })
   const points = [point({ 200: 9, 401: 2, none: 0 }), point({ 304: 1, 401: 3, 507: 1, none: 4 })]
