@@ -10,7 +10,8 @@ const help = {
 
 /** Makes the function that measures the process. */
 export function createProcessMetrics(): () => Family[] {
-  const delay = monitorEventLoopDelay({ resolution: 20 })
+  // At an interval, it would wake an idle process every few milliseconds, and count the interval as delay.
+  const delay = monitorEventLoopDelay({ samplePerIteration: true })
   delay.enable()
 
   return function processMetrics() {
