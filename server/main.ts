@@ -21,8 +21,11 @@ const connectionBacklog = 4096
 
 const commands: Record<string, (config: Config, args: string[]) => Promise<void> | void> = {
   serve,
-  canary: (config) => runCanary(config, import.meta.filename),
-  migrate: (config) => (config.dynamodb ? undefined : prepareDatabase(config.dataDir)),
+  async canary(config, [then]) {
+    await runCanary(config, import.meta.filename)
+    if (then === 'migrate') migrate(config)
+  },
+  migrate,
   backup: (config) => console.log(keepBackup(databaseDir(config), config.backupsKept)),
   restore: (config, args) => console.log(restore(databaseDir(config), ...readRestoreArgs(args))),
   export: (config, [known = '']) => exportDatabase(databaseDir(config), known, process.stdout),
@@ -54,6 +57,10 @@ async function run(name: string) {
 function databaseDir({ dataDir, dynamodb }: Config): string {
   if (dynamodb === undefined) return dataDir
   throw new Error('This command is for a database file, and STORE is dynamodb: leave STORE out')
+}
+
+function migrate({ dynamodb, dataDir }: Config) {
+  if (!dynamodb) prepareDatabase(dataDir)
 }
 
 function readRestoreArgs(args: string[]): [file: string, options: { overwrite: boolean }] {

@@ -1,13 +1,14 @@
 #!/bin/bash
-# Makes this instance run what desired.json in the stack's bucket names. A timer starts it at boot
-# and every few seconds. A run can be cut short anywhere: the next one continues from there, and the
-# current generation keeps serving until a new one has proved itself.
+# Makes this instance run what desired.json in the stack's bucket names. A run can be cut short
+# anywhere: the next one continues from there, and the current generation keeps serving until a new
+# one has proved itself.
 #
 # A generation is a runtime, a release and settings, named by the SHA-256 of its desired.json.
 # Links point to generations: `current` serves, `previous` served before it, `next` is on trial.
 # During a switch, `back` points to the generation to return to; to nothing at the first deploy.
 #
 #   converge.sh                         one run
+#   converge.sh watch                   a run at once, and whenever there may be something to do
 #   converge.sh rollback [GENERATION]   back to the previous generation, or to GENERATION
 #   converge.sh generations             lists the generations, newest first
 
@@ -27,6 +28,12 @@ site_url=${SITE_URL:-http://127.0.0.1}
 ready_seconds=${READY_SECONDS:-60}
 drain_seconds=${DRAIN_SECONDS:-40}
 stall_seconds=${STALL_SECONDS:-30}
+# How often to ask S3 for changes, which `npx onebox cost` has the price of, and when to run again
+# after one that could not finish.
+poll_seconds=${POLL_SECONDS:-3}
+retry_seconds=${RETRY_SECONDS:-5}
+# How long to ask with the same credentials: new ones are valid for at least five minutes.
+watch_seconds=${WATCH_SECONDS:-240}
 
 # /healthz shows the report. The verdict on the wanted generation outlives a report of waiting.
 report_file=$state/converge.json
@@ -44,9 +51,10 @@ main() {
   mkdir -p "$state" "$opt"/{runtimes,releases,generations}
   case ${1:-converge} in
     converge) converge ;;
+    watch) watch ;;
     rollback) roll_back "${2:-}" ;;
     generations) newest_generations ;;
-    *) fail "Unknown command $1: use converge, rollback or generations" ;;
+    *) fail "Unknown command $1: use converge, watch, rollback or generations" ;;
   esac
 }
 
@@ -70,8 +78,7 @@ converge() {
   check_data_volume
   report "$(status_json deploying)"
   build_generation
-  try canary
-  try migrate
+  try_out
   move_to "$wanted"
   since=$EPOCHSECONDS
   renew_workers "$wanted" || {
@@ -82,6 +89,13 @@ converge() {
   keep_way_back
   decide live
   prune
+}
+
+watch() {
+  while true; do
+    timeout --foreground 2h "$library/converge.sh" || true
+    if has_settled; then await_change; else sleep "$retry_seconds"; fi
+  done
 }
 
 roll_back() { # [GENERATION]
@@ -122,11 +136,16 @@ on_exit() { # EXIT_CODE COMMAND
 
 # Grows the file system after the volume has grown.
 grow_data_volume() {
-  local disk sectors noted=$root/run/onebox-data-volume
-  [[ -s $noted ]] || return 0
-  read -r disk sectors <"$noted"
-  [[ $(<"$root/sys/class/block/$disk/size") == "$sectors" ]] ||
-    system reload onebox-data-volume.service || log "$problem"
+  has_its_size || system reload onebox-data-volume.service || log "$problem"
+}
+
+# Whether the data volume has the size that its file system was grown to.
+has_its_size() {
+  local disk noted sectors file=$root/run/onebox-data-volume
+  [[ -s $file ]] || return 0
+  read -r disk noted <"$file"
+  read -r sectors <"$root/sys/class/block/$disk/size"
+  [[ $sectors == "$noted" ]]
 }
 
 # Starts the server if it was stopped, or if the boot left it out.
@@ -144,6 +163,48 @@ recall() {
   release=$(member release "$last")
 }
 
+# Watching -------------------------------------------------------------------------------------
+
+has_settled() {
+  [[ $(member status "$(read_file "$report_file")") == @(live|rejected) ]]
+}
+
+# Waits until desired.json may have changed, or the server or the data volume. Starts no process for a
+# look, as it looks every few seconds.
+await_change() {
+  local code
+  # The run has just asked.
+  sleep "$poll_seconds"
+  while read -r -t 30 code && [[ $code == 304 ]] && is_undisturbed; do :; done < <(ask_again_and_again)
+  kill "$!" 2>/dev/null || true
+}
+
+is_undisturbed() {
+  # systemd removes the control group of a service that has stopped.
+  has_its_size && [[ ! -L $opt/current || -d $root/sys/fs/cgroup/system.slice/onebox.service ]]
+}
+
+# Asks S3 for another desired.json than ours, for minutes over one connection. Prints each answer's
+# HTTP status: curl writes to standard error at once.
+ask_again_and_again() {
+  read_credentials
+  {
+    exec curl --silent --config <(questions) --aws-sigv4 "aws:amz:$REGION:s3" \
+      --header 'x-amz-content-sha256: UNSIGNED-PAYLOAD' --connect-timeout 10 --max-time 20 \
+      --rate "$(( 3600 / poll_seconds ))/h" --write-out '%{stderr}%{http_code}\n' >/dev/null
+  } 2>&1
+}
+
+questions() {
+  local count etag
+  etag=$(read_file "$state/desired.etag")
+  echo "$credentials"
+  echo "header = \"If-None-Match: ${etag//\"/\\\"}\""
+  for (( count = watch_seconds / poll_seconds; count > 0; count-- )); do
+    echo "url = \"$BUCKET_URL/desired.json\""
+  done
+}
+
 # What is wanted -------------------------------------------------------------------------------
 
 # An interrupted switch is finished first, without reading anything from outside.
@@ -153,7 +214,8 @@ read_desired() {
     [[ -s $state/desired.json ]] || rm -f "$state/desired.etag"
     # It contains the hashes of tokens.
     install --mode=600 /dev/null "$new"
-    read_credentials
+    read_credentials ||
+      wait_because 'The metadata service returned no credentials: does the instance have its role?'
     get_object desired.json "$new" --max-time 60 --max-filesize 65536 \
       --etag-compare "$state/desired.etag" --etag-save "$new.etag"
     [[ $http_status == 304 ]] || keep_desired "$new"
@@ -199,8 +261,7 @@ read_credentials() {
   token="header = \"X-aws-ec2-metadata-token: $token\""
   role=$(ask_metadata meta-data/iam/security-credentials/ "$token")
   answer=$(ask_metadata "meta-data/iam/security-credentials/$role" "$token")
-  [[ -n $(member Token "$answer") ]] ||
-    wait_because 'The metadata service returned no credentials: does the instance have its role?'
+  [[ -n $(member Token "$answer") ]] || return 1
   credentials="user = \"$(member AccessKeyId "$answer"):$(member SecretAccessKey "$answer")\"
 header = \"x-amz-security-token: $(member Token "$answer")\""
 }
@@ -301,16 +362,16 @@ build_generation() {
   point next "$wanted"
 }
 
-# Runs a command of the new release in the sandbox that the server runs in. A restart, because one
-# from an interrupted run may still be running.
-try() { # canary|migrate
-  local unit=onebox@$1.service since=$EPOCHSECONDS result line
+# Tries the new release in the sandbox that the server runs in, then has it migrate the database. A
+# restart, because a trial from an interrupted run may still be running.
+try_out() {
+  local unit=onebox-canary.service since=$EPOCHSECONDS result line
   if system restart "$unit"; then return; fi
   result=$(systemctl show --property=Result --value "$unit")
   read_log "$unit" "$since"
   line=$(last_error)
   system reset-failed "$unit" || true
-  refuse_or_wait "$1 failed ($result): ${line:-$problem}"
+  refuse_or_wait "canary failed ($result): ${line:-$problem}"
 }
 
 # Reads the end of a unit's log, without Node's own part of stacks and the values of secret settings.
@@ -375,7 +436,7 @@ renew_workers() { # GENERATION
   until seen=$(workers --fail) && are_new "$seen" "${release##*/}" "$count" "$before"; do
     problem="Not all $count workers came up with the release: ${seen:-none}"
     [[ $(main_pid) == "$pid" ]] && (( $(uptime_seconds) < deadline )) || return 1
-    sleep 1
+    sleep 0.3
   done
 }
 
@@ -401,8 +462,16 @@ are_new() { # SEEN RELEASE COUNT BEFORE
 
 # A line for each worker: name, release, start, whether it drains. Nothing if there is no answer.
 workers() { # [CURL_OPTION]
-  curl --silent --max-time 5 --noproxy '*' "$@" "$site_url/healthz" |
-    python3 -I "$library/read-json.py" workers 2>/dev/null || true
+  local health worker is_draining
+  health=$(curl --silent --max-time 5 --noproxy '*' "$@" "$site_url/healthz" || true)
+  while [[ $health =~ \{[^{}]*\"startedAt\"[^{}]*\} ]]; do
+    worker=${BASH_REMATCH[0]}
+    health=${health#*"$worker"}
+    is_draining=true
+    [[ $worker != *'"draining":false'* ]] || is_draining=false
+    echo "$(member worker "$worker") $(member release "$worker")" \
+      "$(member startedAt "$worker") $is_draining"
+  done
 }
 
 worker_count() { # GENERATION

@@ -49,7 +49,7 @@ status() {
 
 # Every unit by name: a pattern finds nothing after a power cut has damaged a file of the journal.
 logs() { # [JOURNALCTL_OPTION...]
-  journalctl --unit=onebox{,.socket,-https.socket,-certificate,-converge,-backup,-offsite,-data-volume,-metadata-guard,@canary,@migrate} "$@"
+  journalctl --unit=onebox{,.socket,-https.socket,-certificate,-converge,-backup,-offsite,-data-volume,-metadata-guard,-canary} "$@"
 }
 
 releases() {

@@ -1,4 +1,4 @@
-"""Turns JSON on standard input into lines of text: desired, workers, serving, https or deploy."""
+"""Turns JSON on standard input into lines of text: desired, serving, https or deploy."""
 
 import json
 import re
@@ -19,12 +19,6 @@ def desired(content):
     print(content["runtime"], content["release"])
     for setting in content["environment"].items():
         print("=".join(setting))
-
-
-def workers(content):
-    """A line for each worker of /healthz: name, release, start and whether it drains."""
-    for each in content["workers"]:
-        print(each["worker"], each["release"], each["startedAt"], str(each["draining"]).lower())
 
 
 def serving(content):
@@ -55,6 +49,6 @@ def check(pattern, text, what):
 
 what = sys.argv[1]
 try:
-    {"desired": desired, "workers": workers, "serving": serving, "https": https, "deploy": deploy}[what](json.load(sys.stdin))
+    {"desired": desired, "serving": serving, "https": https, "deploy": deploy}[what](json.load(sys.stdin))
 except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
     sys.exit(f"{what}.json is invalid: {type(error).__name__}: {error}")

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process'
 import { hash } from 'node:crypto'
 import {
+  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -18,6 +19,9 @@ import { closure, type LockedPackages, lockedPackages, root } from './project.ts
 import { sbom } from './sbom.ts'
 
 export type InstancePlatform = 'linux-x64' | 'linux-arm64'
+
+// It depends on pm2's version.
+const reloadScript = join(root, 'server/reload.cjs')
 
 interface RuntimeOptions {
   platform: InstancePlatform
@@ -58,8 +62,8 @@ export async function buildRuntime({
 
 /** Covers everything that the archive depends on: the packages, this code and the compressor. */
 function hashInputs(packages: LockedPackages): string {
-  const files = readdirSync(import.meta.dirname).sort()
-  const code = files.map((name) => readFileSync(join(import.meta.dirname, name), 'utf8'))
+  const files = readdirSync(import.meta.dirname).map((name) => join(import.meta.dirname, name))
+  const code = [reloadScript, ...files.sort()].map((path) => readFileSync(path, 'utf8'))
   return hash('sha256', JSON.stringify([packages, code, process.versions.zstd]))
 }
 
@@ -113,6 +117,7 @@ function arrangeFiles(packages: LockedPackages, platform: InstancePlatform, dir:
   const subject = { name: 'onebox-runtime', version: node }
   writeFileSync(join(dir, 'sbom.json'), sbom(subject, lockedPackages(installed)))
   writeFileSync(join(dir, 'runtime.json'), `${JSON.stringify({ node, pm2, platform }, null, 2)}\n`)
+  cpSync(reloadScript, join(dir, 'reload.cjs'))
   mkdirSync(join(dir, 'bin'))
   const program = readFileSync(join(dir, nodePackage, 'bin/node'))
   writeFileSync(join(dir, 'bin/node'), dropSymbols(program))

@@ -18,8 +18,8 @@ const oldDays = 183
 export default defineCommand({
   usage: '',
   about: `Prints what onebox costs on AWS per month, on demand and in US dollars, from the price list in
-scripts/stack/cost/prices.json. Excludes taxes, traffic to the internet, requests to S3, copying
-backups to a second region and AWS's free tier.`,
+scripts/stack/cost/prices.json. Excludes taxes, traffic to the internet, other requests to S3,
+copying backups to a second region and AWS's free tier.`,
   options: {
     region,
     'instance-type': {

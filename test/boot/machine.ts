@@ -19,6 +19,8 @@ export interface Machine {
   httpsPort: number
   /** Seconds since it was last powered on. */
   seconds: () => number
+  /** CPU time of its emulator since then, in seconds. */
+  hostCpuSeconds: () => number
   powerOn: () => void
   /** Cuts the power at once; returns how many writes the data disk lost. */
   powerCut: () => Promise<number>
@@ -85,6 +87,7 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
     url,
     httpsPort: ports.https,
     seconds: () => (performance.now() - poweredOnAt) / 1000,
+    hostCpuSeconds: () => cpuSecondsOf(qemu?.pid as number),
     powerOn,
     powerCut,
     reboot,
@@ -207,4 +210,13 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
       return String((error as Error).cause ?? error)
     }
   }
+}
+
+const ticksPerSecond = 100
+
+/** In user and in kernel mode, from Linux. */
+function cpuSecondsOf(pid: number): number {
+  // The name of the program, in parentheses, may contain anything.
+  const fields = readFileSync(`/proc/${pid}/stat`, 'latin1').replace(/.*\) /s, '').split(' ')
+  return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond
 }

@@ -12,6 +12,7 @@ import { step } from '../../scripts/terminal/step.ts'
 import { buildArchives } from './archives.ts'
 import { startAws, volumeId } from './aws.ts'
 import { createDataDisk } from './data-disk.ts'
+import { atRest } from './story/at-rest.ts'
 import { badReleases } from './story/bad-releases.ts'
 import { blankInstance } from './story/blank-instance.ts'
 import { byHand, newSettings } from './story/by-hand.ts'
@@ -43,6 +44,7 @@ type Chapter = (story: Story) => Promise<void>
 const chapters: Record<string, Chapter> = {
   'blank-instance': blankInstance,
   'new-release': newRelease,
+  'at-rest': atRest,
   'twenty-deploys': twentyDeploys,
   'bad-releases': badReleases,
   'new-runtime': newRuntime,

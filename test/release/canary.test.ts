@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test, { before, type TestContext } from 'node:test'
+import SQLite from 'better-sqlite3'
 import {
   addMigration,
   buildRelease,
@@ -10,6 +11,8 @@ import {
   startWorker,
 } from '../support/release.ts'
 import { makeDataDir } from '../support/server.ts'
+
+const deafness = "require('node:net').Server.prototype.listen = function () { return this }"
 
 let release: string
 
@@ -35,8 +38,7 @@ test('the canary refuses a release that throws at start', async (t) => {
 
 test('the canary refuses a release that never gets ready, within its timeout', async (t) => {
   const { worker, dataDir } = await startService(t)
-  const deaf = "require('node:net').Server.prototype.listen = function () { return this }"
-  const { exitCode, output } = await runCanary(t, breakRelease('never ready', deaf), dataDir)
+  const { exitCode, output } = await runCanary(t, breakRelease('never ready', deafness), dataDir)
   assert.equal(exitCode, 1)
   assert.match(output, /Not ready in \d+ ms/)
   await expectUntouched(worker.url, dataDir)
@@ -77,6 +79,24 @@ test('the canary tries a migration on a copy only', async (t) => {
   assert.equal((await runCanary(t, release, dataDir)).exitCode, 0, 'the release before goes on')
 })
 
+test('the canary migrates the database if it is to, but not if it fails', async (t) => {
+  const { worker, dataDir } = await startService(t)
+  const migrating = addMigration(
+    release,
+    'gifts',
+    'CREATE TABLE gifts (id INTEGER PRIMARY KEY) STRICT',
+  )
+  const before = schemaOf(dataDir)
+  const deaf = breakRelease('deaf gifts', deafness, migrating)
+  assert.equal((await runCanary(t, deaf, dataDir, 'migrate')).exitCode, 1)
+  assert.equal(schemaOf(dataDir), before)
+
+  const { exitCode, output } = await runCanary(t, migrating, dataDir, 'migrate')
+  assert.equal(exitCode, 0, output)
+  assert.equal(schemaOf(dataDir), before + 1)
+  await expectUntouched(worker.url, dataDir)
+})
+
 test('the canary of the first release passes without a database', async (t) => {
   const dataDir = makeDataDir()
   const { exitCode, output } = await runCanary(t, release, dataDir)
@@ -97,15 +117,24 @@ async function startService(t: TestContext) {
   return { worker, dataDir }
 }
 
-function breakRelease(name: string, code: string): string {
-  const broken = copyRelease(release, name)
+function breakRelease(name: string, code: string, from = release): string {
+  const broken = copyRelease(from, name)
   const file = join(broken, 'server.cjs')
   writeFileSync(file, `${code}\n${readFileSync(file, 'utf8')}`)
   return broken
 }
 
-function runCanary(t: TestContext, dir: string, dataDir: string) {
-  return run(t, [join(dir, 'server.cjs'), 'canary'], dataDir)
+function runCanary(t: TestContext, dir: string, dataDir: string, ...then: string[]) {
+  return run(t, [join(dir, 'server.cjs'), 'canary', ...then], dataDir)
+}
+
+function schemaOf(dataDir: string): number {
+  const database = new SQLite(join(dataDir, 'onebox.db'), { readonly: true })
+  try {
+    return database.pragma('user_version', { simple: true }) as number
+  } finally {
+    database.close()
+  }
 }
 
 async function run(t: TestContext, args: string[], dataDir: string) {

@@ -16,6 +16,7 @@ const prices = {
   gp3GbMonth: 0.1,
   snapshotGbMonth: 0.05,
   s3GbMonth: 0.02,
+  s3GetThousand: 0.0005,
   alarmMonth: 0.25,
   healthCheckMonth: 1,
 }
@@ -34,8 +35,8 @@ const config = {
 test('a month costs the sum of its lines', () => {
   const { lines, perMonth, whileStopped, afterDestroy } = monthlyCost(config, list)
   const months = lines.map(({ perMonth }) => Number(perMonth.toFixed(6)))
-  assert.deepEqual(months, [3.65, 7.3, 0.8, 1, 0.5, 0.02, 0.698])
-  assert.equal(perMonth.toFixed(2), '13.97')
+  assert.deepEqual(months, [3.65, 7.3, 0.8, 1, 0.5, 0.02, 0.438, 0.698])
+  assert.equal(perMonth.toFixed(2), '14.41')
   assert.equal(whileStopped.toFixed(2), '10.32')
   assert.equal(afterDestroy.toFixed(2), '0.50')
 })
@@ -51,7 +52,7 @@ test('a line without a price says so, and the total is marked as partial', () =>
   const region = { date: '2026-01-31', source: '', prices: rest, notVerified: {} }
   const { lines, perMonth } = monthlyCost(config, { regions: { 'xx-test-1': region } })
   assert.equal(lines.find(({ what }) => what.startsWith('snapshots'))?.unitPrice, undefined)
-  assert.equal(perMonth.toFixed(2), '13.47')
+  assert.equal(perMonth.toFixed(2), '13.91')
   assert.throws(
     () => monthlyCost({ ...config, region: 'xx-test-2' }, list),
     /^Error: No price is known for xx-test-2: choose one of xx-test-1$/,
@@ -90,10 +91,10 @@ test('cost prints each line, the total, and the cost while stopped and after des
   assert.match(out, /^t4g\.nano, on demand +730 h +\$0\.005 +\$3\.65$/m)
   assert.match(out, /^data volume, gp3 +10 GB +\$0\.10 +\$1\.00$/m)
   assert.match(out, /^bucket for releases, S3 +1 GB +\? +\?$/m)
-  assert.match(out, /^at least +\$13\.25$/m)
+  assert.match(out, /^at least +\$13\.69$/m)
   assert.match(
     out,
-    /^Stopping the instance saves \$3\.65 per month; the other \$9\.60 continue\.$/m,
+    /^Stopping the instance saves \$4\.09 per month; the other \$9\.60 continue\.$/m,
   )
   assert.match(out, /^After destroy, .* at most \$0\.50 per month$/m)
 })

@@ -16,6 +16,8 @@ export interface FakeS3 {
   storedAt: Map<string, Date>
   /** The latest requests with what became of them: `GET bucket/key 200`. */
   requests: string[]
+  /** How many connections it has accepted. */
+  connections: number
   /** While true, every connection is cut without an answer. */
   failing: boolean
   /** How fast objects are sent; with 0, only the headers ever come. */
@@ -66,6 +68,7 @@ export async function startS3({
     objects: new Map(),
     storedAt: new Map(),
     requests: [],
+    connections: 0,
     failing: false,
     bytesPerSecond: Number.POSITIVE_INFINITY,
     clockAheadMs: 0,
@@ -75,6 +78,9 @@ export async function startS3({
       await once(server, 'close')
     },
   }
+  server.on('connection', () => {
+    s3.connections += 1
+  })
   return s3
 
   async function answer(request: IncomingMessage, response: ServerResponse) {

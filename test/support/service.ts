@@ -10,6 +10,7 @@ import { makeDataDir } from './server.ts'
 
 const workers = 2
 const pm2Bin = resolve(import.meta.dirname, '../../node_modules/pm2/bin')
+const reloadScript = resolve(import.meta.dirname, '../../server/reload.cjs')
 
 export interface Service {
   url: string
@@ -18,7 +19,7 @@ export interface Service {
   /** Prepares the database for a release, while another serves. */
   migrate: (release: string) => Promise<void>
   switchTo: (release: string) => void
-  /** By pm2; waits for it to say that it is done. */
+  /** As on the instance; waits until the old workers have ended. */
   reload: () => Promise<void>
   /** Restarts pm2 itself, which needs `behindSocket`. */
   restart: () => void
@@ -70,7 +71,7 @@ export async function startService(
     pids: () => childrenOf(pm2Pid()),
     migrate: (release) => run(join(release, 'server.cjs'), 'migrate'),
     switchTo: (release) => switchLink(link, release),
-    reload: () => run(join(pm2Bin, 'pm2'), 'reload', 'onebox'),
+    reload: () => run(reloadScript),
     restart: () => process.kill(pm2Pid(), 'SIGTERM'),
     until,
     output: child.output,

@@ -71,7 +71,7 @@ export interface Box {
   want: (deploy: Deploy) => string
   /** Sets the size of the data volume, and the size noted when its file system last grew. */
   setVolume: (size: { noted: number; sectors: number }) => void
-  run: (args?: string[], options?: { fullDisk?: string }) => Run
+  run: (args?: string[], options?: { fullDisk?: string; watchSeconds?: number }) => Run
   converge: () => Promise<Ended>
   report: () => Report
   /** The generation that a link points to. */
@@ -180,7 +180,7 @@ export async function startBox(t: TestContext): Promise<Box> {
     writeFile('run/onebox-data-volume', `nvme1n1 ${noted}\n`)
   }
 
-  function run(args: string[] = [], { fullDisk = '' } = {}): Run {
+  function run(args: string[] = [], { fullDisk = '', watchSeconds = 60 } = {}): Run {
     const command = ['bash', join(userdata, 'converge.sh'), ...args]
     const mount = `mount -t tmpfs -o size=1m tmpfs "${join(root, fullDisk)}" && exec "$0" "$@"`
     const inside = ['--map-root-user', '--mount', 'sh', '-c', mount, ...command]
@@ -197,6 +197,9 @@ export async function startBox(t: TestContext): Promise<Box> {
         READY_SECONDS: '1',
         DRAIN_SECONDS: '0',
         STALL_SECONDS: '2',
+        POLL_SECONDS: '1',
+        RETRY_SECONDS: '1',
+        WATCH_SECONDS: String(watchSeconds),
       },
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,
@@ -274,8 +277,11 @@ export function writeCommand(root: string, name: string, script: string) {
   chmodSync(path, 0o755)
 }
 
+/** The control group that a running server has. */
+export const serverGroup = 'sys/fs/cgroup/system.slice/onebox.service'
+
 function makeFolders(root: string) {
-  for (const folder of ['bin', 'data', 'opt']) {
+  for (const folder of ['bin', 'data', 'opt', serverGroup]) {
     mkdirSync(join(root, folder), { recursive: true })
   }
 }

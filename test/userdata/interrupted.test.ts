@@ -7,8 +7,7 @@ const reload = 'reload --no-block onebox.service'
 const restart = 'restart onebox.service'
 const stepsOfDeploy = [
   'is-active onebox-data-volume.service',
-  'restart onebox@canary.service',
-  'restart onebox@migrate.service',
+  'restart onebox-canary.service',
   reload,
   'show --property=MainPID --value onebox.service',
 ]
@@ -81,7 +80,7 @@ test('after a power cut during a switch to a release that now fails its trial, t
   const old = box.named('current')
   box.prepare({ server: 'the second' })
   await killAt(box, reload)
-  box.outcomes.set('restart onebox@canary.service', { exitCode: 1 })
+  box.outcomes.set('restart onebox-canary.service', { exitCode: 1 })
   await box.converge()
   expectRejected(box, old)
 })

@@ -56,7 +56,7 @@ test('onebox logs shows every service', () => {
   const services = readdirSync(userdata).filter((name) => name.endsWith('.service'))
   const script = readFileSync(join(userdata, 'onebox.sh'), 'utf8')
   const [, ends = ''] = /--unit=onebox\{(.*)\}/.exec(script) ?? []
-  const shown = new Set(ends.split(',').map((end) => `onebox${end.replace(/@.*/, '@')}.service`))
+  const shown = new Set(ends.split(',').map((end) => `onebox${end}.service`))
   assert.deepEqual(
     services.filter((service) => !shown.has(service)),
     [],
@@ -89,7 +89,10 @@ test('if memory runs out, a trial is killed first, then a worker, and never SSH'
     const text = readFileSync(join(userdata, unit), 'utf8')
     return Number(/^OOMScoreAdjust=(-?\d+)$/m.exec(text)?.[1] ?? 0)
   }
-  const [trial, server] = ['onebox@.service', 'onebox.service'].map(scoreOf) as [number, number]
+  const [trial, server] = ['onebox-canary.service', 'onebox.service'].map(scoreOf) as [
+    number,
+    number,
+  ]
   assert.ok(trial > server && server > 0, `${trial} ${server}`)
 })
 
@@ -99,7 +102,7 @@ test('the server and its trials have low exposure scores', {
   const { root } = install()
   for (const [unit, limit] of [
     ['onebox.service', 1],
-    ['onebox@canary.service', 1],
+    ['onebox-canary.service', 1],
     ['onebox-converge.service', 2.5],
     ['onebox-certificate.service', 2.5],
     ['onebox-offsite.service', 2.5],
@@ -140,7 +143,7 @@ function install() {
   const names = readdirSync(join(root, 'etc/systemd/system'))
   const units = names.filter((name) => !name.endsWith('.d'))
   const paths = files.map(({ path }) => path)
-  return { root, paths, units: units.map((name) => name.replace('@.', '@canary.')) }
+  return { root, paths, units }
 }
 
 /** What systemd reports about units and everything that they start. */

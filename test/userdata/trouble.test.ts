@@ -251,7 +251,7 @@ for (const [disk, folder] of [
 
 test('a trial that failed on a full disk is repeated', { skip: missing }, async (t) => {
   const box = await startLiveBox(t)
-  box.outcomes.set('restart onebox@canary.service', { exitCode: 1 })
+  box.outcomes.set('restart onebox-canary.service', { exitCode: 1 })
   box.outcomes.set('journalctl --quiet', {
     exitCode: 0,
     output: 'onebox: database or disk is full',
@@ -298,11 +298,11 @@ test('the server keeps running after its verdict is lost', {
   const box = await startLiveBox(t)
   const first = box.named('current')
   for (const file of ['converge', 'verdict']) box.writeFile(`var/lib/onebox/${file}.json`, '')
-  box.outcomes.set('restart onebox@canary.service', { exitCode: 1 })
+  box.outcomes.set('restart onebox-canary.service', { exitCode: 1 })
   await box.converge()
   assert.equal(box.report().status, 'waiting')
   assert.equal(box.named('current'), first)
-  assert.deepEqual(box.commands, ['restart onebox@canary.service'])
+  assert.deepEqual(box.commands, ['restart onebox-canary.service'])
   box.outcomes.clear()
   await box.converge()
   assert.equal(box.report().status, 'live')
@@ -334,7 +334,7 @@ test('of two simultaneous runs, one does the work and the other nothing', {
   const held = new Promise<{ exitCode: number }>((resolve) => {
     proceed = () => resolve({ exitCode: 0 })
   })
-  box.outcomes.set('restart onebox@canary.service', () => held)
+  box.outcomes.set('restart onebox-canary.service', () => held)
   const first = box.run()
   await eventually(async () => box.commands.length === 1)
   assert.deepEqual(await box.converge(), { exitCode: 0, output: '' })

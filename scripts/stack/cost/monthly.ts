@@ -37,6 +37,7 @@ export const figureNames = [
   'gp3GbMonth',
   'snapshotGbMonth',
   's3GbMonth',
+  's3GetThousand',
   'alarmMonth',
   'healthCheckMonth',
 ] as const
@@ -73,6 +74,8 @@ const alarmCount = 7
 const healthCheckCount = 4
 // The archives of a month's releases and what they replaced.
 const bucketGb = 1
+// One every three seconds, by userdata/converge.sh.
+const questions = (hoursPerMonth * 3600) / 3
 // One every 15 minutes for three days, and one a day for two months, until the last version expires.
 const backupCount = 3 * 96 + 61
 
@@ -98,6 +101,10 @@ export function monthlyCost(config: CostConfig, { regions }: PriceList): Cost {
     line('data volume, gp3', volumeGb, 'GB', prices.gp3GbMonth),
     snapshots,
     line('bucket for releases, S3', bucketGb, 'GB', prices.s3GbMonth),
+    {
+      ...line('asking S3 for changes', questions / 1000, 'thousand', prices.s3GetThousand),
+      isKeptStopped: false,
+    },
     line('backups, S3, at most', backupsGb(config), 'GB', prices.s3GbMonth),
     ...(config.alarms ? alarmLines(prices) : []),
   ]

@@ -50,9 +50,9 @@ export async function badReleases(story: Story, { count = bad.length } = {}) {
 
 // The default timeout allows for slow machines, too long for a release that does nothing.
 const shortenTimeout = [
-  'sudo mkdir -p /run/systemd/system/onebox@.service.d',
+  'sudo mkdir -p /run/systemd/system/onebox-canary.service.d',
   `printf '[Service]\\nEnvironment=CANARY_TIMEOUT_MS=60000\\n' |
-     sudo tee /run/systemd/system/onebox@.service.d/boot-test.conf`,
+     sudo tee /run/systemd/system/onebox-canary.service.d/boot-test.conf`,
   'sudo systemctl daemon-reload',
 ].join(' && ')
 

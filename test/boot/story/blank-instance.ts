@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { type Movie, postLines } from '../../support/movies.ts'
 import { expectSoundBoot, put } from '../steps.ts'
 import { bootLimitMs, type Story } from '../story.ts'
+import { largestUnits, readUsage } from '../usage.ts'
 
 const movieCount = 4609
 const oldestYear = 1920
@@ -10,10 +11,16 @@ const oldestYear = 1920
 export async function blankInstance({ machine, print }: Story) {
   machine.powerOn()
   await machine.until200(bootLimitMs)
+  const hostSeconds = machine.hostCpuSeconds()
   print(`the first 200 from outside, ${machine.seconds().toFixed(1)} s after power-on`)
   assert.match(await readPage(machine.url), /<h1>The saved string is dynamic string<\/h1>/)
 
+  const { busySeconds, uptimeSeconds } = await readUsage(machine)
+  print(
+    `${busySeconds.toFixed(1)} CPU-seconds by then inside, ${hostSeconds.toFixed(1)} of the emulator; read at ${uptimeSeconds}`,
+  )
   await expectSoundBoot(machine)
+  print(`units by CPU-seconds: ${await largestUnits(machine)}`)
   await machine.ssh('sudo cloud-init schema --system')
   const fetched = await machine.ssh(`onebox logs --output cat --grep '^Fetched'`)
   for (const line of fetched.split('\n')) print(line)
