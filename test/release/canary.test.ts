@@ -46,8 +46,11 @@ test('the canary refuses a release that never gets ready, within its timeout', a
 
 test('the canary refuses a release that cannot answer', async (t) => {
   const { worker, dataDir } = await startService(t)
-  const dumb =
-    "require('node:http').ServerResponse.prototype.writeHead = () => { throw new Error() }"
+  const dumb = `const { Server } = require('node:http')
+    const { emit } = Server.prototype
+    Server.prototype.emit = function (event, ...rest) {
+      return event !== 'request' && emit.call(this, event, ...rest)
+    }`
   const { exitCode, output } = await runCanary(t, breakRelease('cannot answer', dumb), dataDir)
   assert.equal(exitCode, 1, output)
   await expectUntouched(worker.url, dataDir)
