@@ -1,9 +1,10 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { readCredentials } from './metadata.ts'
 import type { Credentials } from './sign.ts'
 
 // AWS has new ones ready five minutes before the old ones expire.
 const renewBeforeMs = 4 * 60_000
-const askAgainAfterMs = 5000
+const askAgainAfterMs = 1000
 
 /** The credentials of the instance's role, renewed in time. */
 export class RoleCredentials {
@@ -20,22 +21,17 @@ export class RoleCredentials {
   async get(): Promise<Credentials> {
     const current = this.#current
     if (current === undefined || isOver(current, 0)) return this.#ask()
-    if (isOver(current, renewBeforeMs) && this.#mayAsk()) this.#ask().catch(() => {})
+    if (isOver(current, renewBeforeMs)) this.#ask().catch(() => {})
     return current
   }
 
-  /** Reads new ones, as AWS has refused the present ones; resolves to whether that can help. */
-  async renew(): Promise<boolean> {
-    if (this.#mayAsk()) await this.#ask().catch(() => {})
+  /** Reads new ones in place of those that AWS refused; resolves to whether that can help. */
+  async renew(refused: Credentials): Promise<boolean> {
+    if (this.#current === refused) await this.#ask().catch(() => {})
     return true
   }
 
-  #mayAsk(): boolean {
-    return performance.now() - this.#askedAt > askAgainAfterMs
-  }
-
   #ask(): Promise<Credentials> {
-    this.#askedAt = performance.now()
     this.#asking ??= this.#read().finally(() => {
       this.#asking = undefined
     })
@@ -43,6 +39,9 @@ export class RoleCredentials {
   }
 
   async #read(): Promise<Credentials> {
+    const waitMs = this.#askedAt + askAgainAfterMs - performance.now()
+    if (waitMs > 0) await delay(waitMs)
+    this.#askedAt = performance.now()
     this.#current = await readCredentials(this.#metadataUrl)
     return this.#current
   }

@@ -11,7 +11,7 @@ import { Gate } from './gate.ts'
 export interface CredentialSource {
   get: () => Promise<Credentials>
   /** After AWS has refused them; resolves to whether there can be new ones. */
-  renew: () => Promise<boolean>
+  renew: (refused: Credentials) => Promise<boolean>
 }
 
 export interface ClientOptions {
@@ -28,6 +28,15 @@ const answerLimitBytes = 20 * 2 ** 20
 // Lists have connections of their own, as many of them would keep single items waiting.
 const sockets = { items: 48, lists: 16 }
 const skewMs = 60_000
+
+interface Attempt {
+  operation: string
+  body: string
+  kind: keyof typeof sockets
+  credentials: Credentials
+  now: Date
+  timeoutMs: number
+}
 
 /** A connection that failed or an answer that did not come: the call may have been carried out. */
 class Broken extends Error {}
@@ -71,12 +80,16 @@ export class DynamoClient {
     const body = JSON.stringify(input)
     const deadline = performance.now() + patienceMs
     const left = () => deadline - performance.now()
+    let attempt: Attempt | undefined
     for (let tries = 0; ; tries += 1) {
       if (!(await this.#gate.enter(left()))) throw noAnswer(this.#failure)
       try {
-        return await this.#try(operation, body, kind, Math.min(tryMs, left()))
+        const credentials = await this.#credentials()
+        const now = new Date(Date.now() + this.#clockOffsetMs)
+        attempt = { operation, body, kind, credentials, now, timeoutMs: Math.min(tryMs, left()) }
+        return await this.#try(attempt)
       } catch (error) {
-        const { pauseMs, reason } = await this.#recover(error, tries)
+        const { pauseMs, reason } = await this.#recover(error, tries, attempt)
         if (pauseMs >= left()) throw reason
         await delay(pauseMs)
       }
@@ -87,21 +100,15 @@ export class DynamoClient {
     for (const agent of Object.values(this.#agents)) agent.destroy()
   }
 
-  async #try<Output>(
-    operation: string,
-    body: string,
-    kind: keyof typeof sockets,
-    timeoutMs: number,
-  ): Promise<Output> {
-    const credentials = await this.#credentials()
+  async #try<Output>(attempt: Attempt): Promise<Output> {
     const startedAt = performance.now()
     this.totals.calls += 1
     try {
-      const answer = await this.#send(operation, body, kind, credentials, timeoutMs)
-      const { statusCode = 0, headers } = answer.response
+      const { response, body } = await this.#send(attempt)
+      const { statusCode = 0, headers } = response
       if (statusCode < 500) this.#gate.open()
-      if (statusCode === 200) return JSON.parse(answer.body)
-      throw new DynamoError(operation, statusCode, answer.body, headers.date)
+      if (statusCode === 200) return JSON.parse(body)
+      throw new DynamoError(attempt.operation, statusCode, body, headers.date)
     } finally {
       this.totals.seconds += (performance.now() - startedAt) / 1000
     }
@@ -115,20 +122,15 @@ export class DynamoClient {
     }
   }
 
-  #send(
-    operation: string,
-    body: string,
-    kind: keyof typeof sockets,
-    credentials: Credentials,
-    timeoutMs: number,
-  ): Promise<{ response: IncomingMessage; body: string }> {
+  #send(attempt: Attempt): Promise<{ response: IncomingMessage; body: string }> {
     return new Promise((resolve, reject) => {
       const sent = this.#transport.request(this.#url, {
         method: 'POST',
-        agent: this.#agents[kind],
-        headers: this.#headers(operation, body, credentials),
+        agent: this.#agents[attempt.kind],
+        headers: this.#headers(attempt),
       })
-      const timer = setTimeout(() => sent.destroy(new Broken('no answer in time')), timeoutMs)
+      const late = () => sent.destroy(new Broken('no answer in time'))
+      const timer = setTimeout(late, attempt.timeoutMs)
       sent.on('error', fail)
       sent.on('response', (response) => {
         readText(response).then((text) => {
@@ -136,7 +138,7 @@ export class DynamoClient {
           resolve({ response, body: text })
         }, fail)
       })
-      sent.end(body)
+      sent.end(attempt.body)
 
       function fail(cause: Error) {
         clearTimeout(timer)
@@ -146,42 +148,48 @@ export class DynamoClient {
     })
   }
 
-  #headers(operation: string, body: string, credentials: Credentials) {
+  #headers({ operation, body, credentials, now }: Attempt) {
     const headers = {
       'content-type': 'application/x-amz-json-1.0',
       'x-amz-target': `DynamoDB_20120810.${operation}`,
     }
     const request = { method: 'POST', url: this.#url, headers, digest: hash('sha256', body) }
     const scope = { region: this.#options.region, service: 'dynamodb' } as const
-    const now = new Date(Date.now() + this.#clockOffsetMs)
     const signed = sign(request, credentials, scope, now)
     return { ...signed, 'content-length': String(Buffer.byteLength(body)) }
   }
 
   /** How long to wait before the next try, and what to answer without one. @throws the error itself */
-  async #recover(error: unknown, tries: number): Promise<{ pauseMs: number; reason: HttpError }> {
+  async #recover(
+    error: unknown,
+    tries: number,
+    attempt: Attempt | undefined,
+  ): Promise<{ pauseMs: number; reason: HttpError }> {
     this.totals.failures += 1
     this.#failure = error as Error
     if (error instanceof Broken) {
       this.#gate.close()
       return { pauseMs: randomUpTo(25 * 2 ** tries, 400), reason: noAnswer(error) }
     }
-    if (!(error instanceof DynamoError)) throw error
+    if (!(error instanceof DynamoError && attempt)) throw error
     const { remedy } = error
     if (error.status >= 500) this.#gate.close()
-    if (remedy === 'wait') return { pauseMs: randomUpTo(100 * 2 ** tries, 1000), reason: tooBusy() }
-    if (remedy === 'set clock') this.#setClock(error)
-    const canHelp = remedy === 'renew' ? await this.#options.credentials.renew() : remedy
+    const reason = error.status >= 500 ? noAnswer(error) : tooBusy(error)
+    if (remedy === 'wait') return { pauseMs: randomUpTo(100 * 2 ** tries, 1000), reason }
+    const { credentials } = this.#options
+    const canHelp =
+      (remedy === 'renew' && (await credentials.renew(attempt.credentials))) ||
+      (remedy === 'set clock' && this.#setClock(error, attempt.now)) ||
+      remedy === 'retry'
     if (!canHelp) throw error
-    const reason = error.status >= 500 ? noAnswer(error) : tooBusy()
     return { pauseMs: randomUpTo(25 * 2 ** tries, 400), reason }
   }
 
-  /** Goes by DynamoDB's clock from now on. @throws {DynamoError} if the clock was not the reason */
-  #setClock(error: DynamoError) {
-    const offsetMs = error.time - Date.now()
-    if (Math.abs(offsetMs - this.#clockOffsetMs) < skewMs) throw error
-    this.#clockOffsetMs = offsetMs
+  /** Goes by DynamoDB's clock from now on; false if `used` was right. */
+  #setClock({ time }: DynamoError, used: Date): boolean {
+    if (Math.abs(time - used.getTime()) < skewMs) return false
+    this.#clockOffsetMs = time - Date.now()
+    return true
   }
 }
 

@@ -73,13 +73,17 @@ export function assertConditionFailed(error: unknown): asserts error is DynamoEr
 }
 
 export function noAnswer(cause: Error): HttpError {
-  const error = tryLater(503, 'DynamoDB does not answer: try again in a second', 1)
-  error.cause = cause
-  return error
+  return because(cause, 'DynamoDB does not answer: try again in a second')
 }
 
-export function tooBusy(): HttpError {
-  return tryLater(503, 'DynamoDB is busy: try again in a second', 1)
+export function tooBusy(cause?: Error): HttpError {
+  return because(cause, 'DynamoDB is busy: try again in a second')
+}
+
+function because(cause: Error | undefined, detail: string): HttpError {
+  const error = tryLater(503, detail, 1)
+  error.cause = cause
+  return error
 }
 
 function parse(body: string) {

@@ -1,8 +1,8 @@
+import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Lifetime } from './lifetime.ts'
 
 /** A call of DynamoDB. */
@@ -16,21 +16,30 @@ export interface Call {
   at: number
 }
 
+interface Answer {
+  status: number
+  code?: string
+  more?: object
+  headers?: Record<string, string>
+}
+
 /** What goes wrong with a call. */
 export interface Fault {
   /** Before the engine has the call: it is cut or never answered. */
   before?: 'cut' | 'silence'
   /** Instead of passing the call on. */
-  answer?: { status: number; code: string; more?: object; headers?: Record<string, string> }
-  /** After the engine has answered; the answer is held back for that long, or lost. */
-  delayMs?: number
-  after?: 'cut' | 'silence'
+  answer?: Answer
+  /** After the engine has carried it out: the answer is held back until then, or lost. */
+  until?: Promise<unknown>
+  after?: 'cut'
 }
 
 export interface EngineProxy {
   url: string
   /** All calls so far. */
   calls: Call[]
+  /** Open connections. */
+  connections: () => Promise<number>
   /** Decides what goes wrong; may wait. */
   fault: (call: Call) => Fault | undefined | Promise<Fault | undefined>
 }
@@ -47,8 +56,17 @@ export async function startEngineProxy(t: Lifetime, engine: string): Promise<Eng
     server.closeAllConnections()
   })
   const { port } = server.address() as AddressInfo
-  const proxy: EngineProxy = { url: `http://127.0.0.1:${port}`, calls: [], fault: () => undefined }
+  const proxy: EngineProxy = {
+    url: `http://127.0.0.1:${port}`,
+    calls: [],
+    connections,
+    fault: () => undefined,
+  }
   return proxy
+
+  function connections() {
+    return new Promise<number>((resolve) => server.getConnections((_, count) => resolve(count)))
+  }
 
   async function handle(request: IncomingMessage, response: ServerResponse) {
     const at = performance.now()
@@ -61,8 +79,7 @@ export async function startEngineProxy(t: Lifetime, engine: string): Promise<Eng
     if (fault?.before === 'cut') return response.destroy()
     if (fault?.answer) return refuse(response, fault.answer)
     const { status, content } = await passOn(request, body)
-    if (fault?.delayMs) await delay(fault.delayMs)
-    if (fault?.after === 'silence') return
+    await fault?.until
     if (fault?.after === 'cut') return response.destroy()
     response.writeHead(status, { 'content-type': 'application/x-amz-json-1.0' }).end(content)
   }
@@ -75,11 +92,48 @@ export async function startEngineProxy(t: Lifetime, engine: string): Promise<Eng
   }
 }
 
-function refuse(
-  response: ServerResponse,
-  { status, code, more, headers }: NonNullable<Fault['answer']>,
-) {
-  const __type = `com.amazonaws.dynamodb.v20120810#${code}`
+function refuse(response: ServerResponse, { status, code, more, headers }: Answer) {
+  const error = code && { __type: `com.amazonaws.dynamodb.v20120810#${code}`, message: code }
   response.writeHead(status, { 'content-type': 'application/x-amz-json-1.0', ...headers })
-  response.end(JSON.stringify({ __type, message: code, ...more }))
+  response.end(JSON.stringify({ ...(error || {}), ...more }))
+}
+
+/** For the first calls of an operation. */
+export function first(count: number, operation: string, fault: Fault): EngineProxy['fault'] {
+  let left = count
+  return (call) => {
+    if (call.operation !== operation || left === 0) return undefined
+    left -= 1
+    return fault
+  }
+}
+
+const words = /(?<![#:\w])[a-z_]\w*/gi
+const keywords = new Set([
+  ...['AND', 'OR', 'NOT', 'IN', 'BETWEEN', 'SET'],
+  ...['attribute_exists', 'attribute_not_exists'],
+])
+
+/**
+ * What no emulator checks: reads are strongly consistent, and no expression has an attribute's own name,
+ * which may be a reserved word.
+ */
+export function assertWellFormed(calls: Call[]) {
+  for (const { operation, input } of calls) {
+    const what = `${operation} ${JSON.stringify(input)}`
+    const reads = operation === 'BatchGetItem' ? Object.values(input.RequestItems) : [input]
+    if (['GetItem', 'Query', 'Scan', 'BatchGetItem'].includes(operation)) {
+      for (const read of reads) assert.equal(read.ConsistentRead, true, what)
+    }
+    for (const part of [input, ...(input.TransactItems ?? []).flatMap(Object.values)]) {
+      const expressions = Object.entries(part).filter(([name]) => name.endsWith('Expression'))
+      for (const [, expression] of expressions) {
+        const plain = [...String(expression).matchAll(words)].map(([word]) => word)
+        assert.ok(
+          plain.every((word) => keywords.has(word)),
+          what,
+        )
+      }
+    }
+  }
 }

@@ -84,6 +84,22 @@ test('a cursor of another year starts at the beginning or end of the requested y
   assert.equal((await titlesOf(url, `year=1932&cursor=${late}`)).length, 0)
 })
 
+test('a cursor goes on although all movies of its year are gone, or it was the last one', async (t) => {
+  const url = await startServer(t)
+  await load(url, makeMovies(8))
+  const { next } = await getJson<Page>(`${url}/movies?limit=1`)
+  for (const title of await titlesOf(url, 'year=1930')) {
+    await send('DELETE', `${url}/movies?year=1930&title=${encodeURIComponent(title)}`)
+  }
+  assert.equal((await titlesOf(url, next?.split('?')[1]?.replace('limit=1&', ''))).length, 6)
+  const beyond = Buffer.from('[9999,"z"]').toString('base64url')
+  assert.deepEqual(await getJson(`${url}/movies?cursor=${beyond}`), { movies: [], next: null })
+  assert.deepEqual(
+    await titlesOf(url, `search=a&cursor=${beyond}`),
+    await titlesOf(url, 'search=a'),
+  )
+})
+
 test('a page of movies with much info is cut short, and paging still finds them all', async (t) => {
   const url = await startServer(t)
   const movies = makeMovies(100).map((movie) => ({ ...movie, info: { plot: 'a'.repeat(60_000) } }))

@@ -1,0 +1,32 @@
+import { startDynoxide } from './dynoxide.ts'
+import { type EngineProxy, startEngineProxy } from './engine-proxy.ts'
+import type { Lifetime } from './lifetime.ts'
+import { makeDataDir, startServer } from './server.ts'
+
+let engine: Promise<string> | undefined
+
+export interface DynamoSite {
+  /** The server whose calls go through the proxy. */
+  url: string
+  proxy: EngineProxy
+  /** Another server with the same data, whose calls do not. */
+  other: string
+}
+
+/** Two servers on the same new tables; the calls of one go through a proxy that fails on command. */
+export async function startDynamoSite(
+  t: Parameters<typeof startServer>[0] & Lifetime,
+  settings: Record<string, string> = {},
+): Promise<DynamoSite> {
+  engine ??= startDynoxide()
+  const proxy = await startEngineProxy(t, await engine)
+  const dataDir = makeDataDir()
+  const common = {
+    STORE: 'dynamodb',
+    DATA_DIR: dataDir,
+    TABLE_PREFIX: dataDir.split('/').at(-1) as string,
+  }
+  const other = { ...common, AWS_ENDPOINT_URL_DYNAMODB: await engine, NODE_APP_INSTANCE: '1' }
+  const own = { ...common, AWS_ENDPOINT_URL_DYNAMODB: proxy.url, ...settings }
+  return { url: await startServer(t, own), proxy, other: await startServer(t, other) }
+}
