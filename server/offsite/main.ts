@@ -15,7 +15,8 @@ main(process.env).catch(fail)
 
 async function main(env: NodeJS.ProcessEnv) {
   const { DATA_DIR, OFFSITE_URL: url, OFFSITE_MINUTES, OFFSITE_STATE_FILE } = readSettings(env)
-  const command = [process.execPath, join(import.meta.dirname, 'server.cjs')]
+  // With the limits that the unit sets for this process.
+  const command = [process.execPath, ...process.execArgv, join(import.meta.dirname, 'server.cjs')]
   const server = { dataDir: DATA_DIR, command }
   if (url === '' || !existsSync(databaseFile(server))) return
   const region = env.REGION ?? ''

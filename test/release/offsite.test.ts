@@ -16,6 +16,7 @@ import { buildRelease, startWorker } from '../support/release.ts'
 import { makeDataDir } from '../support/server.ts'
 
 let release: string
+const unit = join(import.meta.dirname, '../../userdata/onebox-offsite.service')
 const today = new Date().toISOString().slice(0, 10)
 const put = "UPDATE saved_string SET value = 'hello'"
 const beat = "INSERT OR REPLACE INTO heartbeats VALUES ('0', strftime('%f'))"
@@ -115,6 +116,29 @@ test('backups under load have every write that was acknowledged before they bega
   }
   await load.stop()
   assert.deepEqual(load.failures, [])
+})
+
+test('a backup takes little memory, in the agent and in the server', {
+  skip: process.platform !== 'linux' && 'needs /proc',
+}, async (t) => {
+  const offsite = await startOffsite(t, release)
+  await offsite.write(`
+    INSERT INTO movies (year, title, info)
+    WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 16000)
+    SELECT 2000, 'Movie ' || i, '"' || hex(randomblob(2000)) || '"' FROM n`)
+  const peaks: Record<string, number> = {}
+  let timer: NodeJS.Timeout | undefined
+  const [, flags = ''] = /bin\/node (.*) \\\n/.exec(readFileSync(unit, 'utf8')) ?? []
+  const { exitCode, output } = await offsite.run(flags.split(' '), (pid) => {
+    timer = setInterval(() => {
+      for (const each of withChildren(pid)) peaks[each] = Math.max(peaks[each] ?? 0, ownBytes(each))
+    }, 5)
+  })
+  clearInterval(timer)
+  assert.equal(exitCode, 0, output)
+  assert.ok(Object.keys(peaks).length >= 3, 'the agent, the export and the check')
+  t.diagnostic(`peaks in MB: ${Object.values(peaks).map((each) => (each / 2 ** 20).toFixed(1))}`)
+  for (const peak of Object.values(peaks)) assert.ok(peak < 40 * 2 ** 20, `${peak} bytes`)
 })
 
 test('a backup that reads back differently does not count, and the reason is kept', async (t) => {
@@ -220,6 +244,25 @@ for (const [what, damage, reason] of damages) {
     assert.match(String(offsite.memory().problems?.drill), reason)
     assert.deepEqual(readdirSync(join(offsite.dataDir, 'backups')), ['.lock'])
   })
+}
+
+function withChildren(pid: number): number[] {
+  const children = readProc(`${pid}/task/${pid}/children`).trim().split(' ').filter(Boolean)
+  return [pid, ...children.map(Number)]
+}
+
+/** Memory that it does not share with others. */
+function ownBytes(pid: number): number {
+  return Number(/^RssAnon:\s+(\d+) kB/m.exec(readProc(`${pid}/status`))?.[1] ?? 0) * 1024
+}
+
+/** '' if the process has ended. */
+function readProc(path: string): string {
+  try {
+    return readFileSync(`/proc/${path}`, 'utf8')
+  } catch {
+    return ''
+  }
 }
 
 /** An archive whose database was changed. */

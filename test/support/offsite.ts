@@ -28,8 +28,10 @@ export async function startOffsite(t: TestContext, release: string, dataDir = ma
   }
   return { dataDir, s3, metadata, run, write, memory, remember, records, archives }
 
-  async function run() {
-    const child = spawnFor(t, [join(release, 'offsite.cjs')], { env })
+  /** Calls `onStart` with the id of the process. */
+  async function run(flags: string[] = [], onStart: (pid: number) => void = () => {}) {
+    const child = spawnFor(t, [...flags, join(release, 'offsite.cjs')], { env })
+    onStart(child.pid as number)
     const [exitCode, signal] = await once(child, 'close')
     if (signal) throw new Error(`${signal} ${child.output()}`)
     return { exitCode: exitCode as number, output: child.output() }

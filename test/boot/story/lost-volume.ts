@@ -8,6 +8,11 @@ import { expectSaved } from '../steps.ts'
 import type { Story } from '../story.ts'
 
 const writers = { keepAlive: 2, oneShot: 0, writeShare: 1, pauseMs: 50 }
+// The image trusts the simulated S3, but Node has a list of its own.
+const trust = `sudo mkdir -p /etc/systemd/system/onebox-offsite.service.d &&
+  printf '[Service]\\nEnvironment=NODE_EXTRA_CA_CERTS=/usr/local/share/ca-certificates/boot-test-s3.crt\\n' |
+    sudo tee /etc/systemd/system/onebox-offsite.service.d/boot-test.conf &&
+  sudo systemctl daemon-reload`
 // As if the last backup were minutes old.
 const backUp = 'sudo rm -f /var/lib/onebox/offsite.json && sudo systemctl start onebox-offsite'
 const backupLimitMs = 10 * 60_000
@@ -42,6 +47,7 @@ async function makeOpenStack(laptop: Laptop, stack: string, { architecture }: St
 
 /** Returns the writes acknowledged before the last backup began, and all of them. */
 async function loseUnderWrites({ machine, print }: Story) {
+  await machine.ssh(trust)
   const load = startLoad(machine.url, writers)
   await sleep(10_000)
   const before = new Set(load.saved)
