@@ -22,13 +22,19 @@ export function lockedPackages(folders: Iterable<string>): LockedPackages {
   return Object.fromEntries([...new Set(folders)].sort().map((folder) => [folder, locked(folder)]))
 }
 
-/** The folders of a package and all its dependencies, found as Node finds them. */
-export function closure(folder: string, found = new Set<string>()): Set<string> {
+/** The folders of a package and its dependencies, found as Node finds them, without those to skip. */
+export function closure(
+  folder: string,
+  skipped: readonly string[] = [],
+  found = new Set<string>(),
+): Set<string> {
   if (found.has(folder)) return found
   found.add(folder)
   const { dependencies, optionalDependencies } = locked(folder)
   const names = Object.keys({ ...dependencies, ...optionalDependencies })
-  for (const name of names) closure(folderOf(name, folder), found)
+  for (const name of names) {
+    if (!skipped.includes(name)) closure(folderOf(name, folder), skipped, found)
+  }
   return found
 }
 

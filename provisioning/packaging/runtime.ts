@@ -3,6 +3,7 @@ import { hash } from 'node:crypto'
 import {
   cpSync,
   existsSync,
+  globSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -19,6 +20,12 @@ import { closure, type LockedPackages, lockedPackages, root } from './project.ts
 import { sbom } from './sbom.ts'
 
 export type InstancePlatform = 'linux-x64' | 'linux-arm64'
+
+// What only pm2's command loads, which the instance never runs, and its agent for an online service.
+// Creating these files took longer than unpacking Node.
+const unused = ['@pm2/blessed', '@pm2/js-api', 'pm2-deploy', 'proxy-agent']
+// What no program loads.
+const unread = /\.(md|markdown|map|[cm]?ts|tpl|html|png)$|\/dayjs\/(esm|locale|plugin)\/.*\.js$/
 
 // It depends on pm2's version.
 const reloadScript = join(root, 'server/reload.cjs')
@@ -112,15 +119,25 @@ function arrangeFiles(packages: LockedPackages, platform: InstancePlatform, dir:
   const nodePackage = join('node_modules', `node-${platform}`)
   // Packages for other systems are missing.
   const installed = Object.keys(packages).filter((folder) => existsSync(join(dir, folder)))
+  const needed = closure('node_modules/pm2', unused).add(nodePackage)
   const node = manifest.optionalDependencies[`node-${platform}`]
   const { pm2 } = manifest.dependencies
   const subject = { name: 'onebox-runtime', version: node }
-  writeFileSync(join(dir, 'sbom.json'), sbom(subject, lockedPackages(installed)))
+  writeFileSync(
+    join(dir, 'sbom.json'),
+    sbom(subject, lockedPackages(installed.filter((folder) => needed.has(folder)))),
+  )
   writeFileSync(join(dir, 'runtime.json'), `${JSON.stringify({ node, pm2, platform }, null, 2)}\n`)
   cpSync(reloadScript, join(dir, 'reload.cjs'))
   mkdirSync(join(dir, 'bin'))
   const program = readFileSync(join(dir, nodePackage, 'bin/node'))
   writeFileSync(join(dir, 'bin/node'), dropSymbols(program))
+  const superfluous = installed.filter((folder) => !needed.has(folder))
   const leftovers = ['package.json', 'package-lock.json', 'node_modules/.package-lock.json']
-  for (const name of [nodePackage, ...leftovers]) rmSync(join(dir, name), { recursive: true })
+  for (const name of [nodePackage, ...superfluous, ...leftovers]) {
+    rmSync(join(dir, name), { recursive: true, force: true })
+  }
+  for (const file of globSync('node_modules/**', { cwd: dir })) {
+    if (unread.test(file)) rmSync(join(dir, file))
+  }
 }
