@@ -108,5 +108,5 @@ function side(hunk: string, sign: '-' | '+'): string {
 function run(command: string, ...args: string[]) {
   // Or a `node --test` within a test would do nothing.
   const { NODE_TEST_CONTEXT: _, ...env } = process.env
-  return promisify(execFile)(command, args, { cwd: fork, env, timeout: 300_000 })
+  return promisify(execFile)(command, args, { cwd: fork, env, timeout: 900_000 })
 }
