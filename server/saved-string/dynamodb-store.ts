@@ -37,7 +37,7 @@ export function createSavedStringStore(dynamo: Dynamo): SavedStringStore {
   const chunks = createChunks(dynamo)
   let known: Pointer | undefined
   let current: SavedString = { value: '', version: '' }
-  /** Own puts under way, the latest first. */
+  // The latest first. A put with preconditions is none of them: whatever comes before it may break them.
   let underWay: Pointer[] = []
   let writes = 0
 
@@ -110,7 +110,13 @@ export function createSavedStringStore(dynamo: Dynamo): SavedStringStore {
     /** Gives what is stored instead, if the put was too late. */
     async function attempt(before: Pointer): Promise<Pointer | undefined> {
       const accepted = [...underWay, before]
-      return putOver(accepted, { ...kept, recent: historyOf(accepted) })
+      const pointer = { ...kept, recent: historyOf(accepted) }
+      underWay = [pointer, ...underWay]
+      try {
+        return await putOver(accepted, pointer)
+      } finally {
+        underWay = underWay.filter((other) => other !== pointer)
+      }
     }
   }
 
@@ -137,16 +143,14 @@ export function createSavedStringStore(dynamo: Dynamo): SavedStringStore {
   }
 
   async function putOver(accepted: Pointer[], pointer: Pointer): Promise<Pointer | undefined> {
-    underWay = [pointer, ...underWay]
     try {
       const latest = await tryPut(pointer, accepted)
       if (latest) known = latest
-      else if (!known || !pointerIsBehind(pointer, known)) known = pointer
+      else if (!known?.recent.includes(pointer.version)) known = pointer
       if (!latest) for (const old of accepted) chunks.expire(old)
       return latest
     } finally {
       writes += 1
-      underWay = underWay.filter((other) => other !== pointer)
     }
   }
 
@@ -173,11 +177,6 @@ export function createSavedStringStore(dynamo: Dynamo): SavedStringStore {
       if (stored.version !== version && !stored.recent.includes(version)) return stored
     }
   }
-}
-
-/** Whether the put of `pointer` came before that of `other`. */
-function pointerIsBehind(pointer: Pointer, other: Pointer): boolean {
-  return other.recent.includes(pointer.version)
 }
 
 function historyOf(accepted: Pointer[]): string[] {

@@ -80,6 +80,28 @@ test('a put with If-Match whose answer is lost holds', { skip }, async (t) => {
   assert.equal((await send('PUT', url, 'again', condition)).status, 412)
 })
 
+test('a put with If-Match that comes too late is refused, whatever the same server put meanwhile', {
+  skip,
+}, async (t) => {
+  const { url, other, proxy } = await startDynamoSite(t)
+  const { headers } = await send('PUT', url, 'base')
+  await send('PUT', other, 'changed')
+  const held = Promise.withResolvers<void>()
+  let puts = 0
+  proxy.fault = async ({ operation }) => {
+    if (operation !== 'PutItem') return undefined
+    puts += 1
+    if (puts === 1) await held.promise
+  }
+  const late = send('PUT', url, 'late', { 'if-match': headers.get('etag') as string })
+  await eventually(async () => puts === 1)
+  assert.equal(await readHeading(url), 'changed')
+  assert.equal((await send('PUT', url, 'last')).status, 204)
+  held.resolve()
+  assert.equal((await late).status, 412)
+  assert.equal(await readHeading(other), 'last')
+})
+
 test('writes of others since the last look are no obstacle to a put', { skip }, async (t) => {
   const { url, other } = await startDynamoSite(t)
   for (const value of ['a', 'b', 'c']) {
