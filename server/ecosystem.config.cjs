@@ -15,7 +15,8 @@ module.exports = {
       node_args: ['--max-semi-space-size=2', '--heap-growing-percent=30'],
       instances: Number(process.env.WEB_CONCURRENCY) || availableParallelism(),
       wait_ready: true,
-      listen_timeout: 20_000,
+      // After this, pm2 ends the old workers in any case. Without CPU credits, a start takes a minute.
+      listen_timeout: 180_000,
       // Longer than the longest drain, which ends after config.ts' drainTimeoutMs and two seconds.
       kill_timeout: 36_000,
       exp_backoff_restart_delay: 100,

@@ -122,8 +122,17 @@ async function listen(server: Server, where: Listen, setting = 'PORT') {
   try {
     await once(server, 'listening')
   } catch (error) {
+    if ('fd' in where && cluster.isWorker) endPrimary()
     throw new Error(explain(error as NodeJS.ErrnoException, where, setting), { cause: error })
   }
+}
+
+/**
+ * With the last worker that listens on an inherited socket, Node's primary closes its own copy, and no
+ * later worker gets one. A new primary gets it from systemd, where connections wait meanwhile.
+ */
+function endPrimary() {
+  process.kill(process.ppid, 'SIGTERM')
 }
 
 function explain({ code, message }: NodeJS.ErrnoException, where: Listen, setting: string): string {

@@ -41,6 +41,17 @@ test('full restarts of pm2 behind a systemd socket under 100,000 requests fail n
   await expectAllAnswered(load, service.url)
 })
 
+// Node's primary closes a shared socket with the last worker that has it, and never gets it back.
+test('workers that all end at once come back behind a systemd socket', async (t) => {
+  if (process.platform !== 'linux') return t.skip('finds the children of a process in /proc')
+  const [release = ''] = releases
+  const service = await startService(t, release, { behindSocket: true })
+  for (let round = 0; round < 2; round += 1) {
+    for (const pid of service.pids()) process.kill(pid, 'SIGKILL')
+    await service.until(release)
+  }
+})
+
 // With eleven overlapping deploys on one SQLite file, others have lost acknowledged writes.
 test('twenty deploys in a row under writes fail none and lose none', async (t) => {
   const [release = ''] = releases
