@@ -3,9 +3,9 @@
 #
 # Guess: a socket that systemd hands to the primary as fd 3 is there for every worker that listens on
 # { fd: 3 }, however many have come and gone: the primary has inherited it and nobody asked to close it.
-# Seen: once no worker listens, the primary closes fd 3, and no later worker can listen on it (EINVAL or EEXIST). If all
-# workers crash at the same moment, or the only one does, the program stays deaf until it is started
-# again, although it replaces its workers.
+# Seen: once no worker listens, the primary closes fd 3, and no later worker can listen on it (EINVAL or
+# EEXIST). If all workers crash at the same moment, or the only one does, the program stays deaf until it
+# is started again, although it replaces its workers.
 # Version: Node 26.10.0, Linux.
 # Source: found by a boot test under heavy load; "cluster" in https://nodejs.org/api/cluster.html
 # Needs: Linux on x64, npm.
