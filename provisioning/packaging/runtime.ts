@@ -24,8 +24,9 @@ export type InstancePlatform = 'linux-x64' | 'linux-arm64'
 // What only pm2's command loads, which the instance never runs, and its agent for an online service.
 // Creating these files took longer than unpacking Node.
 const unused = ['@pm2/blessed', '@pm2/js-api', 'pm2-deploy', 'proxy-agent']
-// What no program loads.
-const unread = /\.(md|markdown|map|[cm]?ts|tpl|html|png)$|\/dayjs\/(esm|locale|plugin)\/.*\.js$/
+// What no program loads. Licences go along.
+const unread =
+  /(?<!licen[cs]e)\.(md|markdown|map|[cm]?ts|tpl|html|png)$|\/dayjs\/(esm|locale|plugin)\/.*\.js$/i
 
 // It depends on pm2's version.
 const reloadScript = join(root, 'server/reload.cjs')

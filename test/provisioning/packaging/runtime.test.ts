@@ -73,6 +73,15 @@ test('a runtime has few files besides Node', () => {
   assert.ok(length < 1000, `${length} files`)
 })
 
+test('a runtime leaves out documentation, but no licence', () => {
+  const files = listFiles(join(dir, 'node_modules'))
+  assert.deepEqual(
+    files.filter((file) => /readme\.md$/i.test(file)),
+    [],
+  )
+  assert.ok(files.some((file) => file.endsWith('/ms/license.md')))
+})
+
 test('Node and SQLite load only libraries that Debian’s cloud image has', () => {
   const debs = {
     libc6: ['ld-linux-aarch64.so.1', 'ld-linux-x86-64.so.2', 'libc.so.6', 'libdl.so.2'],
