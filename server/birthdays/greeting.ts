@@ -16,12 +16,10 @@ export function greeting(
 
 /** 0 on the day itself. */
 export function daysToBirthday(dateOfBirth: Temporal.PlainDate, today: Temporal.PlainDate): number {
-  const thisYear = birthdayIn(today.year, dateOfBirth)
-  const next =
-    Temporal.PlainDate.compare(thisYear, today) >= 0
-      ? thisYear
-      : birthdayIn(today.year + 1, dateOfBirth)
-  return today.until(next).days
+  const { year, dayOfYear } = today
+  const days = birthdayIn(year, dateOfBirth).dayOfYear - dayOfYear
+  if (days >= 0) return days
+  return birthdayIn(year + 1, dateOfBirth).dayOfYear + today.daysInYear - dayOfYear
 }
 
 function birthdayIn(year: number, { month, day }: Temporal.PlainDate): Temporal.PlainDate {
