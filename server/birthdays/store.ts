@@ -33,12 +33,12 @@ const upsert = `
 
 const remove = `DELETE FROM birthdays WHERE username = :username AND ${holds} RETURNING username`
 
-export function createBirthdayStore({ read, write }: Database): BirthdayStore {
+export function createBirthdayStore({ read, write, together }: Database): BirthdayStore {
   const find = read.prepare<[string], { dateOfBirth: string; version: string }>(select)
 
   return {
-    find(username) {
-      const row = find.get(username)
+    async find(username) {
+      const row = await together(() => find.get(username))
       return row && { ...row, dateOfBirth: Temporal.PlainDate.from(row.dateOfBirth) }
     },
 

@@ -2,12 +2,15 @@ import { statSync } from 'node:fs'
 import type SQLite from 'better-sqlite3'
 import { connectReader, databasePath } from './connect.ts'
 import { prepareDatabase } from './prepare.ts'
+import { createTogether } from './together.ts'
 import { Writer } from './writer.ts'
 
 /** The database for the features: reads are synchronous, writes return promises. */
 export interface Database {
   read: SQLite.Database
   write: Writer
+  /** For short reads. */
+  together: ReturnType<typeof createTogether>
   /** Changes with every commit of any process; for caches. Takes 1 µs, a tenth of a GET. */
   version: () => number
   sizeBytes: () => number
@@ -28,6 +31,7 @@ export function openDatabase(
   return {
     read,
     write,
+    together: createTogether(read),
     version: () => dataVersion.get() as number,
     sizeBytes: () => statSync(path).size,
     async close() {

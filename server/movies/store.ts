@@ -111,13 +111,13 @@ const saveIfHolds = upsert(holds)
 const remove = `DELETE ${thisMovie} AND ${holds} RETURNING year`
 
 export function createMovieStore(database: Database): MovieStore {
-  const { read, write } = database
+  const { read, write, together } = database
   const findOne = read.prepare<MovieKey, Movie & Versioned>(find)
   const findWithoutKey = read.prepare<[], MovieKey>(withoutKey)
   let addingKeys: Promise<void> | undefined
 
   return {
-    find: (key) => findOne.get(key),
+    find: (key) => together(() => findOne.get(key)),
 
     list: createList<Movie>('info', ({ info }) => info.length),
 

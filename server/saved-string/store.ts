@@ -1,5 +1,4 @@
 import { randomUUIDv7 } from 'node:crypto'
-import { setImmediate } from 'node:timers/promises'
 import type { Database } from '../database/database.ts'
 import { preconditionParameters, preconditionsHold } from '../database/preconditions.ts'
 import type { Preconditions } from '../http/conditional.ts'
@@ -50,7 +49,7 @@ export function createSavedStringStore(database: Database): SavedStringStore {
     pollMs: 250,
 
     current() {
-      looking ??= look()
+      looking ??= database.together(look)
       return looking
     },
 
@@ -62,8 +61,7 @@ export function createSavedStringStore(database: Database): SavedStringStore {
     },
   }
 
-  async function look() {
-    await setImmediate()
+  function look() {
     looking = undefined
     const latest = database.version()
     if (latest !== databaseVersion) refresh(latest)
