@@ -436,7 +436,7 @@ renew_workers() { # GENERATION
   until seen=$(workers --fail) && are_new "$seen" "${release##*/}" "$count" "$before"; do
     problem="Not all $count workers came up with the release: ${seen:-none}"
     [[ $(main_pid) == "$pid" ]] && (( $(uptime_seconds) < deadline )) || return 1
-    sleep 0.3
+    sleep 0.5
   done
 }
 

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import test, { before } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Load, startLoad } from '../support/load.ts'
@@ -52,6 +54,32 @@ test('workers that all end at once come back behind a systemd socket', async (t)
   }
 })
 
+// pm2 ends an old worker when its successor is not ready in time. With all of them at once, no worker
+// would have the socket, and a restart of pm2 would have to bring it back.
+test('a release that starts slower than pm2 waits always leaves a worker with the socket', async (t) => {
+  if (process.platform !== 'linux') return t.skip('finds the children of a process in /proc')
+  const [first, next] = ['patient', 'slow to start'].map((name) => {
+    const release = copyRelease(releases[0] as string, name)
+    edit(join(release, 'ecosystem.config.cjs'), (code) =>
+      code.replace(/(listen_timeout): [\d_]+/, '$1: 4_000'),
+    )
+    return release
+  }) as [string, string]
+  const pause = 'Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5_000)'
+  edit(
+    join(next, 'server.cjs'),
+    (code) => `require('node:worker_threads').isMainThread && ${pause}\n${code}`,
+  )
+  const service = await startService(t, first, { behindSocket: true })
+  const load = startLoad(service.url, { keepAlive: 2, oneShot: 2, pauseMs: 20 })
+  t.after(load.stop)
+  service.switchTo(next)
+  await service.reload()
+  await service.until(next)
+  assert.doesNotMatch(service.output(), /Cannot listen/)
+  await expectAllAnswered(load, service.url, 0)
+})
+
 // With eleven overlapping deploys on one SQLite file, others have lost acknowledged writes.
 test('twenty deploys in a row under writes fail none and lose none', async (t) => {
   const [release = ''] = releases
@@ -70,6 +98,13 @@ test('twenty deploys in a row under writes fail none and lose none', async (t) =
   }
   await expectAllAnswered(load, service.url, load.saved.size)
 })
+
+function edit(file: string, change: (code: string) => string) {
+  const code = readFileSync(file, 'utf8')
+  const changed = change(code)
+  assert.notEqual(changed, code)
+  writeFileSync(file, changed)
+}
 
 async function expectAllAnswered(load: Load, url: string, requests = leastRequests) {
   await load.stop()
