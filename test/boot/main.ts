@@ -1,13 +1,9 @@
-/**
- * Boots an instance in an emulator and takes it through its life, chapter by chapter: Debian 13 as on
- * EC2, with onebox's own user data and archives, and AWS simulated by test/support.
- * Usage: npm run test:boot [-- [--arm64] [--short | CHAPTER …]]
- */
 import { mkdtempSync, rmSync } from 'node:fs'
-import { parseArgs, styleText } from 'node:util'
+import { styleText } from 'node:util'
 import type { Architecture } from '../../provisioning/config.ts'
+import { defineCommand, UsageError } from '../../scripts/terminal/command.ts'
 import { duration } from '../../scripts/terminal/format.ts'
-import { runCommand } from '../../scripts/terminal/run.ts'
+import { dispatch, runCommand } from '../../scripts/terminal/run.ts'
 import { step } from '../../scripts/terminal/step.ts'
 import { buildArchives } from './archives.ts'
 import { startAws, volumeId } from './aws.ts'
@@ -78,17 +74,23 @@ const short: Record<string, Chapter> = {
   'bad-releases': (story) => badReleases(story, { count: 1 }),
 }
 
-await runCommand(async () => {
-  const { values, positionals } = parseArgs({
-    options: {
-      arm64: { type: 'boolean', default: false },
-      short: { type: 'boolean', default: false },
-    },
-    allowPositionals: true,
-  })
-  const architecture = values.arm64 ? 'arm64' : 'x64'
-  await run(architecture, values.short ? short : choose(positionals))
+const command = defineCommand({
+  usage: '[CHAPTER...]',
+  about: `Boots an instance in an emulator and takes it through its life, chapter by chapter: Debian 13 as on
+EC2, with onebox's own user data and archives, and a simulated AWS.
+
+Chapters (all of them if none is named):
+  ${Object.keys(chapters).join('\n  ')}`,
+  options: {
+    arm64: { type: 'boolean', help: 'emulate a Cortex-A72 instead of an x86-64' },
+    short: { type: 'boolean', help: 'only the first boot, a release and a rejected one' },
+  },
+  async run({ arm64, short: isShort }, names) {
+    await run(arm64 ? 'arm64' : 'x64', isShort ? short : choose(names))
+  },
 })
+
+await runCommand(() => dispatch('npm run test:boot', command))
 // The simulated AWS is still listening.
 process.exit()
 
@@ -96,7 +98,7 @@ process.exit()
 function choose(names: string[]): Record<string, Chapter> {
   const unknown = names.find((name) => !Object.hasOwn(chapters, name))
   if (unknown !== undefined) {
-    throw new Error(`No chapter ${unknown}: choose from ${Object.keys(chapters).join(', ')}`)
+    throw new UsageError(`No chapter ${unknown}: choose from ${Object.keys(chapters).join(', ')}`)
   }
   if (names.length === 0) return chapters
   const needsFirst = names.some((name) => !independent.has(name))
