@@ -66,9 +66,9 @@ export class DynamoClient {
     this.#agents = { items: agent(sockets.items), lists: agent(sockets.lists) }
   }
 
-  /** How far this machine's clock is behind DynamoDB's. */
-  get clockOffsetSeconds(): number {
-    return this.#clockOffsetMs / 1000
+  /** How far this machine's clock is off, if DynamoDB has refused a call for it. */
+  get clockErrorSeconds(): number {
+    return Math.abs(this.#clockOffsetMs) / 1000
   }
 
   /** @throws {DynamoError} that trying again cannot help @throws {HttpError} 503 after 3 s */

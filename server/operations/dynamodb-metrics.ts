@@ -5,11 +5,11 @@ const help = {
   calls: 'Calls of DynamoDB, each try counted.',
   failures: 'Calls of DynamoDB that failed, before they were tried again.',
   seconds: 'Time spent waiting for DynamoDB, in seconds.',
-  offset: "How far the clock of the machine is behind DynamoDB's, in seconds.",
+  clock: 'How far the clock of the machine is off, according to DynamoDB, in seconds.',
 }
 
 export function dynamoMetrics(
-  { totals, clockOffsetSeconds }: DynamoClient,
+  { totals, clockErrorSeconds }: DynamoClient,
   writes: { underWay: number; completed: number },
 ): Family[] {
   return [
@@ -18,6 +18,6 @@ export function dynamoMetrics(
     counter('onebox_dynamodb_calls_total', help.calls, totals.calls),
     counter('onebox_dynamodb_failures_total', help.failures, totals.failures),
     counter('onebox_dynamodb_seconds_total', help.seconds, totals.seconds),
-    gauge('onebox_dynamodb_clock_offset_seconds', help.offset, clockOffsetSeconds),
+    gauge('onebox_dynamodb_clock_error_seconds', help.clock, clockErrorSeconds),
   ]
 }

@@ -37,6 +37,7 @@ export function problemsOf(
   // An instance makes a backup every day, a laptop makes none.
   const needsBackup = deploy !== undefined && series.length > 0
   const hoursLeft = hoursUntil(https?.expiresAt, now)
+  const clockError = largest(series, 'onebox_dynamodb_clock_error_seconds')
   const left = {
     disk: shareOf(series, 'onebox_disk_free_bytes', 'onebox_disk_bytes'),
     memory: shareOf(series, 'onebox_memory_available_bytes', 'onebox_memory_bytes'),
@@ -49,6 +50,7 @@ export function problemsOf(
       hoursLeft > 0 && isOverdue(hoursLeft),
       `The certificate expires in ${Math.floor(hoursLeft)} hours.`,
     ],
+    [clockError > 0, `The clock is ${Math.round(clockError)} s off: check its time service.`],
     [failed > 0, `${failed.toLocaleString('en')} requests failed in the last five minutes.`],
     [releases.size > 1, `The workers run ${releases.size} different releases.`],
     [

@@ -286,7 +286,7 @@ test('a clock that is wrong is found out by the answer of the engine', { skip },
   for (const { status } of await Promise.all(answers)) assert.equal(status, 404)
   assert.equal((await send('PUT', url, 'in time')).status, 204)
   const metrics = await (await fetch(`${url}/metrics`)).text()
-  const [, offset] = /^onebox_dynamodb_clock_offset_seconds\{.*?\} ([\d.]+)$/m.exec(metrics) ?? []
+  const [, offset] = /^onebox_dynamodb_clock_error_seconds\{.*?\} ([\d.]+)$/m.exec(metrics) ?? []
   assert.ok(Math.abs(Number(offset) - 1200) < 60, `${offset}`)
 })
 

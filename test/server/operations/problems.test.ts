@@ -76,6 +76,12 @@ const troubles: [what: string, health: object, values: Record<string, number>, t
     /^The certificate expires in 47 hours\.$/,
   ],
   ['a worker that hangs', { silent: ['1'] }, {}, /^Not answering: worker 1\.$/],
+  [
+    'a clock that is wrong',
+    {},
+    { onebox_dynamodb_clock_error_seconds: 1200.4 },
+    /^The clock is 1200 s off: check its time service\.$/,
+  ],
   ['a full disk', {}, { onebox_disk_free_bytes: 9 }, /disk is nearly full/],
   ['little memory', {}, { onebox_memory_available_bytes: 9 }, /Memory is nearly used up/],
   [
