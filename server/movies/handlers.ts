@@ -2,6 +2,7 @@ import { setImmediate } from 'node:timers/promises'
 import type { Form } from '../http/authorize.ts'
 import { unsupportedType } from '../http/body.ts'
 import { assertPreconditions, type Preconditions, preconditionFailed } from '../http/conditional.ts'
+import { after, type Eventual } from '../http/eventual.ts'
 import { type Fields, fieldOf } from '../http/form.ts'
 import { HttpError } from '../http/http-error.ts'
 import { empty, json, jsonText, type Reply, seeOther } from '../http/reply.ts'
@@ -21,7 +22,7 @@ import {
 } from './movie.ts'
 import { createMoviePages, type Overview } from './page.ts'
 import { type ListQuery, nextPath, pathOf, readQuery } from './query.ts'
-import type { MoviePage, MovieStore } from './store.ts'
+import type { MoviePage, MovieStore, StoredMovie } from './store.ts'
 
 const pageLimitBytes = 4 * 2 ** 20
 const titlesLimitBytes = 256 * 2 ** 10
@@ -33,11 +34,12 @@ export function createMovieHandlers(store: MovieStore, { needsToken }: { needsTo
 
   return {
     /** One movie if a title is given, otherwise a page of them. */
-    async get(request: HttpRequest): Promise<Reply> {
+    get(request: HttpRequest): Eventual<Reply> {
       const query = readQuery(request)
       if ('list' in query) return whenFindable(query.list, list)
-      const movie = await find(query.key)
-      return jsonText(200, toJson(movie), { etag: `${movie.version}` })
+      return after(find(query.key), (movie) =>
+        jsonText(200, toJson(movie), { etag: `${movie.version}` }),
+      )
     },
 
     /** One movie by query or JSON, or many as NDJSON. */
@@ -52,12 +54,12 @@ export function createMovieHandlers(store: MovieStore, { needsToken }: { needsTo
     },
 
     /** What `get` answers, as a page. */
-    async page(request: HttpRequest): Promise<Reply> {
+    page(request: HttpRequest): Eventual<Reply> {
       const query = readQuery(request)
-      if ('key' in query) return pages.movie(await find(query.key))
-      const { year, search, after } = query.list
-      if (year ?? search ?? after) return whenFindable(query.list, listPage)
-      return listPage(query.list, await overview())
+      if ('key' in query) return after(find(query.key), pages.movie)
+      const { year, search, after: start } = query.list
+      if (year ?? search ?? start) return whenFindable(query.list, listPage)
+      return after(overview(), (shown) => listPage(query.list, shown))
     },
 
     /** The form to add a movie, or to change the one in the query. */
@@ -96,38 +98,41 @@ export function createMovieHandlers(store: MovieStore, { needsToken }: { needsTo
       again: pages.notDeleted,
     } satisfies Form,
 
-    years: async () => (await overview()).drawings.years.reply,
+    years: () => after(overview(), ({ drawings }) => drawings.years.reply),
 
-    ratings: async () => (await overview()).drawings.ratings.reply,
+    ratings: () => after(overview(), ({ drawings }) => drawings.ratings.reply),
   }
 
-  async function find(key: MovieKey) {
-    const movie = await store.find(key)
-    if (!movie) throw unknown(key)
-    return movie
+  function find(key: MovieKey): Eventual<StoredMovie> {
+    return after(store.find(key), (movie) => {
+      if (!movie) throw unknown(key)
+      return movie
+    })
   }
 
   /** Only a search may have to wait. */
-  async function whenFindable(query: ListQuery, answer: (query: ListQuery) => Promise<Reply>) {
-    if (query.search !== undefined) await store.untilSearchable()
-    return answer(query)
+  function whenFindable(query: ListQuery, answer: (query: ListQuery) => Eventual<Reply>) {
+    if (query.search === undefined) return answer(query)
+    return store.untilSearchable().then(() => answer(query))
   }
 
-  async function list(query: ListQuery): Promise<Reply> {
-    const page = await store.list({ limit: query.limit, limitBytes: pageLimitBytes }, query)
-    const next = nextOf(page, query) ?? null
-    const body = `{"movies":[${page.movies.map(toJson).join(',')}],"next":${JSON.stringify(next)}}`
-    return jsonText(200, body, next ? { headers: ['Link', `<${next}>; rel="next"`] } : {})
-  }
-
-  function listPage(query: ListQuery, shown?: Overview): Promise<Reply> {
-    return lists(query, shown, async () => {
-      const page = await store.listTitles(
-        { limit: query.limit, limitBytes: titlesLimitBytes },
-        query,
-      )
-      return pages.list(query, page.movies, { next: nextOf(page, query), overview: shown })
+  function list(query: ListQuery): Eventual<Reply> {
+    const size = { limit: query.limit, limitBytes: pageLimitBytes }
+    return after(store.list(size, query), (page) => {
+      const next = nextOf(page, query) ?? null
+      const movies = page.movies.map(toJson).join(',')
+      const body = `{"movies":[${movies}],"next":${JSON.stringify(next)}}`
+      return jsonText(200, body, next ? { headers: ['Link', `<${next}>; rel="next"`] } : {})
     })
+  }
+
+  function listPage(query: ListQuery, shown?: Overview): Eventual<Reply> {
+    const size = { limit: query.limit, limitBytes: titlesLimitBytes }
+    return lists(query, shown, () =>
+      after(store.listTitles(size, query), (page) =>
+        pages.list(query, page.movies, { next: nextOf(page, query), overview: shown }),
+      ),
+    )
   }
 
   /** Preconditions are about the movie, whether the query names it or the body. */
@@ -154,12 +159,13 @@ export function createMovieHandlers(store: MovieStore, { needsToken }: { needsTo
 }
 
 /** Makes the function that draws the collection anew once it has changed. */
-function createOverview(collection: MovieStore['collection']): () => Promise<Overview> {
+function createOverview(collection: MovieStore['collection']): () => Eventual<Overview> {
   let drawn: Collection | undefined
   let overview: Overview
 
-  return async () => {
-    const latest = await collection()
+  return () => after(collection(), show)
+
+  function show(latest: Collection): Overview {
     if (latest !== drawn) overview = { count: latest.count, drawings: draw(latest) }
     drawn = latest
     return overview
@@ -174,11 +180,11 @@ function createListCache(version: () => number | undefined) {
   const kept = new Map<string, { reply: Reply; overview: Overview | undefined }>()
   let keptAt: number | undefined
 
-  return async function list(
+  return function list(
     query: ListQuery,
     overview: Overview | undefined,
-    render: () => Promise<Reply>,
-  ) {
+    render: () => Eventual<Reply>,
+  ): Eventual<Reply> {
     // The version is read before the movies: a commit in between only means another rendering.
     const latest = version()
     if (latest === undefined) return render()
@@ -187,10 +193,11 @@ function createListCache(version: () => number | undefined) {
     const key = JSON.stringify(query)
     const known = kept.get(key)
     if (known && known.overview === overview) return known.reply
-    const reply = await render()
-    const isSmall = (reply.body as string).length <= keptBytes
-    if (isSmall && latest === keptAt) kept.set(key, { reply, overview })
-    return reply
+    return after(render(), (reply) => {
+      const isSmall = (reply.body as string).length <= keptBytes
+      if (isSmall && latest === keptAt) kept.set(key, { reply, overview })
+      return reply
+    })
   }
 }
 

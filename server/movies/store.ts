@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Database } from '../database/database.ts'
 import { preconditionParameters, preconditionsHold } from '../database/preconditions.ts'
 import type { Preconditions } from '../http/conditional.ts'
+import type { Eventual } from '../http/eventual.ts'
 import { tryLater } from '../http/http-error.ts'
 import { type Collection, createCollection } from './collection.ts'
 import type { Movie, MovieKey } from './movie.ts'
@@ -33,8 +34,6 @@ export interface MoviePage<Item> {
   movies: Item[]
   more: boolean
 }
-
-type Eventual<Value> = Value | Promise<Value>
 
 export interface MovieStore {
   find: (key: MovieKey) => Eventual<StoredMovie | undefined>
