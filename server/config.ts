@@ -24,7 +24,10 @@ const limits = {
   requestTimeoutMs: 30_000,
   /** Browsers that follow the saved string live, per worker. */
   eventStreamLimit: 500,
-  /** Writes waiting for the disk, per worker. */
+  /** A call of DynamoDB with all of its tries, so that clients have a 503 within 3 s, and one try. */
+  callTimeoutMs: 2800,
+  tryTimeoutMs: 2000,
+  /** Writes waiting for the disk or for DynamoDB, per worker. */
   writeQueueLimit: 5_000,
   /** After this, a draining process cuts off the requests still in progress. */
   drainTimeoutMs: 32_000,

@@ -18,11 +18,11 @@ export interface ClientOptions {
   endpoint: string
   region: string
   credentials: CredentialSource
+  /** How long a call may take with all of its tries, and a try. */
+  callTimeoutMs: number
+  tryTimeoutMs: number
 }
 
-// With an answer to the client, everything is over within three seconds.
-const patienceMs = 2800
-const tryMs = 2000
 // DynamoDB takes no request beyond 16 MiB and sends no longer answer.
 const answerLimitBytes = 20 * 2 ** 20
 // Lists have connections of their own, as many of them would keep single items waiting.
@@ -42,7 +42,7 @@ interface Attempt {
 class Broken extends Error {}
 
 /**
- * Calls DynamoDB. What can succeed later is tried again, within three seconds; a put or a transaction
+ * Calls DynamoDB. What can succeed later is tried again within the time-out; a put or a transaction
  * must be written so that carrying it out twice does no harm.
  */
 export class DynamoClient {
@@ -71,14 +71,15 @@ export class DynamoClient {
     return Math.abs(this.#clockOffsetMs) / 1000
   }
 
-  /** @throws {DynamoError} that trying again cannot help @throws {HttpError} 503 after 3 s */
+  /** @throws {DynamoError} that trying again cannot help @throws {HttpError} 503 after the time-out */
   async call<Output>(
     operation: string,
     input: object,
     kind: keyof typeof sockets = 'items',
   ): Promise<Output> {
     const body = JSON.stringify(input)
-    const deadline = performance.now() + patienceMs
+    const { callTimeoutMs, tryTimeoutMs } = this.#options
+    const deadline = performance.now() + callTimeoutMs
     const left = () => deadline - performance.now()
     let attempt: Attempt | undefined
     for (let tries = 0; ; tries += 1) {
@@ -86,7 +87,8 @@ export class DynamoClient {
       try {
         const credentials = await this.#credentials()
         const now = new Date(Date.now() + this.#clockOffsetMs)
-        attempt = { operation, body, kind, credentials, now, timeoutMs: Math.min(tryMs, left()) }
+        const timeoutMs = Math.min(tryTimeoutMs, left())
+        attempt = { operation, body, kind, credentials, now, timeoutMs }
         return await this.#try(attempt)
       } catch (error) {
         const { pauseMs, reason } = await this.#recover(error, tries, attempt)

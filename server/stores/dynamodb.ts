@@ -22,7 +22,12 @@ export async function openDynamoStores(config: Config, connection: Connection): 
   const { endpoint, region, isLocal, tablePrefix } = connection
   const where = isLocal ? endpoint : region
   const tables = tablesOf(tablePrefix)
-  const client = new DynamoClient({ endpoint, region, credentials: credentialsOf(connection) })
+  const client = new DynamoClient({
+    ...config,
+    endpoint,
+    region,
+    credentials: credentialsOf(connection),
+  })
   const dynamo = createDynamo(client, tables)
   const savedStrings = createSavedStringStore(dynamo)
   const check = createHealthCheck(dynamo, savedStrings, `${hostname()}/${config.worker}`)

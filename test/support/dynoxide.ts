@@ -25,10 +25,14 @@ export async function startDynoxide(): Promise<string> {
   }
 }
 
+/** Time-outs for tests in which nothing must time out, however busy the machine is. */
+export const patient = { callTimeoutMs: 60_000, tryTimeoutMs: 30_000 }
+
 /** A client of an emulator, as the server has it. */
 export function connect(endpoint: string): DynamoClient {
   const keys = { accessKeyId: 'local', secretAccessKey: 'local', sessionToken: '' }
-  return new DynamoClient({ endpoint, region: 'us-east-1', credentials: fixedCredentials(keys) })
+  const credentials = fixedCredentials(keys)
+  return new DynamoClient({ ...patient, endpoint, region: 'us-east-1', credentials })
 }
 
 async function answers(url: string, child: ChildProcess): Promise<boolean> {

@@ -10,6 +10,7 @@ import type { Database } from '../../server/database/database.ts'
 import { createLog } from '../../server/operations/log.ts'
 import { openStores } from '../../server/stores/open.ts'
 import type { Stores } from '../../server/stores/stores.ts'
+import { patient } from './dynoxide.ts'
 import { inherited } from './inherited.ts'
 
 export const mainFile = resolve(import.meta.dirname, '../../server/main.ts')
@@ -72,7 +73,7 @@ export async function startApp(
 ): Promise<StartedApp> {
   const dataDir = env.DATA_DIR ?? makeDataDir()
   const given = { ...inherited, PORT: '0', DATA_DIR: dataDir, ...storeFor(dataDir), ...env }
-  const config = { ...readConfig(given, dataDir), drainTimeoutMs: 0, ...overrides }
+  const config = { ...readConfig(given, dataDir), drainTimeoutMs: 0, ...patient, ...overrides }
   const logFile = join(dataDir, `log-${config.worker}`)
   const log = createLog({ level: 'info', worker: config.worker, fd: openSync(logFile, 'w') })
   const stores = await openStores(config, mainFile)

@@ -3,7 +3,7 @@ import test, { type TestContext } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { RoleCredentials } from '../../../server/aws/credentials.ts'
 import { DynamoClient } from '../../../server/dynamodb/client.ts'
-import { needsDynoxide, startDynoxide } from '../../support/dynoxide.ts'
+import { needsDynoxide, patient, startDynoxide } from '../../support/dynoxide.ts'
 import { startEngineProxy } from '../../support/engine-proxy.ts'
 import { startMetadata } from '../../support/metadata.ts'
 import { makeCredentials } from '../../support/sigv4.ts'
@@ -23,7 +23,10 @@ async function start(t: TestContext, expiresInMs: number) {
     return isCurrent ? undefined : { answer: { status: 400, code: 'ExpiredTokenException' } }
   }
   const source = new RoleCredentials(metadata.url)
-  const client = new DynamoClient({ endpoint: proxy.url, region: 'eu-west-1', credentials: source })
+  const client = new DynamoClient({
+    ...{ ...patient, endpoint: proxy.url, region: 'eu-west-1' },
+    credentials: source,
+  })
   t.after(() => {
     client.close()
     return metadata.close()

@@ -4,17 +4,18 @@ import test, { type TestContext } from 'node:test'
 import { readConfig } from '../../../server/config.ts'
 import { prepareTables, tablesOf } from '../../../server/dynamodb/tables.ts'
 import { openStores } from '../../../server/stores/open.ts'
-import { connect, needsDynoxide, startDynoxide } from '../../support/dynoxide.ts'
+import { connect, needsDynoxide, patient, startDynoxide } from '../../support/dynoxide.ts'
 import { type Fault, startEngineProxy } from '../../support/engine-proxy.ts'
 import { makeDataDir } from '../../support/server.ts'
 
 const skip = needsDynoxide
+const short = { callTimeoutMs: 1000, tryTimeoutMs: 1000 }
 const engine = skip ? '' : await startDynoxide()
 
-function open(env: Record<string, string>) {
+function open(env: Record<string, string>, timeouts = patient) {
   const dataDir = makeDataDir()
   const given = { STORE: 'dynamodb', TABLE_PREFIX: basename(dataDir), DATA_DIR: dataDir, ...env }
-  return openStores(readConfig(given, dataDir), '')
+  return openStores({ ...readConfig(given, dataDir), ...timeouts }, '')
 }
 
 /** Opens the stores through a proxy with that fault in calls of this operation. */
@@ -108,12 +109,12 @@ test('an engine that is not there stops the start with its address', async () =>
   const env = { AWS_ENDPOINT_URL_DYNAMODB: 'http://127.0.0.1:1' }
   const message =
     /^DynamoDB \(http:\/\/127\.0\.0\.1:1\) does not answer: .*ECONNREFUSED.*; start it, or try again$/
-  await assert.rejects(open(env), { message })
+  await assert.rejects(open(env, short), { message })
 })
 
 test('a role without credentials stops the start and says so', async () => {
   const env = { AWS_REGION: 'eu-west-1', METADATA_URL: 'http://127.0.0.1:1' }
   const message =
     /^DynamoDB \(eu-west-1\) does not answer: no credentials: .*; start it, or try again$/
-  await assert.rejects(open(env), { message })
+  await assert.rejects(open(env, short), { message })
 })
