@@ -50,7 +50,7 @@ export async function floodLog(release: Release, name: string) {
     log.error({ message: 'last of the flood' })
   }, 1000)`
   const changed = await changeRelease(release, name, (code) => {
-    const flooded = code.replace(/\n *log\.info\(\{ message: "listening"/, `${flood}$&`)
+    const flooded = code.replace(/\n *log\.info\(\{\s+message: "listening"/, `${flood}$&`)
     assert.notEqual(flooded, code, 'the bundle logs that it listens')
     return flooded
   })
