@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { defineCommand } from '../terminal/command.ts'
 import { dispatch, runCommand } from '../terminal/run.ts'
 import { step } from '../terminal/step.ts'
@@ -12,6 +12,7 @@ import { note, printGoals } from './report/print.ts'
 import type { Results } from './report/results.ts'
 import { writeReport } from './report/write.ts'
 import { measureDrawings } from './scenarios/drawings.ts'
+import { measureDynamodb } from './scenarios/dynamodb.ts'
 import { measureGet } from './scenarios/get.ts'
 import { measureHttps } from './scenarios/https.ts'
 import { measureLatency } from './scenarios/latency.ts'
@@ -31,6 +32,7 @@ const scenarios = {
   drawings: measureDrawings,
   memory: measureMemory,
   https: measureHttps,
+  dynamodb: measureDynamodb,
 }
 
 let interrupted = false
@@ -69,9 +71,14 @@ function checkTools() {
 }
 
 async function installPeers() {
-  if (existsSync(new URL('node_modules', import.meta.url))) return
+  if (changedAt('node_modules/.package-lock.json') >= changedAt('package-lock.json')) return
   step('Installing the peers (npm ci in scripts/bench)')
   await run(['npm', 'ci'], { cwd: import.meta.dirname })
+}
+
+/** 0 for a file that is not there. */
+function changedAt(file: string): number {
+  return statSync(new URL(file, import.meta.url), { throwIfNoEntry: false })?.mtimeMs ?? 0
 }
 
 async function prepare(options: Options): Promise<Bench> {

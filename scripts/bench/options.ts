@@ -9,6 +9,7 @@ const scenarioNames = [
   'drawings',
   'memory',
   'https',
+  'dynamodb',
 ] as const
 type ScenarioName = (typeof scenarioNames)[number]
 
@@ -16,7 +17,8 @@ const standard = { rounds: 5, seconds: 5 }
 const quick = { rounds: 2, seconds: 1 }
 
 export const about = `Measures onebox beside bare node:http, Fastify, Hono, Express, Flask and aiohttp in alternating
-rounds, also over HTTPS, and writes docs/benchmark.svg and docs/benchmark.json. Takes about 30 minutes.
+rounds, also over HTTPS and on DynamoDB, and writes docs/benchmark.svg and docs/benchmark.json.
+Takes about 40 minutes.
 
 A run that is shorter or leaves something out is written to dist/bench/ instead of docs/.
 TMPDIR is the folder for the databases.`

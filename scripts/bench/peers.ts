@@ -9,6 +9,8 @@ import { type Bench, type Contestant, send, withServers } from './servers.ts'
 
 const folder = join(import.meta.dirname, 'peers')
 const python = '/usr/bin/python3'
+// With threads, as the sync worker closes the connection after each answer.
+const flask = gunicorn('flask_peer:app', ['--worker-class', 'gthread', '--threads', '4'])
 
 /** Headers that do not come from the page. */
 const changingHeaders = ['connection', 'content-length', 'date', 'keep-alive', 'transfer-encoding']
@@ -37,6 +39,40 @@ async function proxiedPeer(proxy: string, versionOption: string): Promise<Contes
     version,
     command: () => [process.execPath, join(folder, 'proxied.mjs'), proxy],
   }
+}
+
+/** onebox and its peers with their data in DynamoDB, and onebox on SQLite for comparison. */
+export async function dynamoContestants(
+  [onebox]: Contestant[],
+  url: string,
+): Promise<Contestant[]> {
+  if (!onebox) return []
+  const aws = {
+    AWS_ENDPOINT_URL_DYNAMODB: url,
+    AWS_REGION: 'us-east-1',
+    AWS_DEFAULT_REGION: 'us-east-1',
+    AWS_ACCESS_KEY_ID: 'bench',
+    AWS_SECRET_ACCESS_KEY: 'bench',
+    PEER_TABLE: 'peers',
+  }
+  const sdk = installedVersion('@aws-sdk/client-dynamodb')
+  const boto3 = (workers: string[]) =>
+    pythonPeer(
+      `Flask + boto3, ${workers.join(' ')}`,
+      ['boto3', 'flask', 'gunicorn'],
+      gunicorn('dynamodb_peer:app', workers),
+      'python3-boto3 python3-flask gunicorn',
+    )
+  const peers = [
+    nodePeer('Fastify + SDK', 'dynamodb.mjs', sdk),
+    await boto3(['--threads', '16']),
+    await boto3(['-w', '3']),
+  ].filter((peer) => peer !== null)
+  return [
+    { ...onebox, env: { ...onebox.env, ...aws, STORE: 'dynamodb' } },
+    ...peers.map((peer) => ({ ...peer, env: aws })),
+    { ...onebox, name: 'onebox, SQLite' },
+  ]
 }
 
 /** Saves onebox's page, which the peers serve byte for byte. */
@@ -79,17 +115,15 @@ function installedVersion(name: string): string {
 
 async function pythonPeers(): Promise<Contestant[]> {
   const peers = [
-    await pythonPeer('Flask', ['flask', 'gunicorn'], gunicorn, 'python3-flask gunicorn'),
+    await pythonPeer('Flask', ['flask', 'gunicorn'], flask, 'python3-flask gunicorn'),
     await pythonPeer('aiohttp', ['aiohttp'], aiohttp, 'python3-aiohttp'),
   ]
   return peers.filter((peer) => peer !== null)
 }
 
-/** With threads, as the sync worker closes the connection after each answer. */
-function gunicorn(port: number): string[] {
-  const bind = ['--bind', `127.0.0.1:${port}`, '--keep-alive', '75', '--graceful-timeout', '1']
-  const worker = ['--workers', '1', '--worker-class', 'gthread', '--threads', '4']
-  return [python, '-m', 'gunicorn', ...worker, ...bind, '--log-level', 'error', 'flask_peer:app']
+function gunicorn(app: string, workers: string[]): Contestant['command'] {
+  const rest = ['--keep-alive', '75', '--graceful-timeout', '1', '--log-level', 'error', app]
+  return (port) => [python, '-m', 'gunicorn', ...workers, '--bind', `127.0.0.1:${port}`, ...rest]
 }
 
 function aiohttp(): string[] {

@@ -112,7 +112,7 @@ function environment(bench: Bench, settings: ServerSettings): Record<string, str
   }
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const { promise, resolve } = Promise.withResolvers<number>()
   const server = createServer().listen(0, '127.0.0.1', () => {
     const address = server.address() as { port: number }

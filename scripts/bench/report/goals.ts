@@ -1,5 +1,6 @@
 import {
   type ConnectionMemory,
+  type Dynamodb,
   type Goal,
   type Handshakes,
   type Latency,
@@ -12,7 +13,7 @@ import {
 /** The goals of onebox and the results of this run. */
 export function goals(results: Results): Goal[] {
   const { get, put, putSlow, latency, rows, lists, drawingMs, memory } = results
-  const { https, handshakes, tlsMemory } = results
+  const { https, handshakes, tlsMemory, dynamodb } = results
   return [
     ...(get ? [atLeast('GET / against bare node:http', ratio(get, 'node:http'), 0.9, 0.97)] : []),
     ...(put ? [atLeast('PUT / on the plain disk against Fastify', ratio(put, 'Fastify'), 1)] : []),
@@ -33,6 +34,7 @@ export function goals(results: Results): Goal[] {
     ...(https ? httpsGoals(https) : []),
     ...(handshakes ? handshakeGoals(handshakes) : []),
     ...(tlsMemory ? [tlsMemoryGoal(tlsMemory)] : []),
+    ...(dynamodb ? dynamodbGoals(dynamodb) : []),
   ]
 }
 
@@ -90,6 +92,48 @@ function handshakeGoals(all: Handshakes[]): Goal[] {
 function tlsMemoryGoal(all: ConnectionMemory[]): Goal {
   const { idleMb = Number.NaN, connectedMb = Number.NaN } = all[0] ?? {}
   return atMost('Memory that 1,000 TLS connections add', connectedMb - idleMb, 10, ' MB')
+}
+
+/** At 64 and at 256 clients. */
+const dynamodbLimits = {
+  ofLimit: [0.7, 0.5],
+  get: {
+    'Flask + boto3, --threads 16': [12, 38],
+    'Flask + boto3, -w 3': [30, 80],
+    'Fastify + SDK': [6, 16],
+  },
+  put: { 'Fastify + SDK': [5, 13] },
+  reads: [25, 8],
+}
+
+function dynamodbGoals({ loads, memory, moviesMs }: Dynamodb): Goal[] {
+  const mb = (wanted: string) => memory.find(({ name }) => name === wanted)?.mb ?? Number.NaN
+  const added = mb('onebox') - mb('onebox, SQLite')
+  return [
+    ...loads.flatMap(loadGoals),
+    atMost('Memory of a worker on DynamoDB beside SQLite', added, 25, ' MB'),
+    atMost('POST /movies of 4,609 lines on DynamoDB', moviesMs, 500, ' ms'),
+  ]
+}
+
+function loadGoals(
+  { connections, limit, get, put, reads }: Dynamodb['loads'][number],
+  at: number,
+): Goal[] {
+  const on = `on DynamoDB, ${connections} clients,`
+  const against = (verb: string, rates: Rate[], limits: Record<string, number[]>) =>
+    Object.entries(limits)
+      .filter(([name]) => rates.some((rate) => rate.name === name))
+      .map(([name, times]) =>
+        atLeast(`${verb} / ${on} against ${name}`, ratio(rates, name), times[at] ?? Number.NaN),
+      )
+  const share = rateNamed(get, 'onebox') / limit
+  return [
+    atLeast(`GET / ${on} of what they can ask`, share, dynamodbLimits.ofLimit[at] ?? Number.NaN),
+    ...against('GET', get, dynamodbLimits.get),
+    ...against('PUT', put, dynamodbLimits.put),
+    atMost(`Reads ${on} for 1,000 pages`, reads, dynamodbLimits.reads[at] ?? Number.NaN, ''),
+  ]
 }
 
 function atLeast(name: string, value: number, limit: number, aim?: number): Goal {

@@ -4,6 +4,7 @@ import { table } from '../../terminal/table.ts'
 import type { Bench } from '../servers.ts'
 import {
   type ConnectionMemory,
+  type Dynamodb,
   type Goal,
   type Handshakes,
   type Latency,
@@ -99,6 +100,17 @@ export function printConnectionMemory(memories: ConnectionMemory[]) {
     ...[idleMb, connectedMb, connectedMb - idleMb].map(whole),
   ])
   print(head, rows)
+}
+
+export function printDynamodb({ loads, memory, moviesMs }: Dynamodb) {
+  for (const { connections, reads } of loads) {
+    note(`${connections} clients: onebox reads ${reads.toFixed(1)} times for 1,000 pages`)
+  }
+  note(`POST /movies of 4,609 lines: ${moviesMs} ms`)
+  print(
+    ['Memory after these loads', 'MB'],
+    memory.map(({ name, mb }) => [name, whole(mb)]),
+  )
 }
 
 export function printGoals(goals: Goal[]) {

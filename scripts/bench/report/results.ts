@@ -54,6 +54,24 @@ export interface ConnectionMemory {
   connectedMb: number
 }
 
+/** With the data in DynamoDB, each of whose calls is delayed. */
+export interface Dynamodb {
+  delayMs: number
+  loads: {
+    connections: number
+    /** Requests per second, if each waits for one call. */
+    limit: number
+    get: Rate[]
+    put: Rate[]
+    /** Reads of the engine for 1,000 pages of onebox. */
+    reads: number
+  }[]
+  /** Resident megabytes (10⁶ bytes) after these loads. */
+  memory: { name: string; mb: number }[]
+  /** Milliseconds for a POST of 4,609 new movies. */
+  moviesMs: number
+}
+
 export interface Results {
   get?: Rate[]
   put?: Rate[]
@@ -67,6 +85,7 @@ export interface Results {
   https?: Rate[]
   handshakes?: Handshakes[]
   tlsMemory?: ConnectionMemory[]
+  dynamodb?: Dynamodb
 }
 
 export interface Goal {
