@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import http, { type IncomingMessage } from 'node:http'
 import https from 'node:https'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -13,13 +14,13 @@ export interface Load {
 }
 
 /**
- * Clients that send requests one after the other until they are stopped, without retries: `keepAlive`
- * ones keep their connection, `oneShot` ones open a new one for each request. All of them pause for
- * `pauseMs` in between.
+ * Clients that send requests one after the other until they are stopped: `keepAlive` ones keep their
+ * connection, `oneShot` ones open a new one for each request. All of them pause for `pauseMs` in
+ * between, and send what fails up to `tries` times, half a second apart.
  */
 export function startLoad(
   url: string,
-  { keepAlive = 16, oneShot = 8, writeShare = 0.1, pauseMs = 0 } = {},
+  { keepAlive = 16, oneShot = 8, writeShare = 0.1, pauseMs = 0, tries = 1 } = {},
 ): Load {
   const saved = new Set<string>()
   const failures: string[] = []
@@ -38,8 +39,8 @@ export function startLoad(
   async function run(agent: http.Agent) {
     while (!stopping) {
       try {
-        if (Math.random() < writeShare) await save(agent)
-        else expectStatus(await send(url, { agent }), 200)
+        if (Math.random() < writeShare) await save(agent, randomLetters(20))
+        else await attempt(async () => expectStatus(await send(url, { agent }), 200))
         answered += 1
       } catch (error) {
         failed += 1
@@ -50,19 +51,46 @@ export function startLoad(
     agent.destroy()
   }
 
-  async function save(agent: http.Agent) {
-    const username = randomLetters(20)
+  async function save(agent: http.Agent, username: string) {
     const headers = { 'Content-Type': 'application/json' }
     const options = { agent, method: 'PUT', headers }
-    const response = await send(`${url}/hello/${username}`, options, '{"dateOfBirth":"1990-04-23"}')
-    expectStatus(response, 204)
+    const body = '{"dateOfBirth":"1990-04-23"}'
+    await attempt(async () =>
+      expectStatus(await send(`${url}/hello/${username}`, options, body), 204),
+    )
     saved.add(username)
+  }
+
+  async function attempt(request: () => Promise<void>) {
+    for (let left = tries; ; left -= 1) {
+      try {
+        return await request()
+      } catch (error) {
+        if (left === 1) throw error
+        await sleep(500)
+      }
+    }
   }
 
   async function stop() {
     stopping = true
     await Promise.all(clients)
   }
+}
+
+/** Stops the load, of which nothing may have failed or be missing afterwards. */
+export async function expectAllAnswered(load: Load, url: string, requests: number) {
+  await load.stop()
+  const { answered, failed } = load.counts()
+  assert.equal(failed, 0, `${failed} failed: ${[...new Set(load.failures)].join(', ')}`)
+  assert.ok(answered >= requests, `${answered} were enough to tell`)
+  const missing = []
+  for (const username of load.saved) {
+    const response = await fetch(`${url}/hello/${username}`)
+    await response.arrayBuffer()
+    if (!response.ok) missing.push(username)
+  }
+  assert.deepEqual(missing, [])
 }
 
 /** Certificates of any authority will do. */

@@ -23,6 +23,8 @@ export interface Service {
   reload: () => Promise<void>
   /** Restarts pm2 itself, which needs `behindSocket`. */
   restart: () => void
+  /** Ends pm2 and all workers at once. */
+  kill: () => void
   /** Waits until all workers run a release. */
   until: (release: string) => Promise<unknown>
   /** What pm2 and the workers have written. */
@@ -73,6 +75,10 @@ export async function startService(
     switchTo: (release) => switchLink(link, release),
     reload: () => run(reloadScript),
     restart: () => process.kill(pm2Pid(), 'SIGTERM'),
+    kill() {
+      const pm2 = pm2Pid()
+      for (const pid of [pm2, ...childrenOf(pm2)]) process.kill(pid, 'SIGKILL')
+    },
     until,
     output: child.output,
   }
