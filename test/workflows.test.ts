@@ -93,13 +93,16 @@ function namesIn(commands: string[], pattern: RegExp): string[] {
 
 test('everything pinned is kept up to date', () => {
   const text = readFileSync(join(root, '.github/dependabot.yml'), 'utf8')
-  for (const kind of ['npm', 'github-actions'])
+  for (const kind of ['npm', 'gomod', 'cargo', 'github-actions'])
     assert.match(text, new RegExp(`ecosystem: ${kind}$`, 'm'))
   const folders = [...text.matchAll(/(\/[\w./-]*)[,\]]/g)].map(([, folder = '']) => folder)
   assert.deepEqual(folders, [
     '/',
     '/scripts/bench',
     '/scripts/clients',
+    '/scripts/bench/peers/go',
+    '/scripts/bench/peers/pocketbase',
+    '/scripts/bench/peers/axum',
     '/',
     '/.github/actions/setup',
   ])

@@ -18,7 +18,7 @@ import { measureHttps } from './scenarios/https.ts'
 import { measureLatency } from './scenarios/latency.ts'
 import { measureLists } from './scenarios/lists.ts'
 import { measureMemory } from './scenarios/memory.ts'
-import { measurePut } from './scenarios/put.ts'
+import { measureLone, measurePut, measureTmpfs } from './scenarios/put.ts'
 import { measureRows } from './scenarios/rows.ts'
 import type { Bench } from './servers.ts'
 import { buildSlowDisk } from './slow-disk.ts'
@@ -26,6 +26,8 @@ import { buildSlowDisk } from './slow-disk.ts'
 const scenarios = {
   get: measureGet,
   put: measurePut,
+  lone: measureLone,
+  tmpfs: measureTmpfs,
   latency: measureLatency,
   rows: measureRows,
   lists: measureLists,
@@ -84,12 +86,13 @@ function changedAt(file: string): number {
 async function prepare(options: Options): Promise<Bench> {
   const folder = temporaryFolder()
   const cores = assignCores()
-  await pinThisProcess(cores)
   const bench: Bench = {
     ...{ options, folder, cores, contestants: [], proxies: [], page: {}, failures: [] },
   }
   bench.contestants = await findContestants(folder)
   if (options.only.includes('https')) bench.proxies = await findProxies()
+  // Compilers may use all cores.
+  await pinThisProcess(cores)
   note(
     everyone(bench)
       .map(({ name, version }) => `${name} ${version}`)

@@ -20,5 +20,6 @@ export async function buildOnebox(folder: string): Promise<Contestant> {
     version: release.id.slice(0, 12),
     command: () => [process.execPath, ...pm2App.node_args, server],
     env: pm2Environment,
+    commits: 'grouped',
   }
 }

@@ -3,6 +3,8 @@ import { type Options as Declarations, UsageError, type Values } from '../termin
 const scenarioNames = [
   'get',
   'put',
+  'lone',
+  'tmpfs',
   'latency',
   'rows',
   'lists',
@@ -14,11 +16,11 @@ const scenarioNames = [
 type ScenarioName = (typeof scenarioNames)[number]
 
 const standard = { rounds: 5, seconds: 5 }
-const quick = { rounds: 2, seconds: 1 }
+const quick = { rounds: 1, seconds: 1 }
 
-export const about = `Measures onebox beside bare node:http, Fastify, Hono, Express, Flask and aiohttp in alternating
-rounds, also over HTTPS and on DynamoDB, and writes docs/benchmark.svg and docs/benchmark.json.
-Takes about 40 minutes.
+export const about = `Measures onebox beside bare node:http, Fastify, Hono, Express, Bun, Deno, Go, axum, PocketBase,
+Flask and aiohttp, as far as they are installed here, in alternating rounds, also over HTTPS and on
+DynamoDB, and writes docs/benchmark.svg and docs/benchmark.json. Takes about 45 minutes.
 
 A run that is shorter or leaves something out is written to dist/bench/ instead of docs/.
 TMPDIR is the folder for the databases.`
@@ -48,7 +50,7 @@ export const declarations = {
   },
   quick: {
     type: 'boolean',
-    help: 'two rounds of a second and smaller tables, to check that everything works',
+    help: 'one round of a second and smaller tables, to check that everything works',
   },
 } as const satisfies Declarations
 

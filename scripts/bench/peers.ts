@@ -1,7 +1,9 @@
-// The servers to compare: one process each, production settings, and no log except onebox's.
-import { readFileSync, writeFileSync } from 'node:fs'
+// The servers to compare: one process each, production settings, and no log except onebox's and
+// PocketBase's.
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { step } from '../terminal/step.ts'
+import { compiledPeers } from './compiled.ts'
 import { buildOnebox } from './onebox.ts'
 import { hasCommand, run } from './processes.ts'
 import { note } from './report/print.ts'
@@ -16,7 +18,13 @@ const flask = gunicorn('flask_peer:app', ['--worker-class', 'gthread', '--thread
 const changingHeaders = ['connection', 'content-length', 'date', 'keep-alive', 'transfer-encoding']
 
 export async function findContestants(temporary: string): Promise<Contestant[]> {
-  return [await buildOnebox(temporary), ...nodePeers(), ...(await pythonPeers())]
+  return [
+    await buildOnebox(temporary),
+    ...nodePeers(),
+    ...runtimePeers(),
+    ...(await compiledPeers()),
+    ...(await pythonPeers()),
+  ]
 }
 
 /** Fastify behind the proxies that are installed here, for HTTPS. */
@@ -111,6 +119,28 @@ function nodePeer(name: string, file: string, version: string): Contestant {
 function installedVersion(name: string): string {
   const file = join(import.meta.dirname, 'node_modules', name, 'package.json')
   return JSON.parse(readFileSync(file, 'utf8')).version
+}
+
+/** Runtimes from npm, for x64 alone. */
+function runtimePeers(): Contestant[] {
+  const deno = ['run', '--quiet', '--no-lock', '--allow-env', '--allow-net']
+  const files = ['--allow-read', '--allow-write']
+  const peers = [
+    runtimePeer('Bun', '@oven/bun-linux-x64', 'bin/bun', []),
+    runtimePeer('Deno', '@deno/linux-x64-glibc', 'deno', [...deno, ...files]),
+  ]
+  return peers.filter((peer) => peer !== null)
+}
+
+function runtimePeer(name: string, packageName: string, program: string, args: string[]) {
+  const file = join(import.meta.dirname, 'node_modules', packageName, program)
+  if (!existsSync(file)) {
+    note(`${name} is skipped: npm ci in scripts/bench, on x64`)
+    return null
+  }
+  const script = join(folder, `${name.toLowerCase()}.mjs`)
+  const version = installedVersion(packageName)
+  return { name, version, command: () => [file, ...args, script] }
 }
 
 async function pythonPeers(): Promise<Contestant[]> {

@@ -40,8 +40,8 @@ export async function stop(child: ChildProcess) {
   clearTimeout(timer)
 }
 
-export function temporaryFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'onebox-bench-'))
+export function temporaryFolder(parent = tmpdir()): string {
+  const folder = mkdtempSync(join(parent, 'onebox-bench-'))
   folders.add(folder)
   return folder
 }

@@ -1,5 +1,6 @@
 import type { ChildProcess } from 'node:child_process'
 import { closeSync, mkdtempSync, openSync, readFileSync, truncateSync } from 'node:fs'
+import { Agent } from 'node:http'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -10,8 +11,11 @@ import { start, stop } from './processes.ts'
 
 const startTimeoutMs = 20_000
 const answerTimeoutMs = 20_000
+const ownConnection = new Agent({ keepAlive: false })
 /** If the benchmark is killed, the kernel ends its servers. */
 const endsWithUs = ['setpriv', '--pdeathsig', 'TERM']
+// Without -I, strace -o ignores SIGTERM.
+const strace = ['strace', '-I', '2', '-f', '--seccomp-bpf', '-qq', '-e', 'trace=fsync,fdatasync']
 
 export interface Contestant {
   name: string
@@ -19,6 +23,8 @@ export interface Contestant {
   command: (port: number) => string[]
   cwd?: string
   env?: Record<string, string>
+  /** By default, one commit per PUT, on disk before the answer. */
+  commits?: 'grouped' | 'unsynced'
 }
 
 /** What the whole run shares. */
@@ -43,12 +49,17 @@ export interface Running {
   pid: number
   dataDir: string
   log: string
+  /** Its fsyncs, one per line, if it is traced. */
+  trace: string
   child: ChildProcess
 }
 
 export interface ServerSettings {
   fsyncDelayMs?: number
   dataDir?: string
+  /** Where the servers get folders for their data; the benchmark's folder by default. */
+  parent?: string
+  traced?: boolean
   /** Has the servers speak HTTPS too, with this key and certificate. */
   tlsFile?: string
 }
@@ -77,9 +88,9 @@ async function startServer(
   settings: ServerSettings,
 ): Promise<Running> {
   const { name } = contestant
-  const folder = mkdtempSync(join(bench.folder, 'server-'))
+  const folder = mkdtempSync(join(settings.parent ?? bench.folder, 'server-'))
   const dataDir = settings.dataDir ?? folder
-  const log = join(folder, 'log')
+  const [log, trace] = [join(folder, 'log'), join(folder, 'fsyncs')]
   const [port, tlsPort] = [await freePort(), await freePort()]
   const env = {
     ...environment(bench, settings),
@@ -89,12 +100,13 @@ async function startServer(
     DATA_DIR: dataDir,
   }
   const output = openSync(log, 'a')
-  const command = [...endsWithUs, ...onServerCore(bench.cores, contestant.command(port))]
+  const pinned = onServerCore(bench.cores, contestant.command(port))
+  const command = [...endsWithUs, ...(settings.traced ? [...strace, '-o', trace] : []), ...pinned]
   const child = start(command, { cwd: contestant.cwd, env, stdio: ['ignore', output, output] })
   closeSync(output)
   const url = `http://127.0.0.1:${port}`
   const secureUrl = settings.tlsFile ? `https://127.0.0.1:${tlsPort}` : ''
-  const server = { name, url, secureUrl, pid: child.pid ?? 0, dataDir, log, child }
+  const server = { name, url, secureUrl, pid: child.pid ?? 0, dataDir, log, trace, child }
   await untilItAnswers(server)
   return server
 }
@@ -131,10 +143,13 @@ async function untilItAnswers({ name, url, child, log }: Running) {
   throw new Error(`${name} did not start:\n${readFileSync(log, 'utf8').slice(-2000)}`)
 }
 
-/** Sends one request on a connection of its own. */
+/**
+ * Sends one request on a connection of its own. A `Connection: close` would not do: Node uses the
+ * connection again unless the answer says so, too, and Bun's does not.
+ */
 export function send(method: string, url: string, body?: string): Promise<Answer> {
-  const headers = { Connection: 'close', ...(body && { 'Content-Type': 'text/plain' }) }
-  return request(url, { method, headers, body, timeoutMs: answerTimeoutMs })
+  const headers: Record<string, string> = body === undefined ? {} : { 'Content-Type': 'text/plain' }
+  return request(url, { method, headers, body, agent: ownConnection, timeoutMs: answerTimeoutMs })
 }
 
 /** After a round, the log is not needed, and it would grow by gigabytes. */

@@ -8,7 +8,7 @@ interface Load {
   script: 'get.lua' | 'put.lua' | 'paths.lua'
   connections: number
   seconds: number
-  args?: string[]
+  args?: readonly string[]
   /** Gives everything else on the load's core priority. */
   yielding?: boolean
 }
@@ -25,6 +25,16 @@ interface Report {
 
 /** Puts a server under load. Returns its requests per second, and records failures. */
 export async function load(bench: Bench, server: Running, wanted: Load): Promise<number> {
+  const { requests, seconds } = await runLoad(bench, server, wanted)
+  return Math.round(requests / seconds)
+}
+
+/** Lets a server compile its code and open its connections. */
+export async function warmUp(bench: Bench, server: Running, wanted: Omit<Load, 'seconds'>) {
+  await runLoad(bench, server, { ...wanted, seconds: 1 })
+}
+
+export async function runLoad(bench: Bench, server: Running, wanted: Load): Promise<Report> {
   const output = await run(command(server, wanted), { cwd: folder }).catch((error) => {
     throw new Error(`${server.name} under load: ${error.message}`)
   })
@@ -34,7 +44,7 @@ export async function load(bench: Bench, server: Running, wanted: Load): Promise
     bench.failures.push(`${server.name}: ${wanted.script} failed: ${JSON.stringify(report)}`)
   }
   emptyLog(server)
-  return Math.round(report.requests / report.seconds)
+  return report
 }
 
 function command({ url }: Running, { script, connections, seconds, args, yielding }: Load) {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { parseCoreList } from '../../scripts/bench/cores.ts'
+import { syncsEach } from '../../scripts/bench/fsyncs.ts'
 import { movieAt, shuffled } from '../../scripts/bench/movies.ts'
 import { declarations, isWholeRun, readOptions } from '../../scripts/bench/options.ts'
 import { goals } from '../../scripts/bench/report/goals.ts'
@@ -75,6 +76,55 @@ test('a goal compares with the peer that it names', () => {
   const [goal] = goals({ get })
   assert.equal(goal?.met, true)
   assert.equal(goal?.got, '0.900×')
+})
+
+test('the goals of a write compare with each peer that was measured', () => {
+  const rates = (ours: number, bun: number) => [rateOf('onebox', [ours]), rateOf('Bun', [bun])]
+  const put = [...rates(55, 10), rateOf('Fastify', [10])]
+  const all = goals({ put, putLone: rates(80, 100), putTmpfs: rates(90, 100) })
+  const verdicts = all.map(({ name, got, met }) => `${name}: ${got} ${met}`)
+  assert.deepEqual(verdicts, [
+    'PUT / on the plain disk against Fastify: 5.500× true',
+    'PUT / on the plain disk against Bun: 5.500× true',
+    'PUT / by a lone client against Bun: 0.800× false',
+    'PUT / in memory against Bun: 0.900× true',
+  ])
+  assert.deepEqual(goals({ putLone: [rateOf('onebox', [80])] }), [])
+})
+
+test('an fsync may be shared by the writes of a group, but a lone client has none to share it with', () => {
+  const each = [1, 64].map((connections) => ({
+    peer: syncsEach({}, connections),
+    onebox: syncsEach({ commits: 'grouped' }, connections),
+    pocketBase: syncsEach({ commits: 'unsynced' }, connections),
+  }))
+  assert.deepEqual(each, [
+    { peer: true, onebox: true, pocketBase: false },
+    { peer: true, onebox: false, pocketBase: false },
+  ])
+})
+
+test('every peer has an exact version and a checksum', () => {
+  const read = (file: string) =>
+    readFileSync(new URL(`../../scripts/bench/${file}`, import.meta.url), 'utf8')
+  const npm = JSON.parse(read('package.json'))
+  const { packages } = JSON.parse(read('package-lock.json'))
+  for (const [name, version] of Object.entries({
+    ...npm.dependencies,
+    ...npm.optionalDependencies,
+  })) {
+    const { version: locked, integrity } = packages[`node_modules/${name}`]
+    assert.equal(locked, version, name)
+    assert.match(integrity, /^sha512-/, name)
+  }
+  for (const folder of ['go', 'pocketbase']) {
+    const [, name, version] = /^require (\S+) (v\S+)$/m.exec(read(`peers/${folder}/go.mod`)) ?? []
+    assert.ok(read(`peers/${folder}/go.sum`).includes(`${name} ${version} h1:`), folder)
+  }
+  const crates = read('peers/axum/Cargo.lock').split('[[package]]').slice(1)
+  for (const crate of crates.filter((text) => !text.includes('axum-peer'))) {
+    assert.match(crate, /^checksum = "[\da-f]{64}"$/m, crate)
+  }
 })
 
 test('the goals of lists and searches compare with JSON, Flask and the small table', () => {

@@ -4,11 +4,11 @@ import os
 
 import store
 from aiohttp import web
-from page import render_page
+from page import page_headers, render_page
 
 
 async def get_page(request):
-    return web.Response(text=render_page(store.read()), content_type="text/html")
+    return web.Response(text=render_page(store.read()), headers=page_headers)
 
 
 async def put_string(request):

@@ -1,12 +1,12 @@
 import express from 'express'
-import { renderPage } from './page.mjs'
-import { openStore } from './store.mjs'
+import { openStore } from './node-store.mjs'
+import { pageHeaders, renderPage } from './page.mjs'
 
 const store = openStore()
 const app = express()
 
 app.get('/', (_request, response) => {
-  response.type('html').send(renderPage(store.read()))
+  response.set(pageHeaders).send(renderPage(store.read()))
 })
 
 app.put('/', express.text(), (request, response) => {

@@ -1,6 +1,6 @@
 import Fastify from 'fastify'
-import { renderPage } from './page.mjs'
-import { openStore } from './store.mjs'
+import { openStore } from './node-store.mjs'
+import { pageHeaders, renderPage } from './page.mjs'
 import { readTls } from './tls.mjs'
 
 const store = openStore()
@@ -10,7 +10,7 @@ await serve(Fastify(), process.env.PORT)
 
 async function serve(app, port) {
   app.get('/', (_request, reply) => {
-    reply.type('text/html; charset=utf-8').send(renderPage(store.read()))
+    reply.headers(pageHeaders).send(renderPage(store.read()))
   })
 
   app.put('/', (request, reply) => {

@@ -3,7 +3,7 @@ import sqlite3
 
 import store
 from flask import Flask, render_template, request
-from page import render_page
+from page import page_headers, render_page
 
 app = Flask(__name__)
 
@@ -17,7 +17,7 @@ first_movies = (
 
 @app.get("/")
 def get_page():
-    return render_page(store.read())
+    return render_page(store.read()), page_headers
 
 
 @app.put("/")

@@ -1,12 +1,12 @@
 import { serve } from '@hono/node-server'
 import { Hono } from 'hono'
-import { renderPage } from './page.mjs'
-import { openStore } from './store.mjs'
+import { openStore } from './node-store.mjs'
+import { pageHeaders, renderPage } from './page.mjs'
 
 const store = openStore()
 const app = new Hono()
 
-app.get('/', (context) => context.html(renderPage(store.read())))
+app.get('/', (context) => context.html(renderPage(store.read()), 200, pageHeaders))
 
 app.put('/', async (context) => {
   store.save(await context.req.text())

@@ -1,14 +1,12 @@
 // The ceiling: the same bytes and headers as onebox, from memory, without a framework.
-import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
 import { text } from 'node:stream/consumers'
-import { renderPage } from './page.mjs'
-import { openStore } from './store.mjs'
+import { openStore } from './node-store.mjs'
+import { pageHeaders, renderPage } from './page.mjs'
 import { readTls } from './tls.mjs'
 
 const store = openStore()
-const headers = JSON.parse(readFileSync(process.env.PAGE_HEADERS_FILE, 'utf8'))
 let page = pageOf(store.read())
 
 const tls = readTls()
@@ -31,5 +29,5 @@ async function put(request, response) {
 
 function pageOf(string) {
   const body = Buffer.from(renderPage(string))
-  return { body, headers: { ...headers, 'content-length': body.length } }
+  return { body, headers: { ...pageHeaders, 'content-length': body.length } }
 }

@@ -7,6 +7,9 @@ const before = page.slice(0, start)
 const after = page.slice(page.indexOf('</h1>', start))
 const entities = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' }
 
+/** Those of onebox that do not change from answer to answer. */
+export const pageHeaders = JSON.parse(readFileSync(process.env.PAGE_HEADERS_FILE, 'utf8'))
+
 export function renderPage(string) {
   return before + string.replace(/[&<>"']/g, (character) => entities[character]) + after
 }

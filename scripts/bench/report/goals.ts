@@ -12,12 +12,14 @@ import {
 
 /** The goals of onebox and the results of this run. */
 export function goals(results: Results): Goal[] {
-  const { get, put, putSlow, latency, rows, lists, drawingMs, memory } = results
+  const { get, put, putSlow, putLone, putTmpfs, latency, rows, lists, drawingMs, memory } = results
   const { https, handshakes, tlsMemory, dynamodb } = results
   return [
-    ...(get ? [atLeast('GET / against bare node:http', ratio(get, 'node:http'), 0.9, 0.97)] : []),
-    ...(put ? [atLeast('PUT / on the plain disk against Fastify', ratio(put, 'Fastify'), 1)] : []),
-    ...(putSlow ? [atLeast('PUT / with 2 ms against Fastify', ratio(putSlow, 'Fastify'), 20)] : []),
+    ...rateGoals('GET /', get, { 'node:http': [0.9, 0.97], Fastify: [2], Bun: [0.95] }),
+    ...rateGoals('PUT / on the plain disk', put, { Fastify: [1], Bun: [5.5] }),
+    ...rateGoals('PUT / with 2 ms', putSlow, { Fastify: [20, 50] }),
+    ...rateGoals('PUT / by a lone client', putLone, { Bun: [0.9] }),
+    ...rateGoals('PUT / in memory', putTmpfs, { Bun: [0.9] }),
     ...(latency ? [latencyGoal(latency)] : []),
     ...(rows ?? [])
       .slice(1)
@@ -28,10 +30,13 @@ export function goals(results: Results): Goal[] {
           ? [rowGoal('Searches', large.rows, large.searches, rows?.[0]?.searches, 0.8)]
           : []),
       ]),
-    ...(lists ? listGoals(lists) : []),
+    ...rateGoals('GET /movies as a page', lists, { 'onebox, JSON': [0.8], Flask: [3] }),
     ...(drawingMs ? [atMost('A new drawing of 10,000 movies', drawingMs, 5, ' ms')] : []),
     ...(memory ? [memoryGoal(memory)] : []),
-    ...(https ? httpsGoals(https) : []),
+    ...rateGoals('GET / over HTTPS', https, {
+      ...{ 'onebox, HTTP': [0.65], 'node:https': [0.9] },
+      ...{ 'nginx → Fastify': [2], 'caddy → Fastify': [6] },
+    }),
     ...(handshakes ? handshakeGoals(handshakes) : []),
     ...(tlsMemory ? [tlsMemoryGoal(tlsMemory)] : []),
     ...(dynamodb ? dynamodbGoals(dynamodb) : []),
@@ -40,6 +45,21 @@ export function goals(results: Results): Goal[] {
 
 function ratio(rates: Rate[], name: string): number {
   return rateNamed(rates, 'onebox') / rateNamed(rates, name)
+}
+
+/** For each peer that was measured: the limit, and perhaps an aim. */
+function rateGoals(
+  what: string,
+  rates: Rate[] | undefined,
+  against: Record<string, [limit: number, aim?: number]>,
+): Goal[] {
+  if (!rates) return []
+  return Object.entries(against)
+    .filter(([peer]) => rates.some(({ name }) => name === peer))
+    .map(([peer, limits]) => {
+      const name = peer === 'node:http' ? 'bare node:http' : peer
+      return atLeast(`${what} against ${name}`, ratio(rates, peer), ...limits)
+    })
 }
 
 function latencyGoal(latencies: Latency[]): Goal {
@@ -53,30 +73,9 @@ function rowGoal(what: string, count: number, large: Rate, small?: Rate, limit =
   return atLeast(name, large.median / (small?.median ?? Number.NaN), limit)
 }
 
-function listGoals(rates: Rate[]): Goal[] {
-  const against = { 'onebox, JSON': 0.8, Flask: 3 }
-  return Object.entries(against)
-    .filter(([name]) => rates.some((rate) => rate.name === name))
-    .map(([name, limit]) =>
-      atLeast(`GET /movies as a page against ${name}`, ratio(rates, name), limit),
-    )
-}
-
 function memoryGoal(memories: Memory[]): Goal {
   const onebox = memories.find(({ name }) => name === 'onebox')
   return atMost('Memory of a worker at its peak', onebox?.peakMb ?? Number.NaN, 110, ' MB')
-}
-
-function httpsGoals(rates: Rate[]): Goal[] {
-  const against = {
-    'onebox, HTTP': 0.65,
-    'node:https': 0.9,
-    'nginx → Fastify': 2,
-    'caddy → Fastify': 6,
-  }
-  return Object.entries(against)
-    .filter(([name]) => rates.some((rate) => rate.name === name))
-    .map(([name, limit]) => atLeast(`GET / over HTTPS against ${name}`, ratio(rates, name), limit))
 }
 
 function handshakeGoals(all: Handshakes[]): Goal[] {

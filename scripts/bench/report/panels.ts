@@ -35,12 +35,20 @@ export type Panel = Titles & ({ kind: 'bars'; bars: Bar[] } | { kind: 'spans'; s
 const durable = 'Durable PUT /, requests/s'
 
 export function panels(results: Results): Panel[] {
-  const { get, put, putSlow, latency, rows, memory, https, handshakes, tlsMemory } = results
+  const { get, put, putSlow, putLone, latency, rows, memory } = results
+  const { https, handshakes, tlsMemory } = results
   return [
     get && bars('GET /, requests/s', 'The page, 64 keep-alive connections', get.map(rateBar)),
+    put && bars(durable, 'On disk before the 204, 64 clients', put.map(rateBar)),
     memory && bars('Memory, MB', 'Peak of a worker under GET and PUT load', memory.map(memoryBar)),
-    put && bars(durable, 'On disk before the 204, plain disk', put.map(rateBar)),
-    putSlow && bars(durable, '2 ms added to every fsync', putSlow.map(rateBar)),
+    handshakes &&
+      bars(
+        'CPU of a TLS handshake, µs',
+        'TLS 1.3 with ECDSA P-256, full and resumed',
+        handshakes.flatMap(handshakeBars),
+      ),
+    putSlow && bars(durable, '256 clients, 2 ms added to every fsync', putSlow.map(rateBar)),
+    putLone && bars(durable, 'One client that waits for each answer', putLone.map(rateBar)),
     latency && spans(latency),
     rows &&
       bars(
@@ -49,12 +57,6 @@ export function panels(results: Results): Panel[] {
         rowBars(rows),
       ),
     https && bars('GET / over HTTPS, requests/s', '64 keep-alive connections', https.map(rateBar)),
-    handshakes &&
-      bars(
-        'CPU of a TLS handshake, µs',
-        'TLS 1.3 with ECDSA P-256, full and resumed',
-        handshakes.flatMap(handshakeBars),
-      ),
     tlsMemory &&
       bars(
         'Memory that 1,000 TLS connections add, MB',

@@ -9,7 +9,7 @@ export const panelWidth = (width - 2 * margin - gap) / 2
 export const headHeight = 84
 const titleHeight = 58
 const rowHeight = 26
-const labelWidth = 124
+const labelWidth = 152
 const valueWidth = 96
 
 const style = `

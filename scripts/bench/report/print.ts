@@ -5,6 +5,7 @@ import type { Bench } from '../servers.ts'
 import {
   type ConnectionMemory,
   type Dynamodb,
+  type Fsyncs,
   type Goal,
   type Handshakes,
   type Latency,
@@ -19,10 +20,11 @@ export function note(text: string) {
 }
 
 export function printProgress({ options }: Bench, round: number, name: string, result: string) {
-  console.log(`  round ${round}/${options.rounds}  ${name.padEnd(16)}  ${result}`)
+  console.log(`  round ${round}/${options.rounds}  ${name.padEnd(20)}  ${result}`)
 }
 
-export function printRates(title: string, rates: Rate[], peers = ['node:http', 'Fastify']) {
+export function printRates(title: string, rates: Rate[], wanted = ['node:http', 'Fastify', 'Bun']) {
+  const peers = wanted.filter((peer) => rates.some(({ name }) => name === peer))
   const against = peers.map((peer) => `× ${peer}`)
   const head = [title, 'requests/s', 'lowest', 'highest', ...against]
   const rows = rates.map(({ name, median, rounds }) => [
@@ -33,6 +35,14 @@ export function printRates(title: string, rates: Rate[], peers = ['node:http', '
     ...peers.map((peer) => (median / rateNamed(rates, peer)).toFixed(2)),
   ])
   print(head, rows)
+}
+
+export function printFsyncs(all: Fsyncs[], connections: number) {
+  const head = [connections === 1 ? 'A lone client' : `${connections} clients`, 'PUTs', 'fsyncs']
+  print(
+    head,
+    all.map(({ name, puts, fsyncs }) => [name, whole(puts), whole(fsyncs)]),
+  )
 }
 
 export function printLatencies(latencies: Latency[]) {

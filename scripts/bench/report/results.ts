@@ -23,6 +23,13 @@ export interface Latency {
   rounds: LatencyRound[]
 }
 
+/** PUTs answered, and the fsyncs meanwhile. */
+export interface Fsyncs {
+  name: string
+  puts: number
+  fsyncs: number
+}
+
 export interface Rows {
   rows: number
   points: Rate
@@ -76,6 +83,9 @@ export interface Results {
   get?: Rate[]
   put?: Rate[]
   putSlow?: Rate[]
+  putLone?: Rate[]
+  putTmpfs?: Rate[]
+  fsyncs?: Fsyncs[]
   latency?: Latency[]
   rows?: Rows[]
   lists?: Rate[]

@@ -9,11 +9,10 @@ import { median } from '../report/statistics.ts'
 import { alternate } from '../rounds.ts'
 import { type Bench, type Running, withServers } from '../servers.ts'
 import { residentMb } from '../usage.ts'
-import { load } from '../wrk.ts'
+import { load, warmUp } from '../wrk.ts'
 
 const delayMs = 5
 const clients = [64, 256]
-const warmUpSeconds = 2
 /** Enough for ratios as large as these. */
 const mostRounds = 3
 /** As many as in AWS's sample data. */
@@ -56,8 +55,7 @@ async function measureLoad(
   const rounds = Math.min(bench.options.rounds, mostRounds)
   const title = `${script === 'get.lua' ? 'GET' : 'PUT'} / on DynamoDB, ${connections} clients`
   step(`${title}: ${delayMs} ms added to each call, ${rounds} rounds of ${seconds} s`)
-  for (const server of servers)
-    await load(bench, server, { script, connections, seconds: warmUpSeconds })
+  for (const server of servers) await warmUp(bench, server, { script, connections })
   const reads: number[] = []
   const results = await alternate(rounds, servers, async (server, round) => {
     const before = engine.reads()

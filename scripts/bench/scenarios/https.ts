@@ -20,16 +20,16 @@ import {
 import { alternate } from '../rounds.ts'
 import { type Bench, type Contestant, type Running, withServers } from '../servers.ts'
 import { cpuSeconds, residentMb } from '../usage.ts'
-import { load } from '../wrk.ts'
+import { load, warmUp } from '../wrk.ts'
 
 const connections = 64
 const handshakesScript = join(import.meta.dirname, '../handshakes.ts')
 const connectionsScript = join(import.meta.dirname, '../connections.ts')
 const manyConnections = 1000
-/** A proxy opens its connections to Fastify in the first. */
-const warmUpSeconds = 2
 /** Less than the time that servers give a connection to send its first request. */
 const connectedSeconds = 4
+/** Enough for the CPU time of thousands of handshakes each. */
+const handshakeRounds = 3
 const sampleMs = 100
 
 /** GET / over HTTPS, the CPU time of handshakes, and the memory of many connections. */
@@ -57,7 +57,7 @@ async function makeCertificate({ folder }: Bench): Promise<string> {
 }
 
 function contestantsOf({ contestants, proxies }: Bench): Contestant[] {
-  const named = { onebox: 'onebox', 'node:http': 'node:https', Fastify: 'Fastify' }
+  const named = { onebox: 'onebox', 'node:http': 'node:https', Fastify: 'Fastify', Bun: 'Bun' }
   const own = Object.entries(named).flatMap(([name, secureName]) => {
     const found = contestants.find((contestant) => contestant.name === name)
     return found ? [{ ...found, name: secureName }] : []
@@ -71,11 +71,10 @@ async function measureRates(bench: Bench, servers: Running[]): Promise<Rate[]> {
   const [onebox] = servers
   const plain = onebox ? [{ ...onebox, name: 'onebox, HTTP' }] : []
   const all = [...servers.map((server) => ({ ...server, url: server.secureUrl })), ...plain]
-  const get = (server: Running, duration: number) =>
-    load(bench, server, { script: 'get.lua', connections, seconds: duration })
-  for (const server of all) await get(server, warmUpSeconds)
+  const getLoad = { script: 'get.lua', connections } as const
+  for (const server of all) await warmUp(bench, server, getLoad)
   const results = await alternate(rounds, all, async (server, round) => {
-    const rate = await get(server, seconds)
+    const rate = await load(bench, server, { ...getLoad, seconds })
     printProgress(bench, round, server.name, `${rate.toLocaleString('en-US')} requests/s`)
     return rate
   })
@@ -86,7 +85,8 @@ async function measureRates(bench: Bench, servers: Running[]): Promise<Rate[]> {
 
 async function measureHandshakes(bench: Bench, servers: Running[]): Promise<Handshakes[]> {
   step('CPU time of full and resumed handshakes: TLS 1.3, ECDSA P-256, X25519')
-  const results = await alternate(bench.options.rounds, servers, async (server, round) => {
+  const rounds = Math.min(bench.options.rounds, handshakeRounds)
+  const results = await alternate(rounds, servers, async (server, round) => {
     const full = await handshakeMicroseconds(bench, server, 'full')
     const resumed = await handshakeMicroseconds(bench, server, 'resumed')
     printProgress(bench, round, server.name, `${full} µs full, ${resumed} µs resumed`)

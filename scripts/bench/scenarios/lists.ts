@@ -5,7 +5,7 @@ import { printLists, printProgress } from '../report/print.ts'
 import { type Results, rateOf } from '../report/results.ts'
 import { alternate } from '../rounds.ts'
 import { type Bench, type Running, withServers } from '../servers.ts'
-import { load } from '../wrk.ts'
+import { load, warmUp } from '../wrk.ts'
 import { prefill, tableFolder } from './rows.ts'
 
 const connections = 64
@@ -32,9 +32,10 @@ export async function measureLists(bench: Bench): Promise<Results> {
     ]
     const file = join(bench.folder, 'lists')
     writeFileSync(file, '/movies\n')
-    for (const item of items) await measure(bench, file, item, 2)
+    for (const item of items) await warmUp(bench, item.server, loadOf(file, item))
     const rates = await alternate(bench.options.rounds, items, async (item, round) => {
-      const rate = await measure(bench, file, item, bench.options.seconds)
+      const { seconds } = bench.options
+      const rate = await load(bench, item.server, { ...loadOf(file, item), seconds })
       printProgress(bench, round, item.name, `${rate.toLocaleString('en-US')} requests/s`)
       return rate
     })
@@ -44,6 +45,6 @@ export async function measureLists(bench: Bench): Promise<Results> {
   return { lists }
 }
 
-function measure(bench: Bench, file: string, { server, accept }: Item, seconds: number) {
-  return load(bench, server, { script: 'paths.lua', connections, seconds, args: [file, accept] })
+function loadOf(file: string, { accept }: Item) {
+  return { script: 'paths.lua', connections, args: [file, accept] } as const
 }

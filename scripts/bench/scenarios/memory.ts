@@ -8,6 +8,8 @@ import { load } from '../wrk.ts'
 
 const sampleMs = 100
 const loadSeconds = 2
+/** Enough for a peak. */
+const mostRounds = 3
 
 /** The memory of a worker after its start, and under GET and PUT load. */
 export async function measureMemory(bench: Bench): Promise<Results> {
@@ -21,7 +23,8 @@ export async function measureMemory(bench: Bench): Promise<Results> {
 
 async function measureServers(bench: Bench, servers: Running[]): Promise<Memory[]> {
   const startMb = servers.map((server) => memoryOf(server).residentMb)
-  const results = await alternate(bench.options.rounds, servers, async (server, round) => {
+  const rounds = Math.min(bench.options.rounds, mostRounds)
+  const results = await alternate(rounds, servers, async (server, round) => {
     const loadMb = await measure(bench, server)
     printProgress(bench, round, server.name, `${loadMb} MB`)
     return loadMb

@@ -7,7 +7,7 @@ import { printProgress, printRows } from '../report/print.ts'
 import { type Results, type Rows, rateOf } from '../report/results.ts'
 import { alternate } from '../rounds.ts'
 import { type Bench, type Running, send, withServers } from '../servers.ts'
-import { load } from '../wrk.ts'
+import { load, warmUp } from '../wrk.ts'
 
 const connections = 64
 const pageLimit = 100
@@ -75,11 +75,10 @@ async function measureServers(bench: Bench, servers: Running[]): Promise<Rows[]>
 async function measurePaths(bench: Bench, servers: Running[], files: string[]) {
   const items = servers.map((server, index) => ({ server, file: files[index] ?? '' }))
   const { rounds, seconds } = bench.options
-  const read = (server: Running, file: string, duration: number) =>
-    load(bench, server, { script: 'paths.lua', connections, seconds: duration, args: [file] })
-  for (const { server, file } of items) await read(server, file, 2)
+  const loadOf = (file: string) => ({ script: 'paths.lua', connections, args: [file] }) as const
+  for (const { server, file } of items) await warmUp(bench, server, loadOf(file))
   return alternate(rounds, items, async ({ server, file }, round) => {
-    const rate = await read(server, file, seconds)
+    const rate = await load(bench, server, { ...loadOf(file), seconds })
     printProgress(
       bench,
       round,

@@ -1,0 +1,6 @@
+import Database from 'better-sqlite3'
+import { createStore, storeFile } from './store.mjs'
+
+export function openStore() {
+  return createStore(new Database(storeFile))
+}
