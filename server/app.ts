@@ -23,6 +23,7 @@ import { createRoutes } from './routes.ts'
 import { createFollow } from './saved-string/follow.ts'
 import { createSavedStringHandlers } from './saved-string/handlers.ts'
 import { createStatusHandlers } from './status/handlers.ts'
+import { createElsewhere } from './stores/elsewhere.ts'
 import type { Stores } from './stores/stores.ts'
 import { createChallengeHandlers } from './tls/challenges.ts'
 
@@ -52,7 +53,7 @@ export function createApp(config: Config, stores: Stores, log: Log): App {
       movies: createMovieHandlers(movies, { needsToken }),
       operations: createOperationsHandlers({
         ...{ ...config, ...worker },
-        ...{ healthCheck: stores.check, mayRead, https, log },
+        ...{ healthCheck: stores.check, move: stores.move.health, mayRead, https, log },
         machine: () => sharesLeft(config.dataDir),
       }),
       status: createStatusHandlers(),
@@ -71,6 +72,7 @@ export function createApp(config: Config, stores: Stores, log: Log): App {
     problemPage,
     proxies: new TrustedProxies(config.trustedProxies),
     https: https?.policy,
+    elsewhere: createElsewhere(stores.move.movedTo),
   })
   const server = createHttpServer(listener, config)
   const acceptors = https ? [server, https.server] : [server]

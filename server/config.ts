@@ -27,6 +27,12 @@ const limits = {
   /** A call of DynamoDB with all of its tries, so that clients have a 503 within 3 s, and one try. */
   callTimeoutMs: 2800,
   tryTimeoutMs: 2000,
+  /**
+   * What a server on DynamoDB knows of a move of its data is never older; and a write that takes longer is
+   * not acknowledged, as the mover does not wait for it. Their sum is less than the mover's settleMs.
+   */
+  moveLeaseMs: 3000,
+  lateWriteMs: 2800,
   /** Writes waiting for the disk or for DynamoDB, per worker. */
   writeQueueLimit: 5_000,
   /** After this, a draining process cuts off the requests still in progress. */

@@ -12,6 +12,7 @@ import { checkCopy, exportDatabase } from './database/portable.ts'
 import { prepareDatabase } from './database/prepare.ts'
 import { restore } from './database/restore.ts'
 import { runWriterThread } from './database/writer-thread.ts'
+import { runMoveStep } from './move/steps.ts'
 import { createLog } from './operations/log.ts'
 import { openStores } from './stores/open.ts'
 
@@ -29,6 +30,8 @@ const commands: Record<string, (config: Config, args: string[]) => Promise<void>
   backup: (config) => console.log(keepBackup(databaseDir(config), config.backupsKept)),
   restore: (config, args) => console.log(restore(databaseDir(config), ...readRestoreArgs(args))),
   export: (config, [known = '']) => exportDatabase(databaseDir(config), known, process.stdout),
+  move: (config, args) =>
+    runMoveStep(databaseDir(config), args, { input: process.stdin, output: process.stdout }),
   async check(config, [bytes = '0']) {
     console.log(JSON.stringify(await checkCopy(config.dataDir, Number(bytes), process.stdin)))
   },

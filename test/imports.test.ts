@@ -19,7 +19,7 @@ server/main.ts
 server/canary.ts
 server/app.ts
 server/routes.ts
-server/stores
+server/move server/stores
 server/birthdays server/contract server/movies server/saved-string server/status
 server/operations
 server/pages

@@ -10,11 +10,12 @@ export function databasePath(dataDir: string): string {
 const lockWaitMs = 10_000
 
 /**
- * Opens a connection that writes durably. The order matters: `synchronous` comes last, as
- * better-sqlite3 resets it to NORMAL in WAL mode.
+ * Opens a connection that writes durably; `onSql` sees each statement before it runs. The order matters:
+ * `synchronous` comes last, as better-sqlite3 resets it to NORMAL in WAL mode.
  */
-export function connect(path: string): SQLite.Database {
-  const database = new SQLite(path, { timeout: lockWaitMs })
+export function connect(path: string, onSql?: (sql: string) => void): SQLite.Database {
+  const verbose = onSql && ((sql?: unknown) => onSql(String(sql)))
+  const database = new SQLite(path, { timeout: lockWaitMs, verbose })
   // SQLite itself does not wait here, as it reads the file before it locks it for writing.
   patiently(() => database.pragma('journal_mode = WAL'), lockWaitMs)
   database.pragma('synchronous = FULL')

@@ -20,7 +20,7 @@ const select = `
   SELECT t.name AS "table", c.name, coalesce(c.dflt_value, 'NULL') AS byDefault
   FROM pragma_table_list AS t, pragma_table_info(t.name, t.schema) AS c
   WHERE t.schema = ? AND t.type = 'table' AND substr(t.name, 1, 7) <> 'sqlite_'
-    AND t.name NOT IN ('heartbeats', 'migrations', 'movie_counts')
+    AND t.name NOT IN ('heartbeats', 'migrations', 'movie_counts', 'move', 'move_notes')
     AND NOT (c.name = 'version' AND byDefault LIKE '%random%')
     AND NOT (t.name = 'movies' AND c.name = 'search')
   ORDER BY t.name, c.cid`

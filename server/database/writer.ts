@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { HttpError, tryLater } from '../http/http-error.ts'
+import { movingMessage } from './moving.ts'
 import type { Failure, Result, Row, Write, WriterData } from './writer-thread.ts'
 
 interface Waiting {
@@ -118,6 +119,9 @@ function toError({ code, message }: Failure): Error {
   if (code === 'SQLITE_FULL') {
     const detail = 'The disk is full: nothing was changed; free some space and try again'
     return new HttpError(507, detail)
+  }
+  if (message === movingMessage) {
+    return tryLater(503, `${movingMessage}: try again in a few seconds`, 2)
   }
   if (code.startsWith('SQLITE_BUSY')) {
     return tryLater(503, 'The database is busy: try again in a second', 1)

@@ -3,17 +3,27 @@ import type { DynamoClient } from './client.ts'
 import { tooBusy } from './errors.ts'
 import type { Item } from './item.ts'
 
-const putsACall = 25
+const writesACall = 25
 const keysACall = 100
-const patienceMs = 2800
 
 /** Puts items whatever is there; each once or twice. @throws {HttpError} 503 */
 export async function putAll(client: DynamoClient, table: string, items: Item[]) {
-  await Promise.all(chunksOf(items, putsACall).map(putChunk))
+  const requests = items.map((Item) => ({ PutRequest: { Item } }))
+  await writeAll(client, table, requests)
+}
 
-  async function putChunk(chunk: Item[]) {
-    let requests: object[] = chunk.map((item) => ({ PutRequest: { Item: item } }))
-    await untilEmpty(async () => {
+/** Deletes the items with these keys. @throws {HttpError} 503 */
+export async function deleteAll(client: DynamoClient, table: string, keys: Item[]) {
+  const requests = keys.map((Key) => ({ DeleteRequest: { Key } }))
+  await writeAll(client, table, requests)
+}
+
+async function writeAll(client: DynamoClient, table: string, all: object[]) {
+  await Promise.all(chunksOf(all, writesACall).map(writeChunk))
+
+  async function writeChunk(chunk: object[]) {
+    let requests = chunk
+    await untilEmpty(client, async () => {
       const input = { RequestItems: { [table]: requests } }
       const answer = await client.call<{ UnprocessedItems?: Record<string, object[]> }>(
         'BatchWriteItem',
@@ -34,7 +44,7 @@ export async function getAll(client: DynamoClient, table: string, keys: Item[]):
   async function getChunk(chunk: Item[]): Promise<Item[]> {
     const items: Item[] = []
     let rest = chunk
-    await untilEmpty(async () => {
+    await untilEmpty(client, async () => {
       const input = { RequestItems: { [table]: { Keys: rest, ConsistentRead: true } } }
       const answer = await client.call<{
         Responses: Record<string, Item[]>
@@ -49,8 +59,8 @@ export async function getAll(client: DynamoClient, table: string, keys: Item[]):
 }
 
 /** Calls again for what DynamoDB left undone, which it does when it is busy. */
-async function untilEmpty(call: () => Promise<number>) {
-  const deadline = performance.now() + patienceMs
+async function untilEmpty({ timeoutMs }: DynamoClient, call: () => Promise<number>) {
+  const deadline = performance.now() + timeoutMs
   for (let tries = 0; (await call()) > 0; tries += 1) {
     const pauseMs = Math.random() * Math.min(100 * 2 ** tries, 1000)
     if (performance.now() + pauseMs > deadline) throw tooBusy()

@@ -66,6 +66,11 @@ export class DynamoClient {
     this.#agents = { items: agent(sockets.items), lists: agent(sockets.lists) }
   }
 
+  /** How long a call may take with all of its tries. */
+  get timeoutMs(): number {
+    return this.#options.callTimeoutMs
+  }
+
   /** How far this machine's clock is off, if DynamoDB has refused a call for it. */
   get clockErrorSeconds(): number {
     return Math.abs(this.#clockOffsetMs) / 1000

@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto'
 import type { DynamoClient } from './client.ts'
 import { assertConditionFailed, type Reason } from './errors.ts'
 import type { Item } from './item.ts'
+import { moveKey } from './move-record.ts'
+import { createMoveWatch, type MoveLimits } from './move-watch.ts'
 import type { Tables } from './tables.ts'
 import { inTurn, readTogether } from './together.ts'
 
@@ -21,6 +23,9 @@ export interface Dynamo {
    * it has to be tried again.
    */
   transact: (writes: Write[], kind?: 'items' | 'lists') => Promise<Reason[] | undefined>
+  /** Carries out a write unless a move of the data has writes wait. @throws {HttpError} 503 */
+  write: <Output>(run: () => Promise<Output>) => Promise<Output>
+  move: ReturnType<typeof createMoveWatch>
   /** Runs a task after those before it of the same key, whose writes would cancel each other. */
   inTurn: ReturnType<typeof inTurn>
 }
@@ -30,16 +35,22 @@ interface Page {
   LastEvaluatedKey?: Item
 }
 
-export function createDynamo(client: DynamoClient, tables: Tables): Dynamo {
+export function createDynamo(client: DynamoClient, tables: Tables, limits: MoveLimits): Dynamo {
   const read = readTogether(async (input) => {
     const { Item } = await client.call<{ Item?: Item }>('GetItem', JSON.parse(input))
     return Item
   })
 
+  const get: Dynamo['get'] = (TableName, Key) =>
+    read(JSON.stringify({ TableName, Key, ConsistentRead: true }))
+  const move = createMoveWatch(() => get(tables.state.name, moveKey), limits)
+
   return {
     client,
     tables,
-    get: (TableName, Key) => read(JSON.stringify({ TableName, Key, ConsistentRead: true })),
+    get,
+    move,
+    write: move.write,
 
     async *query(input) {
       for (let from: Item | undefined, isFirst = true; isFirst || from; isFirst = false) {
@@ -53,7 +64,7 @@ export function createDynamo(client: DynamoClient, tables: Tables): Dynamo {
     async transact(TransactItems, kind = 'items') {
       try {
         const input = { TransactItems, ClientRequestToken: randomUUID() }
-        await client.call('TransactWriteItems', input, kind)
+        await move.write(() => client.call('TransactWriteItems', input, kind))
       } catch (error) {
         assertConditionFailed(error)
         return error.reasons

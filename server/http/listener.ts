@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { discardBody, hasUnreadBody } from './body.ts'
 import { chooseEncoding, compress, type Encoding, isCompressible } from './compress.ts'
 import { isUnchanged } from './conditional.ts'
+import { after, type Eventual } from './eventual.ts'
 import { assertFraming, isAuthority } from './framing.ts'
 import { createHeadWriter } from './head.ts'
 import { HttpError } from './http-error.ts'
@@ -42,6 +43,8 @@ interface ListenerOptions {
   proxies: TrustedProxies
   /** Absent if the server has no TLS. */
   https?: HttpsPolicy | undefined
+  /** The answer of a server whose data is elsewhere. */
+  elsewhere: (target: string) => Eventual<Reply | undefined>
   /** Once true, each answer closes its connection. */
   isDraining: () => boolean
   onOutcome: (outcome: Outcome) => void
@@ -107,6 +110,12 @@ class Exchange {
     const target = targetOf(this.#incoming.url as string)
     const redirect = this.#options.https?.redirect(this.#request, target)
     if (redirect !== undefined) return redirect
+    const elsewhere = this.#options.elsewhere(target)
+    if (elsewhere === undefined) return this.#handle(target)
+    return after(elsewhere, (reply) => reply ?? this.#handle(target))
+  }
+
+  #handle(target: string): Eventual<Reply> {
     const path = pathOf(target)
     const match = this.#options.find(path)
     if (!match) throw new HttpError(404, `There is nothing at ${path.slice(0, 80)}: see /docs`)

@@ -29,6 +29,7 @@ interface Operations {
   healthCheck: () => Promise<void>
   /** Whether the client may also read the metrics. */
   mayRead: (request: HttpRequest) => boolean
+  move: () => Health['move']
   deployStateFile: string | undefined
   https: Pick<Https, 'health'> | undefined
   offsiteStateFile: string | undefined
@@ -44,6 +45,7 @@ export function createOperationsHandlers({
   workerNames,
   healthCheck,
   mayRead,
+  move,
   deployStateFile,
   https,
   offsiteStateFile,
@@ -67,6 +69,7 @@ export function createOperationsHandlers({
         silent: silent.length > 0 ? silent : undefined,
         https: https?.health(),
         deploy: await readDeploy(request),
+        move: move(),
       }
       return json(problem === undefined ? 200 : 503, health)
     },

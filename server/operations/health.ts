@@ -16,6 +16,14 @@ export interface Health {
   /** Absent if HTTPS is not configured. */
   https?: HttpsHealth | undefined
   deploy?: DeployState | undefined
+  /** Absent unless the data is being moved, or has moved away. */
+  move?: MoveHealth | undefined
+}
+
+export interface MoveHealth {
+  status: 'copying' | 'writes wait' | 'moved'
+  /** Between here and what it is moved, or where it has moved. */
+  other: string
 }
 
 export interface WorkerHealth {

@@ -28,7 +28,8 @@ export function problemsOf(
     silent = [],
     deploy,
     https,
-  }: Pick<Health, 'problem' | 'workers' | 'silent' | 'deploy' | 'https'>,
+    move,
+  }: Pick<Health, 'problem' | 'workers' | 'silent' | 'deploy' | 'https' | 'move'>,
   series: Series[],
   failed: number,
   now: number,
@@ -44,6 +45,12 @@ export function problemsOf(
   }
   const all: [holds: boolean, text: string][] = [
     [problem !== undefined, `A worker is failing: ${problem}.`],
+    [move?.status === 'copying', `The data is being moved: the other side is ${move?.other}.`],
+    [
+      move?.status === 'writes wait',
+      `Writes wait for a move of the data: the other side is ${move?.other}. Run npx onebox move again, or with --cancel.`,
+    ],
+    [move?.status === 'moved', `The data has moved to ${move?.other}.`],
     [deploy?.status === 'waiting', `The deploy is waiting: ${deploy?.reason}.`],
     [https?.problem !== undefined, `HTTPS: ${https?.problem}.`],
     [

@@ -15,15 +15,16 @@ interface Pointer extends Kept {
   recent: string[]
 }
 
+export const pointerKey = { kind: text('string'), id: text('0') }
+
 interface Put {
   value: string
   version: string
 }
 
 const first = 'dynamic string'
-const key = { kind: text('string'), id: text('0') }
 // With the versions, a read of the item takes no more than 4 KB, which is one unit.
-const inlineLimitBytes = 3 * 1024
+export const inlineLimitBytes = 3 * 1024
 const keptVersions = 16
 const attemptsLimit = 20
 
@@ -85,7 +86,7 @@ export function createSavedStringStore(dynamo: Dynamo): SavedStringStore {
   }
 
   async function getPointer(): Promise<Item | undefined> {
-    const input = { TableName, Key: key, ConsistentRead: true }
+    const input = { TableName, Key: pointerKey, ConsistentRead: true }
     return (await client.call<{ Item?: Item }>('GetItem', input)).Item
   }
 
@@ -144,7 +145,7 @@ export function createSavedStringStore(dynamo: Dynamo): SavedStringStore {
 
   async function putOver(accepted: Pointer[], pointer: Pointer): Promise<Pointer | undefined> {
     try {
-      const latest = await tryPut(pointer, accepted)
+      const latest = await dynamo.write(() => tryPut(pointer, accepted))
       if (latest) known = latest
       else if (!known?.recent.includes(pointer.version)) known = pointer
       if (!latest) for (const old of accepted) chunks.expire(old)
@@ -184,14 +185,14 @@ function historyOf(accepted: Pointer[]): string[] {
   return [...new Set(versions)].slice(0, keptVersions)
 }
 
-function toItem({ value, version, recent, chunks }: Pointer): Item {
-  const item: Item = { ...key, version: text(version), recent: text(recent.join(' ')) }
+export function toItem({ value, version, recent, chunks }: Pointer): Item {
+  const item: Item = { ...pointerKey, version: text(version), recent: text(recent.join(' ')) }
   if (chunks > 0) item.chunks = number(chunks)
   else item.value = text(value)
   return item
 }
 
-function toPointer(item: Item): Pointer {
+export function toPointer(item: Item): Pointer {
   return {
     value: textOf(item, 'value'),
     version: textOf(item, 'version'),

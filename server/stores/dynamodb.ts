@@ -5,9 +5,11 @@ import type { Config } from '../config.ts'
 import { DynamoClient } from '../dynamodb/client.ts'
 import { createDynamo } from '../dynamodb/dynamo.ts'
 import { createHealthCheck } from '../dynamodb/health.ts'
+import type { MoveRecord } from '../dynamodb/move-record.ts'
 import { explainStart, prepareTables, tablesOf } from '../dynamodb/tables.ts'
 import { createMovieStore } from '../movies/dynamodb-store.ts'
 import { dynamoMetrics } from '../operations/dynamodb-metrics.ts'
+import type { MoveHealth } from '../operations/health.ts'
 import { createSavedStringStore } from '../saved-string/dynamodb-store.ts'
 import type { Stores } from './stores.ts'
 import { WriteLimit } from './write-limit.ts'
@@ -28,12 +30,12 @@ export async function openDynamoStores(config: Config, connection: Connection): 
     region,
     credentials: credentialsOf(connection),
   })
-  const dynamo = createDynamo(client, tables)
+  const dynamo = createDynamo(client, tables, config)
   const savedStrings = createSavedStringStore(dynamo)
   const check = createHealthCheck(dynamo, savedStrings, `${hostname()}/${config.worker}`)
   try {
     await prepareTables(client, tables, { where, mayCreate: isLocal })
-    await check()
+    await Promise.all([check(), dynamo.move.look()])
   } catch (error) {
     client.close()
     throw explainStart(error, { where, table: tables.state.name })
@@ -58,12 +60,22 @@ export async function openDynamoStores(config: Config, connection: Connection): 
     database() {
       throw new Error('STORE=dynamodb has no SQLite database, which one of the features needs')
     },
+    move: {
+      movedTo: dynamo.move.movedTo,
+      health: () => moveHealth(dynamo.move.record()),
+    },
     check: limit.bound(check),
     metrics: () => dynamoMetrics(client, limit),
     async close() {
       client.close()
     },
   }
+}
+
+function moveHealth(record: MoveRecord | undefined): MoveHealth | undefined {
+  if (record === undefined || record.phase === 'open') return undefined
+  if (record.phase === 'left') return { status: 'moved', other: record.url }
+  return { status: 'writes wait', other: record.other }
 }
 
 function credentialsOf({ credentials, metadataUrl }: Connection) {

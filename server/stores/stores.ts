@@ -1,6 +1,8 @@
 import type { BirthdayStore } from '../birthdays/store.ts'
 import type { Database } from '../database/database.ts'
+import type { Eventual } from '../http/eventual.ts'
 import type { MovieStore } from '../movies/store.ts'
+import type { MoveHealth } from '../operations/health.ts'
 import type { Family } from '../operations/metrics.ts'
 import type { SavedStringStore } from '../saved-string/store.ts'
 
@@ -11,6 +13,11 @@ export interface Stores {
   movies: MovieStore
   /** For features whose data is only in SQLite. @throws {Error} on DynamoDB */
   database: () => Database
+  move: {
+    /** Where requests are to go instead, if the data has moved. */
+    movedTo: () => Eventual<string | undefined>
+    health: () => MoveHealth | undefined
+  }
   /** @throws unless data can be read and written */
   check: () => Promise<void>
   metrics: () => Family[]

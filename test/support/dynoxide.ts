@@ -26,7 +26,12 @@ export async function startDynoxide(): Promise<string> {
 }
 
 /** Time-outs for tests in which nothing must time out, however busy the machine is. */
-export const patient = { callTimeoutMs: 60_000, tryTimeoutMs: 30_000 }
+export const patient = {
+  callTimeoutMs: 60_000,
+  tryTimeoutMs: 30_000,
+  moveLeaseMs: 60_000,
+  lateWriteMs: 60_000,
+}
 
 /** A client of an emulator, as the server has it. */
 export function connect(endpoint: string): DynamoClient {

@@ -36,8 +36,9 @@ export interface Fault {
 
 export interface EngineProxy {
   url: string
-  /** All calls so far. */
+  /** All calls so far, but for those that look for a move, which come by time. */
   calls: Call[]
+  looks: Call[]
   /** Open connections. */
   connections: () => Promise<number>
   /** Decides what goes wrong; may wait. */
@@ -59,6 +60,7 @@ export async function startEngineProxy(t: Lifetime, engine: string): Promise<Eng
   const proxy: EngineProxy = {
     url: `http://127.0.0.1:${port}`,
     calls: [],
+    looks: [],
     connections,
     fault: () => undefined,
   }
@@ -73,7 +75,8 @@ export async function startEngineProxy(t: Lifetime, engine: string): Promise<Eng
     const body = await text(request)
     const operation = String(request.headers['x-amz-target']).split('.')[1] as string
     const call = { operation, input: JSON.parse(body), headers: request.headers, at }
-    proxy.calls.push(call)
+    if (isLook(call)) proxy.looks.push(call)
+    else proxy.calls.push(call)
     const fault = await proxy.fault(call)
     if (fault?.before === 'silence') return
     if (fault?.before === 'cut') return response.destroy()
@@ -98,11 +101,15 @@ function refuse(response: ServerResponse, { status, code, more, headers }: Answe
   response.end(JSON.stringify({ ...(error || {}), ...more }))
 }
 
+function isLook({ operation, input }: Call): boolean {
+  return operation === 'GetItem' && input.Key?.kind?.S === 'move'
+}
+
 /** For the first calls of an operation. */
 export function first(count: number, operation: string, fault: Fault): EngineProxy['fault'] {
   let left = count
   return (call) => {
-    if (call.operation !== operation || left === 0) return undefined
+    if (call.operation !== operation || isLook(call) || left === 0) return undefined
     left -= 1
     return fault
   }

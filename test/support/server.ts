@@ -33,6 +33,9 @@ const endpoint = process.env.TEST_DYNAMODB_URL
 /** For tests of SQLite itself: left out if the servers use DynamoDB. */
 export const sqliteTest = endpoint === undefined ? test : () => {}
 
+// `fetch` may use a connection again just as the server closes it, which a busy machine makes likely.
+const defaults = { PORT: '0', KEEP_ALIVE_SECONDS: '600' }
+
 /** Servers with the same data folder have the same tables. */
 function storeFor(dataDir: string): Record<string, string> {
   if (endpoint === undefined) return {}
@@ -72,7 +75,7 @@ export async function startApp(
   overrides: Partial<Config> = {},
 ): Promise<StartedApp> {
   const dataDir = env.DATA_DIR ?? makeDataDir()
-  const given = { ...inherited, PORT: '0', DATA_DIR: dataDir, ...storeFor(dataDir), ...env }
+  const given = { ...inherited, ...defaults, DATA_DIR: dataDir, ...storeFor(dataDir), ...env }
   const config = { ...readConfig(given, dataDir), drainTimeoutMs: 0, ...patient, ...overrides }
   const logFile = join(dataDir, `log-${config.worker}`)
   const log = createLog({ level: 'info', worker: config.worker, fd: openSync(logFile, 'w') })

@@ -9,7 +9,7 @@ import { type Fault, startEngineProxy } from '../../support/engine-proxy.ts'
 import { makeDataDir } from '../../support/server.ts'
 
 const skip = needsDynoxide
-const short = { callTimeoutMs: 1000, tryTimeoutMs: 1000 }
+const short = { ...patient, callTimeoutMs: 1000, tryTimeoutMs: 1000 }
 const engine = skip ? '' : await startDynoxide()
 
 function open(env: Record<string, string>, timeouts = patient) {

@@ -52,6 +52,24 @@ const troubles: [what: string, health: object, values: Record<string, number>, t
     /^The deploy was rejected: It throws\.$/,
   ],
   [
+    'a move that copies',
+    { move: { status: 'copying' as const, other: 'wide' } },
+    {},
+    /^The data is being moved: the other side is wide\.$/,
+  ],
+  [
+    'a move for which writes wait',
+    { move: { status: 'writes wait' as const, other: 'wide' } },
+    {},
+    /^Writes wait for a move of the data: the other side is wide\. Run npx onebox move again, or with --cancel\.$/,
+  ],
+  [
+    'a server whose data has moved',
+    { move: { status: 'moved' as const, other: 'http://203.0.113.9' } },
+    {},
+    /^The data has moved to http:\/\/203\.0\.113\.9\.$/,
+  ],
+  [
     'a deploy that waits',
     { deploy: { ...live, status: 'waiting', reason: 'No S3' } },
     {},
