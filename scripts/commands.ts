@@ -22,6 +22,7 @@ export const commands: Record<string, Record<string, Entry>> = {
   Data: {
     backup: ['fetch and check a copy of the data', () => import('./commands/backup.ts')],
     restore: ['restore a backup', () => import('./commands/restore.ts')],
+    move: ['move the data between one machine and several', () => import('./commands/move.ts')],
     backups: ['list the backups in the bucket', () => import('./commands/backups.ts')],
     snapshots: [
       'list and delete snapshots of the data volume',

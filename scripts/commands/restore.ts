@@ -3,6 +3,8 @@ import { sendBackup } from '../instance/restore.ts'
 import { chooseBackups, findBackups, isBackupName, withFetched } from '../stack/backups.ts'
 import { requireStack } from '../stack/outputs.ts'
 import { placeOf, readSettings } from '../stack/settings.ts'
+import { sendToTables } from '../stack/table-backup.ts'
+import { withTables } from '../stack/tables.ts'
 import { defineCommand, UsageError } from '../terminal/command.ts'
 import { assertConfirmed } from '../terminal/confirm.ts'
 import { stack, yes } from '../terminal/options.ts'
@@ -13,7 +15,8 @@ export default defineCommand({
   about: `Replaces the data on the instance by a backup, while it serves: FILE of this machine, one that
 npx onebox backups lists, or with --latest or --before the newest that fits. It is checked here
 first, and one that is damaged is never restored. The instance backs up its current data before
-anything changes.`,
+anything changes. With several machines, it writes to the tables with your AWS credentials while
+other writes wait; the data from before is only among the restore points of DynamoDB.`,
   options: {
     latest: { type: 'boolean', help: 'restore the newest backup in the bucket' },
     before: {
@@ -56,8 +59,14 @@ interface Options {
 async function restoreFile(file: string, name: string, options: Options) {
   step(`Checking ${name}`)
   const content = backupText(file)
-  const { outputs } = await requireStack(options.stack)
+  const site = await requireStack(options.stack)
+  const { outputs } = site
   await assertConfirmed(`Restore ${content} to ${outputs.url}?`, options)
+  if (outputs.tablePrefix) {
+    step('Writing it to the tables while writes wait')
+    await withTables(site, (tables) => sendToTables(tables, file, options))
+    return console.log(`Restored ${content} from ${name}`)
+  }
   step('Sending it to the instance')
   console.log(await sendBackup(outputs, { file, name }, options.overwrite))
 }

@@ -4,14 +4,29 @@ import { sha256Of } from '../../server/files.ts'
 import { type Instance, runRemote } from './ssh.ts'
 import { createMeter } from './transfer.ts'
 
+interface Sent {
+  file: string
+  /** What messages call it. */
+  name: string
+}
+
+/** Restores a file of this machine on the instance. */
+export function sendBackup(instance: Instance, sent: Sent, overwrite: boolean): Promise<string> {
+  return runWithFile(
+    instance,
+    sent,
+    `sudo onebox restore "$file"${overwrite ? ' --overwrite' : ''}`,
+  )
+}
+
 /**
- * One remote command receives the file, checks it, restores it and removes it. If the connection is
- * lost on the way, the file is incomplete and fails the check.
+ * One remote command receives the file, checks it, runs `command` on "$file" and removes it. If the
+ * connection is lost on the way, the file is incomplete and fails the check.
  */
-export async function sendBackup(
+export async function runWithFile(
   instance: Instance,
-  { file, name }: { file: string; name: string },
-  overwrite: boolean,
+  { file, name }: Sent,
+  command: string,
 ): Promise<string> {
   const script = `set -eu
 file=$(sudo -u onebox mktemp /data/restore-XXXXXX)
@@ -20,7 +35,7 @@ trap 'exit 1' HUP INT TERM PIPE
 sudo -u onebox tee "$file" >/dev/null
 echo "${sha256Of(file)}  $file" | sudo sha256sum --check --status ||
   { echo 'The file did not arrive complete: try again' >&2; exit 1; }
-sudo onebox restore "$file"${overwrite ? ' --overwrite' : ''}`
+${command}`
   const input = compose(createReadStream(file), createMeter(statSync(file).size))
   // Ctrl-C ends ssh, which ends the remote command.
   process.once('SIGINT', () => {})

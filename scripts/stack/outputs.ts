@@ -26,6 +26,8 @@ export interface Outputs {
   /** Absent in stacks from before there was one. */
   backupBucket?: string
   instanceId: string
+  /** The beginning of the names of the tables; absent with one machine. */
+  tablePrefix?: string
   volumeId: string
   /** The ARNs of the topics that alarms go to. */
   alarmTopics: string[]

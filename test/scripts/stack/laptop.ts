@@ -265,7 +265,7 @@ function makeKey(home: string) {
  * An `ssh` that runs the command on this machine, with stand-ins for the instance's tools and its
  * folder for /data. FAKE_SSH_CLOSED refuses connections, FAKE_SSH_CUT is how many bytes get through.
  */
-function installSsh(bin: string) {
+export function installSsh(bin: string) {
   const remote = join(dirname(bin), 'remote-bin')
   mkdirSync(remote)
   const ssh = `#!/bin/sh
@@ -276,7 +276,9 @@ if [ -n "$FAKE_SSH_CLOSED" ]; then
   echo "ssh: connect to host $host port 22: Connection timed out" >&2
   exit 255
 fi
-PATH=${remote}:$PATH exec sh -c "$(echo "$*" | sed "s,/data/,$FAKE_DATA/,g")"
+PATH=${remote}:$PATH exec sh -c "$(echo "$*" | sed "s,/data/,$FAKE_DATA/,g
+s,/opt/onebox/current/runtime/bin/node,${process.execPath},g
+s,/opt/onebox/current/release/server.cjs,${mainFile},g")"
 `
   const sudo = `#!/bin/sh
 if [ "$1" = -u ]; then shift 2; fi
