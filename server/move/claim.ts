@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
+import { isDeepStrictEqual } from 'node:util'
 import type { DynamoClient } from '../dynamodb/client.ts'
 import { assertConditionFailed } from '../dynamodb/errors.ts'
 import { type Item, number, text } from '../dynamodb/item.ts'
@@ -153,8 +154,7 @@ async function put(
   } catch (error) {
     assertConditionFailed(error)
     // Perhaps because of an earlier try of the same call.
-    const stored = await readMoveRecord(client, table)
-    return stored?.beat === record.beat && stored.holder === record.holder
+    return isDeepStrictEqual(await readMoveRecord(client, table), record)
   }
 }
 

@@ -167,7 +167,18 @@ export async function moveToBox(
   }
 
   async function empty() {
-    await expectOrGoBack()
+    try {
+      await copy()
+      await claim.set({ phase: 'left', url })
+    } catch (error) {
+      // Writes need not wait for whoever looks into it.
+      await goBack().catch(() => {})
+      throw error
+    }
+  }
+
+  async function copy() {
+    await box.expect(tablesName, overwrite)
     say('Copying the data while writes wait')
     await delay(times.settleMs)
     const { path, summary } = await sides.toFile(rows)
@@ -177,17 +188,12 @@ export async function moveToBox(
       const differences = differencesOf(summary, other)
       if (differences.length > 0) throw different(differences)
     }
-    await claim.set({ phase: 'left', url })
   }
 
-  async function expectOrGoBack() {
-    try {
-      await box.expect(tablesName, overwrite)
-    } catch (error) {
-      await claim.set({ phase: 'open' })
-      await claim.release()
-      throw error
-    }
+  async function goBack() {
+    await claim.set({ phase: 'open' })
+    await box.cancel(tablesName, 'to box')
+    await claim.release()
   }
 }
 
@@ -229,16 +235,16 @@ async function checkFree(claim: Claim, rows: TableRows, name: string, overwrite:
 export async function cancelMove(sides: Sides) {
   const { boxName, tablesName, say } = sides
   const times = { ...defaultTimes, ...sides.times }
-  const claim = await takeClaim(sides, times, (record) => decideToCancel(record, boxName))
+  const state = await sides.box.state()
+  const isExpecting = state?.phase === 'fenced' && state.other === tablesName
+  const claim = await takeClaim(sides, times, (record) =>
+    decideToCancel(record, boxName, isExpecting),
+  )
   const { box, rows } = heldBy(claim, sides)
   try {
-    if (claim.phase === 'fenced') {
-      await box.cancel(tablesName, 'to box')
-      await claim.set({ phase: 'open' })
-    } else {
-      await box.cancel(tablesName, 'to tables')
-      if (claim.phase === 'cancelled') await clear()
-    }
+    if (claim.phase === 'fenced') await claim.set({ phase: 'open' })
+    await box.cancel(tablesName, claim.phase === 'open' ? 'to box' : 'to tables')
+    if (claim.phase === 'cancelled') await clear()
     await claim.release()
   } catch (error) {
     claim.abandon()
@@ -306,13 +312,16 @@ function decideToEmpty(record: MoveRecord | undefined, other: string): Decision 
 }
 
 /** Tables that are still being checked have data of their own, perhaps. */
-function decideToCancel(record: MoveRecord | undefined, other: string): Decision {
-  if (record === undefined || record.phase === 'open' || record.phase === 'left') {
-    throw new Error('No move is under way')
-  }
+function decideToCancel(
+  record: MoveRecord | undefined,
+  other: string,
+  isBoxExpecting: boolean,
+): Decision {
+  const { phase, url } = record ?? { phase: 'open', url: '' }
+  const isOver = phase === 'left' || (phase === 'open' && !isBoxExpecting)
+  if (record === undefined || isOver) throw new Error('No move is under way')
   assertOther(record, other)
-  const { phase, url } = record
-  if (phase === 'fenced') return { phase, other, url }
+  if (phase === 'fenced' || phase === 'open') return { phase, other, url }
   return { phase: phase === 'checking' ? 'open' : 'cancelled', other, url }
 }
 

@@ -270,30 +270,43 @@ test('a machine with data is refused, and the tables serve as before', { skip },
   assert.equal((await box.stores.savedStrings.current()).value, 'still')
 })
 
+/** A run whose connection to the machine is lost at this step. */
+function lostAt(step: string) {
+  let isLost = false
+  return {
+    async onStep(name: string) {
+      isLost ||= name === step
+      if (isLost) throw new Killed()
+    },
+  }
+}
+
+const interruptions = {
+  'to tables': ['begin', 'rows', 'changes', 'fence', 'summary', 'leave'].map(lostAt),
+  'to box': [
+    ...['receive', 'summary'].map(lostAt),
+    { death: { by: 'before call', at: 5 } as Death },
+    { death: { by: 'after call', at: 10 } as Death },
+  ],
+}
+
 for (const direction of directions) {
-  test(`a move ${direction} is cancelled at any step, and everything is as before`, {
+  test(`a move ${direction} is cancelled wherever it was interrupted, and everything is as before`, {
     skip,
   }, async (t) => {
-    const steps =
-      direction === 'to tables'
-        ? ['begin', 'rows', 'changes', 'fence', 'summary', 'leave']
-        : ['receive', 'summary']
-    for (const step of steps) {
-      await t.test(step, async (t) => {
+    for (const [index, interruption] of interruptions[direction].entries()) {
+      await t.test(`interruption ${index}`, async (t) => {
         const { from, to, move, cancel, forgetHolder } = await startAt(t, direction)
         const before = await contentOf(from.url)
         const writers = startWriters(from.url)
-        const onStep = async (name: string) => {
-          if (name === step) throw new Killed()
-        }
-        await assert.rejects(move(direction, { onStep }), isDeath)
+        await assert.rejects(move(direction, interruption), isDeath)
         await forgetHolder()
         await cancel()
         await writers.untilAcknowledged(2)
         await writers.stop()
         await assertAllThere(from.stores, writers.progress)
         assert.deepEqual(await contentOf(from.url), before)
-        await untilStatus(from.url, undefined)
+        for (const { url } of [from, to]) await untilStatus(url, undefined)
         if (direction === 'to box') return
         await send('PUT', to.url, 'usable')
         assert.deepEqual(await titlesOf(to.url), [])
@@ -302,6 +315,18 @@ for (const direction of directions) {
     }
   })
 }
+
+test('a move to a machine that fails has writes wait no longer', { skip }, async (t) => {
+  const { from, move } = await startAt(t, 'to box')
+  const onStep = async (name: string) => {
+    if (name === 'receive') throw new Killed()
+  }
+  await assert.rejects(move('to box', { onStep }), isDeath)
+  await untilStatus(from.url, undefined)
+  const writers = startWriters(from.url)
+  await writers.untilAcknowledged(1)
+  await writers.stop()
+})
 
 test('a cancelled move leaves nothing that the next one takes for data', { skip }, async (t) => {
   const { from, to, move, cancel, forgetHolder } = await startAt(t, 'to tables')
