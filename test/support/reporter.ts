@@ -33,7 +33,8 @@ export function summary(reasons: string[]): string {
   const why = [...(lacking.size > 0 ? [`needs ${list(lacking)}`] : []), ...others].join('; ')
   const debs = [...lacking].map((tool) => packages[tool] as string)
   const cure = `  apt install --no-install-recommends ${list(new Set(debs), ' ')}\n`
-  const text = `\n${reasons.length} tests were left out: ${why}\n`
+  const tests = reasons.length === 1 ? '1 test was' : `${reasons.length} tests were`
+  const text = `\n${tests} left out: ${why}\n`
   return lacking.size > 0 ? `${text}${cure}` : text
 }
 

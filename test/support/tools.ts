@@ -44,6 +44,11 @@ export function needs(...tools: (keyof typeof packages)[]): string | false {
   return lacking.length > 0 && `needs ${lacking.join(', ')}`
 }
 
+/** The same for a program that Debian does not have. */
+export function needsFrom(tool: string, cure: string): string | false {
+  return !isHere(tool) && `needs ${tool} (${cure})`
+}
+
 function isHere(tool: string): boolean {
   return toolPath.split(':').some((folder) => existsSync(join(folder, tool)))
 }
