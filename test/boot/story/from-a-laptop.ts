@@ -47,7 +47,7 @@ async function comeUp(laptop: Laptop, architecture: Architecture): Promise<strin
 }
 
 async function changeAndDeploy(laptop: Laptop) {
-  edit(laptop, 'server/saved-string/page-style.ts', (code) => code.replace('#2b50c8', '#0a7a4b'))
+  edit(laptop, 'server/pages/style.ts', (code) => code.replace('#2b50c8', '#0a7a4b'))
   await succeed(laptop, 'up', /^onebox is up at/m, '--yes')
 }
 
