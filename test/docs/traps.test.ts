@@ -4,10 +4,17 @@ import { join, resolve } from 'node:path'
 import test from 'node:test'
 
 const root = resolve(import.meta.dirname, '../..')
-const page = readFileSync(join(root, 'docs/https.md'), 'utf8')
-const traps = [...page.matchAll(/^\| (.+) \| `([\w-]+\.test\.ts)`: (.+) \|$/gm)]
+const trapsOf = (page: string) => [
+  ...readFileSync(join(root, page), 'utf8').matchAll(
+    /^\| (.+) \| `([\w-]+\.test\.ts)`: (.+) \|$/gm,
+  ),
+]
+const traps = {
+  'docs/https.md': trapsOf('docs/https.md'),
+  'docs/dynamodb.md': trapsOf('docs/dynamodb.md'),
+}
 
-for (const [, trap, file = '', titles = ''] of traps) {
+for (const [, trap, file = '', titles = ''] of Object.values(traps).flat()) {
   test(`the test named for "${trap}" is in ${file}`, () => {
     const paths = globSync(`test/**/${file}`, { cwd: root })
     const found = paths.flatMap((path) => titlesIn(readFileSync(join(root, path), 'utf8')))
@@ -20,8 +27,8 @@ for (const [, trap, file = '', titles = ''] of traps) {
   })
 }
 
-test('the page lists its traps', () => {
-  assert.ok(traps.length >= 18)
+test('the pages list their traps', () => {
+  for (const [page, found] of Object.entries(traps)) assert.ok(found.length >= 18, page)
 })
 
 function titlesIn(code: string): string[] {
