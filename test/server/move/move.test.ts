@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import { openBox } from '../../../server/move/box.ts'
 import { needsDynoxide, startDynoxide } from '../../support/dynoxide.ts'
 import { eventually } from '../../support/eventually.ts'
 import { expectProblem, getJson, send, sendJson } from '../../support/http.ts'
 import { type Death, Killed, type MoveSites, startMoveSites } from '../../support/moves.ts'
-import { load, type Page, titlesOf } from '../../support/movies.ts'
+import { load, type Page, titlesOf, walk } from '../../support/movies.ts'
+import { startServer } from '../../support/server.ts'
 import { assertAllThere, startWriters } from '../../support/writers.ts'
 
 const skip = needsDynoxide
@@ -226,6 +228,44 @@ async function assertWritesWait(url: string) {
     await expectProblem(response, 503, /^The data is being moved: try again in a few seconds$/)
   }
 }
+
+test('with 16 writers on two workers, nothing is stored once writes wait, and nothing acknowledged is lost', {
+  skip,
+}, async (t) => {
+  const { box, wide, move } = await startMoveSites(t, engine)
+  const other = await startServer(t, { DATA_DIR: box.dataDir, NODE_APP_INSTANCE: '1' })
+  const acknowledged: string[] = []
+  let isOver = false
+  const writers = Array.from({ length: 16 }, (_, index) => write(index))
+  const count = box.database.read.prepare('SELECT count(*) FROM movies').pluck()
+  await move('to tables', {
+    async onStep(name) {
+      if (name === 'rows') await eventually(async () => acknowledged.length > 50)
+      if (name !== 'summary') return
+      const before = count.get()
+      await delay(300)
+      assert.equal(count.get(), before)
+    },
+  })
+  isOver = true
+  await Promise.all(writers)
+  const pages = await walk(wide.url, '/movies?limit=1000')
+  const titles = new Set(pages.flatMap(({ movies }) => movies.map(({ title }) => title)))
+  assert.deepEqual(
+    acknowledged.filter((title) => !titles.has(title)),
+    [],
+  )
+
+  async function write(index: number) {
+    for (let number = 0; !isOver; number += 1) {
+      const movie = { year: 2001, title: `${index} ${number}`, info: {} }
+      const { ok, status } = await sendJson('POST', `${index % 2 ? box.url : other}/movies`, movie)
+      assert.ok(ok || status === 503, `${status}`)
+      if (ok) acknowledged.push(movie.title)
+      await delay(50)
+    }
+  }
+})
 
 test('a server whose data has moved sends its visitors on, and still tells of itself', {
   skip,
