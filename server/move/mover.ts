@@ -184,6 +184,8 @@ export async function moveToBox(
     const { path, summary } = await sides.toFile(rows)
     const kept = await box.receive(tablesName, path)
     say(`What the machine had before is in ${kept}`)
+    // Until then it may still send visitors here, and these servers would send them back.
+    await delay(times.boxSettleMs)
     for (const other of [await box.summary(), await rows.summary()]) {
       const differences = differencesOf(summary, other)
       if (differences.length > 0) throw different(differences)

@@ -49,6 +49,7 @@ export function startWriters(url: string) {
       own.sent += 1
       const [method, path, body] = write(own.sent)
       const headers = { 'content-type': 'application/json' }
+      // Fails as well if two sites send visitors to each other.
       const response = await fetch(`${url}${path}`, { method, body, headers })
       await response.arrayBuffer()
       if (response.ok) own.acknowledged = own.sent
