@@ -12,6 +12,7 @@ const trapsOf = (page: string) => [
 const traps = {
   'docs/https.md': trapsOf('docs/https.md'),
   'docs/dynamodb.md': trapsOf('docs/dynamodb.md'),
+  'docs/moving.md': trapsOf('docs/moving.md'),
 }
 
 for (const [, trap, file = '', titles = ''] of Object.values(traps).flat()) {
@@ -28,7 +29,9 @@ for (const [, trap, file = '', titles = ''] of Object.values(traps).flat()) {
 }
 
 test('the pages list their traps', () => {
-  for (const [page, found] of Object.entries(traps)) assert.ok(found.length >= 18, page)
+  for (const [page, found] of Object.entries(traps)) {
+    assert.ok(found.length >= (page === 'docs/moving.md' ? 9 : 18), page)
+  }
 })
 
 function titlesIn(code: string): string[] {
