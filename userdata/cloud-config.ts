@@ -6,8 +6,8 @@ import { gzip } from 'pako'
 interface Place {
   bucket: string
   region: string
-  /** The data volume's, such as `vol-0123456789abcdef0`. */
-  volumeId: string
+  /** The data volume's, such as `vol-0123456789abcdef0`. Absent for one of several machines. */
+  volumeId?: string
 }
 
 const units = '/etc/systemd/system'
@@ -41,6 +41,26 @@ export const files: Record<string, string> = {
   '/etc/ssh/sshd_config.d/10-onebox.conf': 'sshd.conf',
   '/etc/apt/apt.conf.d/60onebox': 'apt.conf',
   '/etc/sysctl.d/60-onebox.conf': 'sysctl.conf',
+}
+
+/** What one of several machines has no use for: its data is in DynamoDB. */
+const onlyOfBox = /\/data-volume\.sh$|onebox-(certificate|backup|offsite)\./
+
+/** The same for one of several machines. */
+export const fleetFiles: Record<string, string> = {
+  ...Object.fromEntries(Object.entries(files).filter(([path]) => !onlyOfBox.test(path))),
+  [`${library}/retry.sh`]: 'fleet/retry.sh',
+  [`${library}/spread.sh`]: 'fleet/spread.sh',
+  [`${units}/data.mount`]: 'fleet/data.mount',
+  [`${units}/onebox-data-volume.service`]: 'fleet/data-volume.service',
+  // Later than sandbox.conf, whose settings they change.
+  [`${units}/onebox.service.d/server-network.conf`]: 'fleet/network.conf',
+  [`${units}/onebox-canary.service.d/server-network.conf`]: 'fleet/network.conf',
+  [`${units}/onebox-canary.service.d/spread.conf`]: 'fleet/spread.conf',
+  [`${units}/onebox-retry.service`]: 'fleet/retry.service',
+  [`${units}/onebox-retry.timer`]: 'fleet/retry.timer',
+  [`${units}/onebox-metadata-guard.service.d/fleet.conf`]: 'fleet/metadata-guard.conf',
+  '/etc/apt/apt.conf.d/61onebox': 'fleet/apt.conf',
 }
 
 const serviceUser = {
@@ -78,6 +98,9 @@ export function renderUserData(place: Place): Uint8Array {
 
 /** The text for cloud-init, in YAML: files stand in it as they are, which also compresses best. */
 export function cloudConfig(place: Place): string {
+  const isFleet = place.volumeId === undefined
+  const kept = enabled.filter((unit) => !onlyOfBox.test(unit))
+  const started = isFleet ? [...kept, 'onebox-retry.timer'] : enabled
   const config = {
     bootcmd: [`test -e ${installed} || { rm -rf ${steps}; sed -i /swapfile/d /etc/fstab; }`],
     users: ['default', serviceUser],
@@ -85,14 +108,14 @@ export function cloudConfig(place: Place): string {
     runcmd: [
       [
         'systemctl restart systemd-journald systemd-sysctl',
-        `systemctl enable --now --no-block ${enabled.join(' ')}`,
+        `systemctl enable --now --no-block ${started.join(' ')}`,
         `sync && touch ${installed}`,
       ].join(' && '),
     ],
   }
   // JSON is a subset of YAML.
   const lines = Object.entries(config).map(([key, value]) => `${key}: ${JSON.stringify(value)}\n`)
-  const written = Object.entries(files).map(([path, file]) =>
+  const written = Object.entries(isFleet ? fleetFiles : files).map(([path, file]) =>
     writeFile(path, withoutNotes(readFileSync(join(import.meta.dirname, file), 'utf8'))),
   )
   written.unshift(writeFile('/etc/onebox/instance.env', instanceEnv(place)))
@@ -115,7 +138,7 @@ function instanceEnv({ bucket, region, volumeId }: Place): string {
   return [
     `BUCKET_URL=https://${bucket}.s3.${region}.amazonaws.com`,
     `REGION=${region}`,
-    `VOLUME_ID=${volumeId}`,
+    ...(volumeId === undefined ? [] : [`VOLUME_ID=${volumeId}`]),
     '',
   ].join('\n')
 }

@@ -4,12 +4,14 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'node:test'
 import { gunzipSync } from 'node:zlib'
-import { cloudConfig, files, renderUserData } from '../../userdata/cloud-config.ts'
+import { cloudConfig, files, fleetFiles, renderUserData } from '../../userdata/cloud-config.ts'
 import { needs } from '../support/tools.ts'
 import { userdata } from './box.ts'
 import { writtenFiles } from './written-files.ts'
 
 const place = { bucket: 'onebox-1a2b3c', region: 'eu-west-1', volumeId: 'vol-0123456789abcdef0' }
+
+const fleet = { bucket: place.bucket, region: place.region }
 
 test('user data is the gzipped cloud-config and at most three quarters of 16 KB', () => {
   const rendered = renderUserData(place)
@@ -37,10 +39,48 @@ test('user data differs between stacks only in bucket, region and volume', () =>
 })
 
 test('the instance gets every file of the folder, and no others', () => {
-  const real = readdirSync(userdata).filter((name) => name !== 'cloud-config.ts')
-  assert.deepEqual([...new Set(Object.values(files))].sort(), real.sort())
-  const paths = written().map(({ path }) => path)
-  assert.deepEqual(paths, ['/etc/onebox/instance.env', ...Object.keys(files)])
+  const real = readdirSync(userdata, { recursive: true }).map(String)
+  const ours = real.filter((name) => name !== 'cloud-config.ts' && name !== 'fleet')
+  const known = [...Object.values(files), ...Object.values(fleetFiles)]
+  assert.deepEqual([...new Set(known)].sort(), ours.sort())
+  assert.deepEqual(pathsOf(place), ['/etc/onebox/instance.env', ...Object.keys(files)])
+  assert.deepEqual(pathsOf(fleet), ['/etc/onebox/instance.env', ...Object.keys(fleetFiles)])
+})
+
+test('one of several machines has no data volume, certificate or backups, and starts none', () => {
+  const gone = pathsOf(place).filter((path) => !pathsOf(fleet).includes(path))
+  assert.deepEqual(
+    gone.map((path) => path.split('/').at(-1)).filter((name) => name !== 'sandbox.conf'),
+    [
+      'data-volume.sh',
+      'onebox-backup.service',
+      'onebox-backup.timer',
+      'onebox-certificate.service',
+      'onebox-certificate.timer',
+      'onebox-offsite.service',
+      'onebox-offsite.timer',
+    ],
+  )
+  const [, started = ''] = /enable --now --no-block ([^&]*) &&/.exec(cloudConfig(fleet)) ?? []
+  assert.deepEqual(started.split(' '), [
+    'onebox.socket',
+    'onebox-https.socket',
+    'onebox.service',
+    'onebox-data-volume.service',
+    'onebox-metadata-guard.service',
+    'onebox-converge.service',
+    'onebox-retry.timer',
+  ])
+  assert.doesNotMatch(cloudConfig(fleet), /VOLUME_ID=/)
+  assert.ok(renderUserData(fleet).length < (16 * 1024 * 3) / 4)
+})
+
+test('drop-ins for several machines come after the ones that they change', () => {
+  for (const path of Object.keys(fleetFiles).filter((path) =>
+    fleetFiles[path]?.endsWith('network.conf'),
+  ))
+    assert.ok(path > path.replace(/[^/]*$/, 'sandbox.conf'), path)
+  assert.ok('61onebox' > '60onebox')
 })
 
 test('files lose their comments, scripts also their indentation, and nothing else', () => {
@@ -77,6 +117,10 @@ test('it is YAML, and says what cloud-init is to do', { skip: needs('python3') }
   )
   assert.equal(users[1].name, 'onebox')
 })
+
+function pathsOf(where: Parameters<typeof cloudConfig>[0]): string[] {
+  return writtenFiles(cloudConfig(where)).map(({ path }) => path)
+}
 
 function written(where = place) {
   const text = cloudConfig(where)

@@ -9,7 +9,11 @@ import { needs } from '../support/tools.ts'
 import { userdata } from './box.ts'
 import { writtenFiles } from './written-files.ts'
 
-const scripts = readdirSync(userdata).filter((name) => name.endsWith('.sh'))
+const scripts = readdirSync(userdata, { recursive: true })
+  .map(String)
+  .filter((name) => name.endsWith('.sh'))
+const fleet = { bucket: 'bucket', region: 'eu-west-1' }
+const box = { ...fleet, volumeId: 'vol-0123456789abcdef0' }
 
 test('shellcheck finds nothing in the scripts', {
   skip: needs('shellcheck'),
@@ -25,8 +29,9 @@ test('shellcheck finds nothing in the scripts', {
 test('bash can parse the scripts as they are on the instance', {
   skip: needs('bash'),
 }, () => {
-  const { root, paths } = install()
-  for (const path of paths) {
+  for (const { root, path } of [install(), install(fleet)].flatMap(({ root, paths }) =>
+    paths.map((path) => ({ root, path })),
+  )) {
     if (!readFileSync(join(root, path), 'utf8').startsWith('#!/bin/bash\n')) continue
     const { status, stderr } = spawnSync('bash', ['-n', join(root, path)], { encoding: 'utf8' })
     assert.equal(status, 0, stderr)
@@ -36,20 +41,25 @@ test('bash can parse the scripts as they are on the instance', {
 test('systemd accepts every line of the units', {
   skip: needs('systemd-analyze'),
 }, () => {
-  const about = verify(install()).filter((line) => line.includes('onebox') && !isExpected(line))
-  assert.deepEqual(about, [])
+  for (const place of [box, fleet]) {
+    const lines = verify(install(place))
+    const about = lines.filter((line) => line.includes('onebox') && !isExpected(line))
+    assert.deepEqual(about, [])
+  }
 })
 
 test('the units form no cycle in the boot order of Debian’s image', {
   skip: needs('systemd-analyze'),
 }, () => {
-  const installed = install()
-  for (const [name, lines] of Object.entries(bootUnits)) {
-    const unit = ['[Unit]', ...lines, '[Service]', 'ExecStart=/bin/true', ''].join('\n')
-    writeFileSync(join(installed.root, 'etc/systemd/system', name), unit)
+  for (const place of [box, fleet]) {
+    const installed = install(place)
+    for (const [name, lines] of Object.entries(bootUnits)) {
+      const unit = ['[Unit]', ...lines, '[Service]', 'ExecStart=/bin/true', ''].join('\n')
+      writeFileSync(join(installed.root, 'etc/systemd/system', name), unit)
+    }
+    const about = verify(installed).filter((line) => line.includes('ordering cycle'))
+    assert.deepEqual(about, [])
   }
-  const about = verify(installed).filter((line) => line.includes('ordering cycle'))
-  assert.deepEqual(about, [])
 })
 
 test('onebox logs shows every service', () => {
@@ -65,9 +75,7 @@ test('onebox logs shows every service', () => {
 
 // Debian's SQLite is older than 3.51.3: https://sqlite.org/wal.html#walresetbug
 test('only the server opens the database for writing', () => {
-  const lines = readdirSync(userdata).flatMap((name) =>
-    readFileSync(join(userdata, name), 'utf8').split('\n'),
-  )
+  const lines = filesOf(userdata).flatMap((name) => readFileSync(name, 'utf8').split('\n'))
   const openings = lines.filter((line) => /sqlite|onebox\.db/.test(line))
   assert.deepEqual(
     openings.filter((line) => !line.includes("'file:/data/onebox.db?mode=ro'")),
@@ -77,8 +85,8 @@ test('only the server opens the database for writing', () => {
 })
 
 test('a crash after months without one is followed by a restart as fast as the first', () => {
-  const growing = readdirSync(userdata).filter((name) => {
-    const unit = readFileSync(join(userdata, name), 'utf8')
+  const growing = filesOf(userdata).filter((path) => {
+    const unit = readFileSync(path, 'utf8')
     return /^RestartSteps=/m.test(unit) && !/^Type=oneshot$/m.test(unit)
   })
   assert.deepEqual(growing, [])
@@ -115,6 +123,24 @@ test('the server and its trials have low exposure scores', {
   }
 })
 
+test('a server among several has a network, and low exposure scores otherwise', {
+  skip: needs('systemd-analyze'),
+}, (t) => {
+  const { root } = install(fleet)
+  for (const unit of ['onebox.service', 'onebox-canary.service']) {
+    const args = ['security', '--offline=true', `--root=${root}`, '--no-pager', unit]
+    const { stdout } = spawnSync('systemd-analyze', args, { encoding: 'utf8' })
+    const [, exposure] = /exposure level for .*: ([\d.]+)/.exec(stdout) ?? []
+    t.diagnostic(`${unit} ${exposure}`)
+    assert.ok(Number(exposure) <= 1.6, `${unit}: ${exposure}`)
+    const denied = [...stdout.matchAll(/✗ ((?:PrivateNetwork|SocketBind|IPAddress)\S*)/g)]
+    assert.deepEqual(
+      denied.map(([, name]) => name),
+      ['PrivateNetwork=', 'IPAddressDeny='],
+    )
+  }
+})
+
 const early = 'DefaultDependencies=no'
 
 /** The image's units that decide the order: cloud-init wants the network first. */
@@ -131,10 +157,15 @@ const bootUnits = {
   'basic.target': ['Requires=sysinit.target', 'After=sysinit.target'],
 }
 
+function filesOf(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => join(parentPath, name))
+}
+
 /** Writes the units as cloud-init does, in a root of their own. */
-function install() {
+function install(place: typeof box | typeof fleet = box) {
   const root = makeDataDir()
-  const place = { bucket: 'bucket', region: 'eu-west-1', volumeId: 'vol-0123456789abcdef0' }
   const files = writtenFiles(cloudConfig(place))
   for (const { path, content, permissions } of files) {
     mkdirSync(join(root, dirname(path)), { recursive: true })
