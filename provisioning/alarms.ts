@@ -17,14 +17,22 @@ export function createAlarms(
   instance: Instance,
 ): pulumi.Output<string>[] {
   if (config.alarmEmail === '') return []
-  const topic = createTopic(config, 'alarms', config.region)
-  watchInstance(config, instance, topic)
-  if (isBurstable) watchCredits(instance, topic)
-  const global =
-    config.region === globalRegion ? topic : createTopic(config, 'outside', globalRegion)
-  watchFromOutside(instance, global)
+  const { local, global, arns } = createTopics(config)
+  watchInstance(config, instance, local)
+  if (isBurstable) watchCredits(instance, local)
+  const address = { type: 'HTTP', ipAddress: instance.ip, port: 80 }
+  const url = pulumi.interpolate`http://${instance.ip}`
+  watchFromOutside({ url, address }, Object.keys(outsideChecks) as OutsideCheck[], global)
   if (config.monthlyBudgetUsd > 0) createBudget(config)
-  return [...new Set([topic, global])].map(({ arn }) => arn)
+  return arns
+}
+
+/** One for alarms in the stack's region, and one for those of Route 53. */
+export function createTopics(config: Config) {
+  const local = createTopic(config, 'alarms', config.region)
+  const global =
+    config.region === globalRegion ? local : createTopic(config, 'outside', globalRegion)
+  return { local, global, arns: [...new Set([local, global])].map(({ arn }) => arn) }
 }
 
 function createTopic({ alarmEmail }: Config, name: string, region: string): aws.sns.Topic {
@@ -78,14 +86,10 @@ function watchCredits({ id }: Instance, topic: aws.sns.Topic) {
   })
 }
 
-interface OutsideCheck {
-  path: string
-  minutes: number
-  trouble: string
-}
+type OutsideCheck = keyof typeof outsideChecks
 
-/** Over plain HTTP, which answers whatever the certificate is like. */
-const outsideChecks: Record<string, OutsideCheck> = {
+/** Of one box over plain HTTP, which answers whatever the certificate is like. */
+const outsideChecks = {
   outside: {
     path: '/healthz',
     minutes: 2,
@@ -112,20 +116,23 @@ const outsideChecks: Record<string, OutsideCheck> = {
   },
 }
 
-/** Requests a path from several continents every 30 s. */
-function watchFromOutside({ ip }: Instance, topic: aws.sns.Topic) {
-  for (const [name, { path, minutes, trouble }] of Object.entries(outsideChecks)) {
+/** Requests paths from several continents every 30 s. */
+export function watchFromOutside(
+  { url, address }: { url: pulumi.Output<string>; address: aws.route53.HealthCheckArgs },
+  names: OutsideCheck[],
+  topic: aws.sns.Topic,
+) {
+  for (const name of names) {
+    const { path, minutes, trouble } = outsideChecks[name]
     const check = new aws.route53.HealthCheck(name, {
-      type: 'HTTP',
-      ipAddress: ip,
-      port: 80,
+      ...address,
       resourcePath: path,
       requestInterval: 30,
       failureThreshold: 3,
     })
     new aws.cloudwatch.MetricAlarm(name, {
       region: globalRegion,
-      alarmDescription: pulumi.interpolate`${trouble}: http://${ip}${path} says more`,
+      alarmDescription: pulumi.interpolate`${trouble}: ${url}${path} says more`,
       namespace: 'AWS/Route53',
       metricName: 'HealthCheckStatus',
       dimensions: { HealthCheckId: check.id },
@@ -142,7 +149,7 @@ function watchFromOutside({ ip }: Instance, topic: aws.sns.Topic) {
 }
 
 /** For the whole account: costs by tag would have to be enabled in its billing first. */
-function createBudget({ alarmEmail, monthlyBudgetUsd }: Config) {
+export function createBudget({ alarmEmail, monthlyBudgetUsd }: Config) {
   new aws.budgets.Budget('monthly', {
     budgetType: 'COST',
     timeUnit: 'MONTHLY',

@@ -30,6 +30,7 @@ interface Setting<Value> {
 
 /** Every setting of a stack; Pulumi.yaml says what each means. */
 export const settings = {
+  machines: integer(1, 1, 10),
   architecture: choice<Architecture>('arm64', ['arm64', 'x64']),
   instanceType: text('', /^[a-z][a-z\d-]*\.[a-z\d-]+$/, 'be an EC2 instance type', 't4g.micro'),
   availabilityZone: text(
@@ -203,6 +204,7 @@ function assertSound(config: Config, secrets: string[]) {
     const cure = `ssh-keygen -t ed25519, then ${set(project, 'sshPublicKey', example)}`
     throw new Error(`${project}:sshPublicKey must be set when sshFrom is: ${cure}`)
   }
+  assertForMachines(config)
   if (config.openWrites && config.writeToken !== '') {
     const cure = `pulumi config rm ${project}:writeToken, or ${project}:openWrites`
     throw new Error(`${project}:openWrites must not be true when writeToken is set: ${cure}`)
@@ -220,6 +222,29 @@ function assertSound(config: Config, secrets: string[]) {
     const cure = set(project, 'alarmEmail', settings.alarmEmail.example)
     throw new Error(`${project}:monthlyBudgetUsd needs an alarmEmail: ${cure}`)
   }
+}
+
+/** What several machines have no use for: their data is in DynamoDB, and the load balancer has the certificate. */
+const forOneMachine = [
+  'availabilityZone',
+  'volumeSizeGiB',
+  'backupMinutes',
+  'backupRegion',
+  'restoreSnapshotId',
+  'acmeDirectory',
+  'acmeRoot',
+  'infrastructureSubject',
+] as const
+
+function assertForMachines(config: Config) {
+  const { project, machines } = config
+  if (machines === 1) return
+  const name = forOneMachine.find(
+    (name) => String(config[name]) !== String(settings[name].byDefault),
+  )
+  if (name === undefined) return
+  const cure = `pulumi config rm ${project}:${name}`
+  throw new Error(`${project}:${name} is for one machine, and machines is ${machines}: ${cure}`)
 }
 
 const otherPartitions: [region: RegExp, name: string][] = [

@@ -1,7 +1,6 @@
 import { hash } from 'node:crypto'
 import * as pulumi from '@pulumi/pulumi'
 import * as random from '@pulumi/random'
-import type { Backups } from './backups.ts'
 import type { Config } from './config.ts'
 
 export interface Environment {
@@ -11,11 +10,15 @@ export interface Environment {
   variables: pulumi.Output<Record<string, string>>
 }
 
-export function createEnvironment(config: Config, backups: Backups): Environment {
+/** `more` are variables besides those of every stack, or instead of some. */
+export function createEnvironment(
+  config: Config,
+  more: Record<string, pulumi.Input<string>>,
+): Environment {
   const writeToken = pulumi.secret(chooseToken(config))
   const variables = pulumi.unsecret(
-    pulumi.all([writeToken, backups.url]).apply(
-      ([token, url]): Record<string, string> => ({
+    pulumi.all([writeToken, pulumi.all(more)]).apply(
+      ([token, more]): Record<string, string> => ({
         WRITE_TOKEN_SHA256: token && hash('sha256', token),
         OPEN_WRITES: String(config.openWrites),
         TIME_ZONE: config.timeZone,
@@ -28,8 +31,7 @@ export function createEnvironment(config: Config, backups: Backups): Environment
         DOMAIN: config.domain,
         ACME_DIRECTORY: config.acmeDirectory,
         ACME_ROOT: config.acmeRoot,
-        OFFSITE_URL: url,
-        OFFSITE_MINUTES: String(config.backupMinutes),
+        ...more,
       }),
     ),
   )

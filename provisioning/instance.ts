@@ -83,7 +83,7 @@ function launch(config: Config, parts: Parts): aws.ec2.Instance {
   )
 }
 
-function createKeyPair({ sshPublicKey }: Config): aws.ec2.KeyPair | undefined {
+export function createKeyPair({ sshPublicKey }: Config): aws.ec2.KeyPair | undefined {
   if (sshPublicKey === '') return undefined
   return new aws.ec2.KeyPair('admin', { publicKey: sshPublicKey })
 }

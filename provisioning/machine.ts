@@ -23,11 +23,14 @@ const names = {
 export async function lookUpMachine(config: Config): Promise<Machine> {
   const zones = await findZones(config)
   const isBurstable = await checkType(config)
-  const { debian } = names[config.architecture]
-  const name = `/aws/service/debian/release/13/latest/${debian}`
   // The other output, `value`, is always a secret.
-  const { insecureValue: ami } = await aws.ssm.getParameter({ name })
+  const { insecureValue: ami } = await aws.ssm.getParameter({ name: debianImage(config) })
   return { zones, isBurstable, ami }
+}
+
+/** The parameter in which Debian publishes the id of its newest image. */
+export function debianImage({ architecture }: Config): string {
+  return `/aws/service/debian/release/13/latest/${names[architecture].debian}`
 }
 
 /** Not every zone of a region offers every type. */

@@ -28,13 +28,19 @@ export function createNetwork(
     availabilityZone: availabilityZone.apply((zone) => assertOffered(zone, machine, config)),
     mapPublicIpOnLaunch: false,
   })
-  const securityGroup = createSecurityGroup(config, vpc)
-  const sshEndpoint = config.sshEndpoint ? createEndpoint(subnet, securityGroup) : undefined
-  return { subnet, securityGroup, sshEndpoint, ...createRoutes(config, vpc, subnet) }
+  const securityGroup = createServerGroup(config, vpc)
+  openToWorld(securityGroup, ['http', 'https'])
+  const sshEndpoint = createSshEndpoint(config, subnet, securityGroup)
+  return { subnet, securityGroup, sshEndpoint, ...createRoutes(config, vpc, { routes: subnet }) }
 }
 
 /** Who may use it is up to IAM: it accepts connections whatever its group says. */
-function createEndpoint(subnet: aws.ec2.Subnet, server: aws.ec2.SecurityGroup) {
+export function createSshEndpoint(
+  { sshEndpoint }: Config,
+  subnet: aws.ec2.Subnet,
+  server: aws.ec2.SecurityGroup,
+) {
+  if (!sshEndpoint) return undefined
   const group = new aws.ec2.SecurityGroup('ssh-endpoint', {
     vpcId: subnet.vpcId,
     description: 'What the endpoint for SSH may reach',
@@ -59,7 +65,12 @@ function createEndpoint(subnet: aws.ec2.Subnet, server: aws.ec2.SecurityGroup) {
   )
 }
 
-function createRoutes({ region }: Config, vpc: aws.ec2.Vpc, subnet: aws.ec2.Subnet) {
+/** To the internet, and to S3; `subnets` by the name of their association. */
+export function createRoutes(
+  config: Config,
+  vpc: aws.ec2.Vpc,
+  subnets: Record<string, aws.ec2.Subnet>,
+) {
   const gateway = new aws.ec2.InternetGateway('internet', { vpcId: vpc.id })
   const table = new aws.ec2.RouteTable('routes', { vpcId: vpc.id })
   const internet = new aws.ec2.Route('internet', {
@@ -68,33 +79,45 @@ function createRoutes({ region }: Config, vpc: aws.ec2.Vpc, subnet: aws.ec2.Subn
     gatewayId: gateway.id,
   })
   // Free. A new instance fetches its release through it before it has a public address.
-  const s3 = new aws.ec2.VpcEndpoint('s3', {
-    vpcId: vpc.id,
-    serviceName: `com.amazonaws.${region}.s3`,
-    routeTableIds: [table.id],
-  })
-  new aws.ec2.RouteTableAssociation('routes', { routeTableId: table.id, subnetId: subnet.id })
-  return { internet, s3 }
+  const s3 = createGatewayEndpoint(config, 's3', { vpc, table })
+  const associations = Object.entries(subnets).map(
+    ([name, { id }]) =>
+      new aws.ec2.RouteTableAssociation(name, { routeTableId: table.id, subnetId: id }),
+  )
+  return { internet, s3, table, associations }
 }
 
+export function createGatewayEndpoint(
+  { region }: Config,
+  service: 's3' | 'dynamodb',
+  { vpc, table }: { vpc: aws.ec2.Vpc; table: aws.ec2.RouteTable },
+): aws.ec2.VpcEndpoint {
+  return new aws.ec2.VpcEndpoint(service, {
+    vpcId: vpc.id,
+    serviceName: `com.amazonaws.${region}.${service}`,
+    routeTableIds: [table.id],
+  })
+}
+
+const ports = { http: 80, https: 443 }
+type Service = keyof typeof ports
+
 /**
- * DNS, time and metadata need no rule: security groups do not apply to AWS's addresses for them.
+ * What the server may reach, and SSH. DNS, time and metadata need no rule: security groups do not apply
+ * to AWS's addresses for them.
  * https://docs.aws.amazon.com/vpc/latest/userguide/vpc-security-groups.html
  */
-function createSecurityGroup({ sshFrom }: Config, vpc: aws.ec2.Vpc): aws.ec2.SecurityGroup {
+export function createServerGroup({ sshFrom }: Config, vpc: aws.ec2.Vpc): aws.ec2.SecurityGroup {
   new aws.ec2.DefaultSecurityGroup('unused', { vpcId: vpc.id, ingress: [], egress: [] })
   const group = new aws.ec2.SecurityGroup('server', {
     vpcId: vpc.id,
     description: 'What may reach the server, and what it may reach',
   })
-  for (const [service, port] of Object.entries({ http: 80, https: 443 })) {
-    const range = { securityGroupId: group.id, ...onlyTcp(port), cidrIpv4: everywhere }
-    new aws.vpc.SecurityGroupIngressRule(`${service}-in`, {
-      ...range,
-      description: `${service} from everywhere`,
-    })
+  for (const [service, port] of Object.entries(ports)) {
     new aws.vpc.SecurityGroupEgressRule(`${service}-out`, {
-      ...range,
+      securityGroupId: group.id,
+      ...onlyTcp(port),
+      cidrIpv4: everywhere,
       description: `${service} to everywhere, for releases and security updates`,
     })
   }
@@ -109,6 +132,17 @@ function createSecurityGroup({ sshFrom }: Config, vpc: aws.ec2.Vpc): aws.ec2.Sec
   return group
 }
 
-function onlyTcp(port: number) {
+export function openToWorld({ id }: aws.ec2.SecurityGroup, services: Service[]) {
+  for (const service of services) {
+    new aws.vpc.SecurityGroupIngressRule(`${service}-in`, {
+      securityGroupId: id,
+      ...onlyTcp(ports[service]),
+      cidrIpv4: everywhere,
+      description: `${service} from everywhere`,
+    })
+  }
+}
+
+export function onlyTcp(port: number) {
   return { ipProtocol: 'tcp', fromPort: port, toPort: port }
 }

@@ -12,7 +12,7 @@ const issuer = 'token.actions.githubusercontent.com'
  * Gives each kind of GitHub workflow a role, without keys. No role can change permissions: a person
  * has to run the first `up` and every later change of IAM.
  */
-export function createPipeline(config: Config, releases: Releases, backups: Backups) {
+export function createPipeline(config: Config, releases: Releases, backups?: Backups) {
   const previews = [...mayLookUp(config), ...mayRead(releases), ...mayReadState(config)]
   const deploys = [...previews, ...mayRelease(config, releases), ...mayWriteState(config)]
   const roles = [
@@ -21,7 +21,7 @@ export function createPipeline(config: Config, releases: Releases, backups: Back
     {
       name: 'infrastructure',
       subject: config.infrastructureSubject,
-      may: [...deploys, ...mayBuild(config, releases), ...mayKeep(backups)],
+      may: [...deploys, ...mayBuild(config, releases), ...(backups ? mayKeep(backups) : [])],
     },
   ].filter(({ subject }) => subject !== '')
   if (roles.length === 0) return {}

@@ -16,11 +16,15 @@ export interface Releases {
   desired: pulumi.Output<string>
 }
 
-/** Uploads what the instance is to run, then desired.json, which names it. */
+/**
+ * Uploads what the instance is to run, then desired.json, which names it; that one also after what the
+ * release `needs`.
+ */
 export function createReleases(
   config: Config,
   { runtime, release }: Archives,
   { variables }: Environment,
+  needs: pulumi.Resource[] = [],
 ): Releases {
   // Destroying it deletes its objects, too: everything in it can be rebuilt from this folder.
   const { bucket, isReady } = createBucket('releases')
@@ -33,7 +37,7 @@ export function createReleases(
   new aws.s3.BucketObjectv2(
     'desired',
     { bucket: bucket.bucket, key: 'desired.json', content, contentType: 'application/json' },
-    { dependsOn: archives },
+    { dependsOn: [...archives, ...needs] },
   )
   const digest = content.apply((text) => hash('sha256', text))
   return { bucket, release: releaseId, runtime: runtime.id, desired: digest }

@@ -7,8 +7,8 @@ import type { Config } from './config.ts'
  */
 export function tagEverything(config: Config) {
   pulumi.runtime.registerStackTransformation(({ name, props, opts }) => {
-    // Every taggable resource has this input, possibly undefined.
-    if (!('tags' in props)) return undefined
+    // Every taggable resource has this input, possibly undefined. An Auto Scaling group's is a list.
+    if (!('tags' in props) || Array.isArray(props.tags)) return undefined
     return { props: { ...props, tags: { ...tagsOf(config, name), ...props.tags } }, opts }
   })
 }

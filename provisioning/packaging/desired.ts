@@ -2,7 +2,7 @@ import { readConfig } from '../../server/config.ts'
 
 // The settings of an instance. All are always written, as pm2 keeps the old value of a variable that
 // is missing. An empty one means the default of server/settings.ts.
-const defaults = {
+const defaults: Record<string, string | undefined> = {
   WRITE_TOKEN_SHA256: '',
   OPEN_WRITES: '',
   TIME_ZONE: '',
@@ -18,6 +18,10 @@ const defaults = {
   OFFSITE_URL: '',
   OFFSITE_MINUTES: '',
   LOG_LEVEL: '',
+  // Only several machines have these; they are left out elsewhere.
+  STORE: undefined,
+  TABLE_PREFIX: undefined,
+  AWS_REGION: undefined,
 }
 
 interface Desired {
@@ -37,7 +41,7 @@ export function desired({ runtime, release, environment = {} }: Desired): string
   const settings = Object.entries(defaults).map(([setting, byDefault]) => {
     return [setting, environment[setting] ?? byDefault] as const
   })
-  for (const [setting, value] of settings) assertPlain(setting, value)
+  for (const [setting, value = ''] of settings) assertPlain(setting, value)
   const complete = Object.fromEntries(settings)
   readConfig({ ...complete, DATA_DIR: '/data', RELEASE_ID: release }, '')
   return `${JSON.stringify({ runtime, release, environment: complete }, null, 2)}\n`

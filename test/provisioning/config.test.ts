@@ -23,6 +23,7 @@ test('only the region is required', () => {
     stack: 'dev',
     name: 'onebox-dev',
     region: 'eu-central-1',
+    machines: 1,
     architecture: 'arm64',
     instanceType: 't4g.nano',
     availabilityZone: '',
@@ -72,6 +73,11 @@ test('a public key loses its comment, and an address becomes a network of one', 
 })
 
 const refused: [name: string, value: string, message: RegExp][] = [
+  [
+    'machines',
+    '0',
+    /must be an integer from 1 to 10, got "0": pulumi config set onebox:machines 1$/,
+  ],
   ['architecture', 'x86_64', /must be arm64 or x64, got "x86_64": pulumi config set onebox:arch/],
   ['architecture', '', /must be arm64 or x64, got ""/],
   ['instanceType', 'nano', /must be an EC2 instance type, got "nano": .* t4g\.micro$/],
@@ -198,9 +204,27 @@ test('contradictory settings are rejected', () => {
   for (const [values, message] of contradictions) assert.throws(() => read(values), { message })
 })
 
+test('settings of one machine are rejected with several, rather than ignored', () => {
+  const values = {
+    availabilityZone: 'eu-central-1b',
+    volumeSizeGiB: '20',
+    backupMinutes: '30',
+    backupRegion: 'eu-west-1',
+    restoreSnapshotId: 'snap-0123456789abcdef0',
+    acmeDirectory: 'none',
+    acmeRoot: 'MIIB',
+    infrastructureSubject: 'repo:you@1234/onebox@5678:environment:dev',
+  }
+  for (const [name, value] of Object.entries(values)) {
+    const message = `onebox:${name} is for one machine, and machines is 2: pulumi config rm onebox:${name}`
+    assert.throws(() => read({ machines: '2', [name]: value }), { message })
+    assert.doesNotThrow(() => read({ [name]: value }))
+  }
+})
+
 test('an unknown setting is rejected, because a misspelt one would do nothing', () => {
   const message =
-    /^onebox:sshfrom is not a setting \(architecture, .*\): pulumi config rm onebox:sshfrom$/
+    /^onebox:sshfrom is not a setting \(machines, architecture, .*\): pulumi config rm onebox:sshfrom$/
   assert.throws(() => read({ sshfrom: '198.51.100.7' }), { message })
 })
 

@@ -2,10 +2,9 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Resource } from '../support/engine.ts'
 import type { Onebox } from './onebox.ts'
-import { promises, waivers } from './promises.ts'
+import type { SecurityPromise, Waiver } from './promises.ts'
 
 const root = resolve(import.meta.dirname, '../..')
-const document = resolve(root, 'docs/provisioning.md')
 
 /** The settings in Pulumi.yaml. They all have the same form, so a pattern is enough. */
 export function documentedSettings() {
@@ -24,8 +23,14 @@ export function documentedSettings() {
   return settings
 }
 
-/** docs/provisioning.md, and what it should be according to the program. */
-export function readDocument(plain: Onebox, full: Onebox) {
+interface Security {
+  promises: SecurityPromise[]
+  waivers: Waiver[]
+}
+
+/** A page in docs/, and what it should be according to the program. */
+export function readDocument(page: string, plain: Onebox, full: Onebox, security: Security) {
+  const document = resolve(root, 'docs', page)
   const before = readFileSync(document, 'utf8')
   const parts: Record<string, string> = {
     settings: settingsTable(),
@@ -33,11 +38,11 @@ export function readDocument(plain: Onebox, full: Onebox) {
     optional: fenced(tree(full.resources.filter((one) => !isIn(plain.resources, one)))),
     promises: table(
       ['promise', 'rules'],
-      promises.map(({ sentence, rules }) => [sentence, rules.join(', ')]),
+      security.promises.map(({ sentence, rules }) => [sentence, rules.join(', ')]),
     ),
     waivers: table(
       ['rules', 'what they want', 'why not'],
-      waivers.map(({ rules, wanted, reason }) => [rules.join(', '), wanted, reason]),
+      security.waivers.map(({ rules, wanted, reason }) => [rules.join(', '), wanted, reason]),
     ),
   }
   const expected = before.replaceAll(
@@ -46,7 +51,8 @@ export function readDocument(plain: Onebox, full: Onebox) {
   )
   if (process.env.UPDATE_DOCUMENTS) writeFileSync(document, expected)
   const text = readFileSync(document, 'utf8')
-  return { text, expected, names: Object.keys(parts) }
+  const names = Object.keys(parts).filter((name) => text.includes(`<!-- ${name} -->`))
+  return { text, expected, names }
 }
 
 function settingsTable(): string {

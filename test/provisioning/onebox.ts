@@ -82,7 +82,32 @@ function create({ type, name, inputs }: Resource, wish: Wish): Properties {
     },
     'aws:ec2/instance:Instance': { id: 'i-0123456789abcdef0' },
     'aws:ec2/eip:Eip': { id: 'eipalloc-1', publicIp: '203.0.113.10' },
-    'aws:ec2/vpcEndpoint:VpcEndpoint': { id: 'vpce-1' },
+    'aws:ec2/vpcEndpoint:VpcEndpoint': { id: name === 's3' ? 'vpce-1' : `vpce-${name}` },
+    'aws:ec2/launchTemplate:LaunchTemplate': { id: 'lt-1', latestVersion: 7 },
+    'aws:lb/loadBalancer:LoadBalancer': {
+      id: 'lb-1',
+      arn: 'arn:lb-1',
+      arnSuffix: 'app/lb-1',
+      dnsName: 'lb-1.eu-central-1.elb.amazonaws.com',
+      zoneId: 'Z-OF-LB-1',
+    },
+    'aws:lb/targetGroup:TargetGroup': {
+      id: 'tg-1',
+      arn: 'arn:tg-1',
+      arnSuffix: 'targetgroup/tg-1',
+    },
+    'aws:acm/certificate:Certificate': {
+      id: 'cert-1',
+      arn: 'arn:cert-1',
+      domainValidationOptions: [
+        {
+          domainName: inputs.domainName,
+          resourceRecordName: `_a1.${inputs.domainName}.`,
+          resourceRecordType: 'CNAME',
+          resourceRecordValue: '_b2.acm-validations.aws.',
+        },
+      ],
+    },
     'random:index/randomPassword:RandomPassword': { result: madeToken },
   }
   const named = { name: inputs.name ?? physical, keyName: physical }
@@ -122,7 +147,7 @@ export function statementsOf({ one }: Onebox, role: string): Properties[] {
   return one('iam.RolePolicy', role).inputs.policy.Statement
 }
 
-/** The gzipped user data. */
+/** The gzipped user data of a box. */
 export function userDataOf({ one }: Onebox): Buffer {
   return Buffer.from(one('ec2.Instance').inputs.userDataBase64, 'base64')
 }

@@ -10,7 +10,7 @@ import {
   userDataOf,
 } from './onebox.ts'
 
-interface SecurityPromise {
+export interface SecurityPromise {
   sentence: string
   /** What Checkov and the CIS AWS Foundations Benchmark 5.0.0 call it. */
   rules: string[]
@@ -316,8 +316,14 @@ export const promises: SecurityPromise[] = [
   },
 ]
 
+export interface Waiver {
+  rules: string[]
+  wanted: string
+  reason: string
+}
+
 /** What checkers ask for and we do without. */
-export const waivers: { rules: string[]; wanted: string; reason: string }[] = [
+export const waivers: Waiver[] = [
   {
     rules: ['CKV_AWS_88', 'CKV_AWS_260'],
     wanted: 'no public address, port 80 closed to the world',
@@ -363,19 +369,19 @@ export const waivers: { rules: string[]; wanted: string; reason: string }[] = [
   },
 ]
 
-function isWorld({ cidrIpv4, cidrIpv6 }: Resource['inputs']): boolean {
+export function isWorld({ cidrIpv4, cidrIpv6 }: Resource['inputs']): boolean {
   return cidrIpv4 === world || cidrIpv6 !== undefined
 }
 
-function sourceOf({ inputs }: Resource): string {
+export function sourceOf({ inputs }: Resource): string {
   return inputs.cidrIpv4 ?? inputs.referencedSecurityGroupId
 }
 
-function portsOf({ inputs }: Resource): string {
+export function portsOf({ inputs }: Resource): string {
   return `${inputs.ipProtocol} ${inputs.fromPort}-${inputs.toPort}`
 }
 
 /** From the simulated cloud of these tests. */
-function idOf({ type, name }: Resource): string {
+export function idOf({ type, name }: Resource): string {
   return `${type}-${name}`
 }
