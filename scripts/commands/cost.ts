@@ -42,11 +42,18 @@ copying backups to a second region and AWS's free tier.`,
       range: [1, 1_000_000],
       help: 'size of the data, for its backups',
     },
+    machines: {
+      type: 'integer',
+      value: 'N',
+      default: 1,
+      range: [1, 10],
+      help: 'how many machines; several have a load balancer',
+    },
     'backup-region': { type: 'boolean', help: 'include backups in a second region' },
     alarms: { type: 'boolean', help: 'include alarms by e-mail' },
     json,
   },
-  run({ region, volume: volumeGb, alarms, json, ...options }) {
+  run({ region, volume: volumeGb, alarms, machines, json, ...options }) {
     if (region === undefined) throw new UsageError('Which region? Add --region eu-central-1')
     const config = {
       region,
@@ -55,6 +62,7 @@ copying backups to a second region and AWS's free tier.`,
       databaseMb: options.database,
       backupBuckets: options['backup-region'] ? 2 : 1,
       alarms,
+      machines,
     }
     const cost = monthlyCost(config, readPrices())
     if (json) return console.log(JSON.stringify(cost, null, 2))
@@ -69,11 +77,17 @@ export function costText(cost: Cost, volumeGb: number): string {
   const isPartial = cost.lines.some(({ unitPrice }) => unitPrice === undefined)
   rows.push([isPartial ? 'at least' : 'total', '', '', usd(cost.perMonth)])
   const note = isPartial ? '?: no price could be verified\n' : ''
-  const saved = usd(cost.perMonth - cost.whileStopped)
-  const snapshots = cost.afterDestroy > 0 ? `at most ${usd(cost.afterDestroy)}` : 'a little'
-  return `${table(['what', 'how many', 'each', 'per month'], rows)}
-${note}
-Stopping the instance saves ${saved} per month; the other ${usd(cost.whileStopped)} continue.
+  return `${table(['what', 'how many', 'each', 'per month'], rows)}\n${note}\n${restText(cost, volumeGb)}`
+}
+
+function restText({ perMonth, whileStopped, afterDestroy = 0 }: Cost, volumeGb: number): string {
+  if (whileStopped === undefined) {
+    return `Excludes what a load balancer and DynamoDB charge by use: requests, data, restore points,
+and CPU beyond the credits of burstable machines. Under load there are up to twice as many machines.`
+  }
+  const saved = usd(perMonth - whileStopped)
+  const snapshots = afterDestroy > 0 ? `at most ${usd(afterDestroy)}` : 'a little'
+  return `Stopping the instance saves ${saved} per month; the other ${usd(whileStopped)} continue.
 After destroy, the final snapshot and up to seven daily ones cost ${snapshots} per month
 for each full copy of ${volumeGb} GB, until you delete them.`
 }

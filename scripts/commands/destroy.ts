@@ -10,7 +10,7 @@ import { deleteIfEmpty, findBackupBuckets } from '../stack/aws/stored-backups.ts
 import { beginChange } from '../stack/begin.ts'
 import { printSnapshots } from '../stack/data-snapshots.ts'
 import { reconcile, type Standing, wake } from '../stack/instance.ts'
-import { type Outputs, readOutputs } from '../stack/outputs.ts'
+import { assertBox, type Outputs, readOutputs } from '../stack/outputs.ts'
 import { placeOf, project, readSettings, removeSetting, settingOf } from '../stack/settings.ts'
 import { printStrays } from '../stack/unfinished.ts'
 import { selectStack } from '../stack/workspace.ts'
@@ -31,6 +31,7 @@ which it lists with their cost and how to restore them.`,
   async run({ yes, ...options }) {
     const stack = await selectStack(options.stack)
     const outputs = await readOutputs(stack)
+    assertBox(stack.name, outputs)
     await confirmName(stack, outputs, yes)
     const place = placeOf(await readSettings(stack))
     await beginChange(stack, place, 'destroy', { yes })

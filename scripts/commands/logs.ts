@@ -1,6 +1,6 @@
 import { quoteShell } from '../instance/quote-shell.ts'
 import { openSession } from '../instance/ssh.ts'
-import { requireStack } from '../stack/outputs.ts'
+import { requireBox } from '../stack/outputs.ts'
 import { defineCommand } from '../terminal/command.ts'
 import { stack } from '../terminal/options.ts'
 
@@ -21,7 +21,7 @@ export default defineCommand({
     const flags = ['--no-pager', `--lines=${lines}`]
     if (follow) flags.push('--follow')
     if (since !== undefined) flags.push(`--since=${since}`)
-    const { outputs } = await requireStack(stack)
+    const { outputs } = await requireBox(stack)
     process.exitCode = await openSession(outputs, ['onebox', 'logs', ...flags.map(quoteShell)])
   },
 })

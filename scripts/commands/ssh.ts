@@ -1,6 +1,6 @@
 import { quoteShell } from '../instance/quote-shell.ts'
 import { openSession } from '../instance/ssh.ts'
-import { requireStack } from '../stack/outputs.ts'
+import { requireBox } from '../stack/outputs.ts'
 import { defineCommand } from '../terminal/command.ts'
 import { stack } from '../terminal/options.ts'
 
@@ -10,7 +10,7 @@ export default defineCommand({
 instance, "onebox help" lists its commands.`,
   options: { stack },
   async run({ stack }, command) {
-    const { outputs } = await requireStack(stack)
+    const { outputs } = await requireBox(stack)
     process.exitCode = await openSession(outputs, command.map(quoteShell))
   },
 })

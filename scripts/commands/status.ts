@@ -35,7 +35,7 @@ code 1 if it does not run what it should.`,
     const site = await readStatus(stack.name, outputs, { pinned, place })
     const [alarms, snapshots] = await Promise.all([
       problemsOfAlarms(stack.name, place, outputs),
-      readSnapshotStatus(place, stack.name),
+      outputs.machines === undefined ? readSnapshotStatus(place, stack.name) : undefined,
     ])
     const status = { ...site, alarms, snapshots }
     if (options.json) console.log(JSON.stringify(status, null, 2))
@@ -50,6 +50,8 @@ interface Status {
   stack: string
   url: string
   instance: string
+  /** How many there are at least; absent with one. */
+  machines?: number | undefined
   ok: boolean
   problem?: string
   wanted: string
@@ -73,8 +75,9 @@ async function readStatus(
   outputs: Outputs,
   { pinned, place }: { pinned: string; place: Place },
 ): Promise<Status> {
-  const { url: plainUrl, instanceId: instance, release: wanted } = outputs
-  const known = { stack, url: plainUrl, instance, wanted, pinned }
+  const { url: plainUrl, release: wanted, machines } = outputs
+  const instance = outputs.instanceId || `${machines} machines or more; one of them says:`
+  const known = { stack, url: plainUrl, instance, machines, wanted, pinned }
   try {
     const health = await readHealth(plainUrl)
     const url = bestUrl(outputs, health)
@@ -86,12 +89,13 @@ async function readStatus(
     return { ...known, url, ok, problem, health, ...summaryOf(health, series) }
   } catch (error) {
     const reason = `no answer (${(error as Error).message})`
-    return { ...known, ok: false, problem: `${reason}; ${await whySilent(place, instance)}` }
+    return { ...known, ok: false, problem: `${reason}; ${await whySilent(place, outputs)}` }
   }
 }
 
 /** The state of the instance on AWS, and the cure. */
-async function whySilent(place: Place, id: string): Promise<string> {
+async function whySilent(place: Place, { instanceId: id, machines }: Outputs): Promise<string> {
+  if (machines !== undefined) return 'see the target group on the console of AWS, or npx onebox up'
   const found = await findInstances(place, [id]).catch(() => undefined)
   if (found?.length === 0) return `${id} no longer exists: npx onebox up makes another`
   return standingLines(found?.[0])[0] ?? 'try npx onebox ssh, or npx onebox up'
@@ -155,10 +159,10 @@ function printSite({ stack, url, instance, wanted, pinned, health, ...status }: 
     )
   for (const line of deploy?.log ?? []) printLine('', line)
   if (health.https) printLine('https', httpsText(health.https))
-  const { disk, backupAt } = status
+  const { disk, backupAt, machines } = status
   if (disk?.bytes) printLine('disk', `${Math.round((100 * disk.freeBytes) / disk.bytes)} % free`)
   const since = (time: string | undefined) => (time ? `${ago(time)} ago` : 'none yet')
-  printLine('backup', since(backupAt))
+  if (machines === undefined) printLine('backup', since(backupAt))
   const { offsite, snapshots } = status
   if (offsite)
     printLine(

@@ -50,6 +50,12 @@ continues where it stopped.`,
       value: 'NAME',
       help: 'zone of a new data volume, such as eu-central-1b',
     },
+    machines: {
+      type: 'integer',
+      value: 'N',
+      range: [1, 10],
+      help: 'how many machines; several share their data in DynamoDB',
+    },
     ssh: { type: 'boolean', help: 'open SSH for the address of this machine' },
     latest: { type: 'boolean', help: 'end a rollback: deploy the code in this folder again' },
     restore: {
@@ -128,6 +134,8 @@ async function withWanted<Result>(
   use: (backup?: Fetched) => Promise<Result>,
 ): Promise<Result> {
   if (restore === undefined || isSnapshot(restore)) return use()
+  if (config.machines > 1)
+    throw new Error('A backup cannot start several machines yet: drop --restore')
   const wish = wishFor(restore)
   if (config.sshFrom.length === 0 && !config.sshEndpoint) {
     throw new Error('A backup is sent over SSH, which is closed: add --ssh')
@@ -196,7 +204,8 @@ async function waitForSite(stack: Stack, outputs: Outputs, waitSeconds: number) 
   }
 }
 
-async function printConsole(stack: Stack, { instanceId }: Outputs) {
+async function printConsole(stack: Stack, { instanceId, machines }: Outputs) {
+  if (machines !== undefined) return
   step(`Last lines on the console of ${instanceId}`)
   try {
     const lines = await readConsole(placeOf(await readSettings(stack)), instanceId)
@@ -219,8 +228,8 @@ async function checkSite({ url, writeToken }: Outputs) {
 }
 
 /** Somebody has to make it, unless Pulumi has. */
-function printRecord({ domain, hostedZoneId }: Config, { ip }: Outputs) {
-  if (domain === '' || hostedZoneId !== '') return
+function printRecord({ domain, hostedZoneId }: Config, { ip, machines }: Outputs) {
+  if (domain === '' || hostedZoneId !== '' || machines !== undefined) return
   console.log(`  ${domain} needs this record where its DNS is: ${domain}. 60 IN A ${ip}`)
 }
 
@@ -229,7 +238,8 @@ async function printAlarms({ name }: Stack, place: Place, outputs: Outputs) {
     console.log(styleText('yellow', `! ${problem}`))
 }
 
-function printNextSteps({ name }: Stack, { url, writeToken }: Outputs, seconds: number) {
+function printNextSteps({ name }: Stack, site: Outputs, seconds: number) {
+  const { url, writeToken, machines } = site
   const flag = name === 'dev' ? '' : ` --stack ${name}`
   const auth = writeToken ? ` -H "Authorization: Bearer $WRITE_TOKEN"` : ''
   console.log(`
@@ -237,6 +247,9 @@ onebox is up at ${styleText('bold', url)} after ${duration(seconds)}
 
   curl -X PUT${auth} -d 'hello, world' ${url}
   npx onebox status${flag}      what runs, and is it healthy
-  npx onebox rollback${flag}    go back to an earlier release
-  npx onebox destroy${flag}     delete everything but snapshots of the data`)
+  npx onebox rollback${flag}    go back to an earlier release${machines === undefined ? destroyLine(flag) : ''}`)
+}
+
+function destroyLine(flag: string): string {
+  return `\n  npx onebox destroy${flag}     delete everything but snapshots of the data`
 }

@@ -11,6 +11,8 @@ interface Wanted {
   release: string
   /** The SHA-256 of desired.json. */
   desired: string
+  /** How many there are at least, if several answer at the same URL. */
+  machines?: number
 }
 
 /** The instance tried the release and went back to the one before. */
@@ -20,6 +22,8 @@ export class Rejected extends Error {}
 export class NotLive extends Error {}
 
 const pollMs = 2000
+// The load balancer sends each request to the next machine.
+const looksPerMachine = 4
 
 /** With a token, also what is not for everyone. @throws {Error} if the site does not answer */
 export async function readHealth(url: string, token = ''): Promise<Health> {
@@ -53,8 +57,8 @@ interface WaitOptions<W extends Wanted> {
 }
 
 /**
- * Waits until the site reports that every worker runs the release, or the one of a later run. Prints
- * each change meanwhile.
+ * Waits until the site reports that every worker runs the release, or the one of a later run; with
+ * several machines, several times in a row for each. Prints each change meanwhile.
  * @returns what is live
  * @throws {Rejected} if the instance rejected the release
  * @throws {NotLive} after `waitSeconds`
@@ -69,14 +73,19 @@ export async function waitUntilLive<W extends Wanted>(
   const print = (text: string) =>
     live.print(`  ${duration(elapsedSeconds()).padStart(10)}  ${text}`)
   let last = ''
+  let liveLooks = 0
+  const seen = new Set<string>()
   let other: string | undefined
   try {
     while (elapsedSeconds() < waitSeconds) {
       const { state, isLive, desired } = await look(wanted)
-      if (state !== last) print(state)
+      // Several machines take turns, so that only what is new to all of them is news.
+      if (wanted.machines ? !seen.has(state) : state !== last) print(state)
+      seen.add(state)
       live.show(state)
       last = state
-      if (isLive) return wanted
+      liveLooks = isLive ? liveLooks + 1 : 0
+      if (liveLooks > 0 && liveLooks >= looksPerMachine * (wanted.machines ?? 0)) return wanted
       if (desired !== wanted.desired && desired !== other) {
         other = desired
         const latest = await readLatest()

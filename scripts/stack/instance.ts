@@ -14,6 +14,8 @@ export interface Standing {
   missing: string[]
   /** Known even before the first `npx onebox up` has finished. */
   volume: { id: string; zone: string } | undefined
+  /** Whether the data is in DynamoDB, for several machines. */
+  hasTables: boolean
 }
 
 interface KnownInstance extends Instance {
@@ -39,19 +41,19 @@ export async function reconcile(
 export async function lookAtInstance(stack: Stack, place: Place): Promise<Standing> {
   const resources = await readResources(stack)
   const known = resources.filter(isInstance)
-  const volume = findVolume(resources)
-  if (known.length === 0) return { instance: undefined, missing: [], volume }
+  const data = { volume: findVolume(resources), hasTables: resources.some(isTable) }
+  if (known.length === 0) return { instance: undefined, missing: [], ...data }
   const found = await findInstances(
     place,
     known.map(({ id }) => id),
   )
-  if (found === undefined) return { instance: undefined, missing: [], volume }
+  if (found === undefined) return { instance: undefined, missing: [], ...data }
   const lost = resources.filter((resource) => isLost(resource, found, resources))
   if (lost.length > 0) step(`AWS no longer has ${lost.map(nameOf).join(', ')}`)
   const [instance] = known.flatMap(({ id, urn }) => {
     return found.filter((each) => each.id === id).map((each) => ({ ...each, urn }))
   })
-  return { instance, missing: lost.map(({ urn }) => urn), volume }
+  return { instance, missing: lost.map(({ urn }) => urn), ...data }
 }
 
 async function readResources(stack: Stack): Promise<Resource[]> {
@@ -62,6 +64,10 @@ async function readResources(stack: Stack): Promise<Resource[]> {
 function findVolume(resources: Resource[]): Standing['volume'] {
   const volume = resources.find(({ type }) => type === 'aws:ebs/volume:Volume')
   return volume && { id: volume.id, zone: volume.inputs?.availabilityZone ?? '' }
+}
+
+function isTable({ type }: Resource): boolean {
+  return type === 'aws:dynamodb/table:Table'
 }
 
 function isInstance({ type }: Resource): boolean {

@@ -25,10 +25,13 @@ export interface Outputs {
   bucket: string
   /** Absent in stacks from before there was one. */
   backupBucket?: string
+  /** Empty with several machines, as is `volumeId`. */
   instanceId: string
   /** The beginning of the names of the tables; absent with one machine. */
   tablePrefix?: string
   volumeId: string
+  /** How many there are at least; absent with one. */
+  machines?: number
   /** The ARNs of the topics that alarms go to. */
   alarmTopics: string[]
 }
@@ -37,6 +40,19 @@ export interface Outputs {
 export async function requireStack(name: string): Promise<{ stack: Stack; outputs: Outputs }> {
   const stack = await selectStack(name)
   return { stack, outputs: await requireOutputs(stack) }
+}
+
+/** As `requireStack`, for what needs one machine with a disk. @throws {Error} with several machines */
+export async function requireBox(name: string): Promise<{ stack: Stack; outputs: Outputs }> {
+  const known = await requireStack(name)
+  assertBox(name, known.outputs)
+  return known
+}
+
+/** @throws {Error} with several machines */
+export function assertBox(name: string, { machines }: Partial<Outputs>) {
+  if (machines === undefined) return
+  throw new Error(`Stack ${name} has several machines, for which onebox cannot do this yet`)
 }
 
 /** All of them, or none before the first `up` has succeeded. */

@@ -28,6 +28,8 @@ import { arrangeAccess } from './ssh-access.ts'
 export interface PrepareOptions {
   region: string | undefined
   zone: string | undefined
+  /** How many, of a new stack or to change between several. */
+  machines: number | undefined
   /** A snapshot or a backup. */
   restore: string | undefined
   /** Ends a rollback. */
@@ -52,7 +54,8 @@ export async function prepare(stack: Stack, options: PrepareOptions) {
   step(`AWS account ${account} in ${region}, as ${arn}`)
   await beginChange(stack, place, 'up', options)
   await settleRelease(stack, settings, options.latest)
-  const { instance, volume } = await reconcile(stack, place, 'up')
+  const { instance, volume, hasTables } = await reconcile(stack, place, 'up')
+  await settleMachines(stack, settings, { volume, hasTables }, options.machines)
   await settleZone(stack, volume, options.zone)
   await settleSnapshot(stack, settings, { volumeId: volume?.id }, options.restore)
   await settleType(stack, place, instance)
@@ -122,6 +125,27 @@ async function forget(stack: Stack, settings: Settings) {
 
 export function isSnapshot(wanted: string): boolean {
   return wanted.startsWith('snap-')
+}
+
+/**
+ * @throws {Error} if the data would have to move between a disk and DynamoDB
+ */
+async function settleMachines(
+  stack: Stack,
+  settings: Settings,
+  { volume, hasTables }: Pick<Standing, 'volume' | 'hasTables'>,
+  wanted: number | undefined,
+) {
+  const machines = wanted ?? Number(settingOf(settings, 'machines') || 1)
+  if (machines > 1 && volume) {
+    const cure = '--stack ANOTHER makes a stack of several machines beside it'
+    throw new Error(`Stack ${stack.name} has its data on volume ${volume.id}: ${cure}`)
+  }
+  if (machines === 1 && hasTables) {
+    const cure = '--machines takes 2 to 10'
+    throw new Error(`Stack ${stack.name} has its data in DynamoDB, for several machines: ${cure}`)
+  }
+  if (wanted !== undefined) await setSetting(stack, 'machines', String(wanted))
 }
 
 /** A volume cannot leave its zone, and everything else follows it. */

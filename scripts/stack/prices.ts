@@ -3,7 +3,7 @@ import { monthlyCost, readPrices, usd } from './cost/monthly.ts'
 
 /** What a stack will cost, in a sentence. */
 export function costText(settings: Config): string {
-  const { region, instanceType, volumeSizeGiB, alarmEmail, backupRegion } = settings
+  const { region, instanceType, volumeSizeGiB, alarmEmail, backupRegion, machines } = settings
   try {
     const config = {
       region,
@@ -11,8 +11,13 @@ export function costText(settings: Config): string {
       volumeGb: volumeSizeGiB,
       backupBuckets: backupRegion === '' ? 1 : 2,
       alarms: alarmEmail !== '',
+      machines,
     }
     const { perMonth, date } = monthlyCost(config, readPrices())
+    if (machines > 1) {
+      const rest = 'without load balancer and DynamoDB, whose prices could not be verified'
+      return `${machines} × ${instanceType} in ${region} cost about ${usd(perMonth)} per month (prices of ${date}), ${rest}`
+    }
     return `${instanceType} in ${region} costs about ${usd(perMonth)} per month (prices of ${date})`
   } catch (error) {
     return (error as Error).message

@@ -35,8 +35,9 @@ export function problemsOf(
   now: number,
 ): string[] {
   const releases = new Set(workers.map(({ release }) => release))
-  // An instance makes a backup every day, a laptop makes none.
-  const needsBackup = deploy !== undefined && series.length > 0
+  // An instance makes a backup every day; a laptop makes none, nor does one with its data in DynamoDB.
+  const isElsewhere = series.some(({ name }) => name.startsWith('onebox_dynamodb_'))
+  const needsBackup = deploy !== undefined && series.length > 0 && !isElsewhere
   const hoursLeft = hoursUntil(https?.expiresAt, now)
   const clockError = largest(series, 'onebox_dynamodb_clock_error_seconds')
   const left = {

@@ -37,8 +37,28 @@ test('a month costs the sum of its lines', () => {
   const months = lines.map(({ perMonth }) => Number(perMonth.toFixed(6)))
   assert.deepEqual(months, [3.65, 7.3, 0.8, 1, 0.5, 0.02, 0.438, 0.698])
   assert.equal(perMonth.toFixed(2), '14.41')
-  assert.equal(whileStopped.toFixed(2), '10.32')
-  assert.equal(afterDestroy.toFixed(2), '0.50')
+  assert.equal(whileStopped?.toFixed(2), '10.32')
+  assert.equal(afterDestroy?.toFixed(2), '0.50')
+})
+
+test('several machines cost their addresses and disks, and what has no verified price is marked', () => {
+  const cost = monthlyCost({ ...config, machines: 2 }, list)
+  const months = Object.fromEntries(cost.lines.map(({ what, perMonth }) => [what, perMonth]))
+  assert.equal(months['t4g.nano, on demand']?.toFixed(2), '7.30')
+  // Two of the machines, and two of the load balancer.
+  assert.equal(months['public IPv4 addresses']?.toFixed(2), '29.20')
+  assert.equal(months['root volumes, gp3']?.toFixed(2), '1.60')
+  const unknown = cost.lines.filter(({ unitPrice }) => unitPrice === undefined)
+  assert.deepEqual(
+    unknown.map(({ what }) => what),
+    ['load balancer', 'DynamoDB, writes while idle'],
+  )
+  const out = costText(cost, 8)
+  assert.match(out, /^at least +\$39\.25$/m)
+  assert.match(out, /^load balancer +730 h +\? +\?$/m)
+  assert.doesNotMatch(out, /snapshot|Stopping/)
+  const three = monthlyCost({ ...config, machines: 5 }, list).lines
+  assert.equal(three.find(({ what }) => what.startsWith('public'))?.count, (5 + 3) * 730)
 })
 
 test('alarms cost seven CloudWatch alarms and four health checks', () => {

@@ -63,6 +63,21 @@ test('every change is printed until all workers are live', async (t) => {
   )
 })
 
+test('several machines are live once each has had its turn to answer, and repeat no news', async (t) => {
+  const old = healthOf({ status: 'live', desired: 'c'.repeat(64) }, before)
+  const fresh = healthOf({ status: 'live', desired }, release)
+  const last = Array.from({ length: 8 }, () => fresh)
+  let asked = 0
+  const healths = [old, fresh, old, fresh, ...last]
+  const url = await serve(t, (_: IncomingMessage, response: ServerResponse) => {
+    response.end(JSON.stringify(healths[asked]))
+    asked += 1
+  })
+  const { lines, live } = collect()
+  await waitUntilLive({ url, release, desired, machines: 2 }, { waitSeconds: 120, live })
+  assert.deepEqual([asked, lines.length], [11, 2])
+})
+
 test('an earlier rejection does not count', async (t) => {
   const wanted = await startSite(
     t,

@@ -12,6 +12,8 @@ interface CostConfig {
   backupBuckets?: number
   /** Whether alarms go to an e-mail address. */
   alarms: boolean
+  /** More than one have a load balancer and DynamoDB instead of a data volume. */
+  machines?: number
 }
 
 export interface PriceList {
@@ -58,9 +60,10 @@ export interface Cost {
   lines: Line[]
   /** A lower bound if a line has no price. */
   perMonth: number
-  whileStopped: number
+  /** Absent with several machines, as is `afterDestroy`. */
+  whileStopped?: number
   /** For the snapshots that stay. */
-  afterDestroy: number
+  afterDestroy?: number
   date: string
   source: string
 }
@@ -88,6 +91,10 @@ export function monthlyCost(config: CostConfig, { regions }: PriceList): Cost {
   const { prices, date, source } = regions[config.region] ?? refuse(config, 'region', regions)
   const perHour = prices.instanceHour[instanceType]
   const instance = perHour ?? refuse(config, 'instanceType', prices.instanceHour)
+  if ((config.machines ?? 1) > 1) {
+    const lines = fleetLines(config, prices, instance)
+    return { lines, perMonth: sum(lines), date, source }
+  }
   const snapshots = line(
     'snapshots of the data, one full copy',
     volumeGb,
@@ -116,6 +123,29 @@ export function monthlyCost(config: CostConfig, { regions }: PriceList): Cost {
     date,
     source,
   }
+}
+
+// What provisioning/fleet/ makes; no published price of the others could be checked.
+const notVerified = undefined
+const zonesLimit = 3
+const workersPerMachine = 2
+const heartbeatsPerHour = 360
+
+function fleetLines(config: CostConfig, prices: Prices, instance: number): Line[] {
+  const { instanceType, machines = 2, alarms } = config
+  const addresses = machines + Math.min(machines, zonesLimit)
+  const heartbeats = machines * workersPerMachine * heartbeatsPerHour * hoursPerMonth
+  return [
+    line(`${instanceType}, on demand`, machines * hoursPerMonth, 'h', instance),
+    line('public IPv4 addresses', addresses * hoursPerMonth, 'h', prices.publicIpv4Hour),
+    line('root volumes, gp3', machines * rootVolumeGb, 'GB', prices.gp3GbMonth),
+    line('bucket for releases, S3', bucketGb, 'GB', prices.s3GbMonth),
+    line('asking S3 for changes', (machines * questions) / 1000, 'thousand', prices.s3GetThousand),
+    line('load balancer', hoursPerMonth, 'h', notVerified),
+    line('DynamoDB, writes while idle', Math.round(heartbeats / 1e4) / 100, 'million', notVerified),
+    line('CloudWatch alarms', alarms ? 3 : 1, '', prices.alarmMonth),
+    ...(alarms ? [line('Route 53 health checks', 2, '', prices.healthCheckMonth)] : []),
+  ]
 }
 
 /** If the data always changes and cannot be compressed. */
