@@ -237,8 +237,12 @@ const forOneMachine = [
 ] as const
 
 function assertForMachines(config: Config) {
-  const { project, machines } = config
+  const { project, stack, machines } = config
   if (machines === 1) return
+  if (stack.endsWith('-')) {
+    const rule = 'not end with a hyphen, as load balancers must not'
+    throw new Error(`The stack's name must ${rule}, got "${stack}": pulumi stack rename wide`)
+  }
   const name = forOneMachine.find(
     (name) => String(config[name]) !== String(settings[name].byDefault),
   )

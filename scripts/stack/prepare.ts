@@ -60,7 +60,8 @@ export async function prepare(stack: Stack, options: PrepareOptions) {
   await settleSnapshot(stack, settings, { volumeId: volume?.id }, options.restore)
   await settleType(stack, place, instance)
   if (!instance) await printDiskKey(place)
-  await arrangeAccess(stack, settings, { ...options, hasInstance: instance !== undefined })
+  const hasInstance = instance !== undefined || hasTables
+  await arrangeAccess(stack, settings, { ...options, hasInstance })
   const settled = await readSettings(stack)
   await keepPrivate(stack, settled)
   return { config: checkSettings(stack, settled), place, instance }

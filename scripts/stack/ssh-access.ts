@@ -13,7 +13,7 @@ interface AccessOptions {
   /** Whether SSH is asked for. */
   ssh: boolean
   yes: boolean
-  /** Whether there is an instance already, which another key would replace. */
+  /** Whether there are instances already, which another key would replace. */
   hasInstance: boolean
 }
 
