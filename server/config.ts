@@ -88,6 +88,8 @@ export function readConfig(env: Env, releaseDir: string) {
     readsPerMinute: set.READS_PER_MINUTE,
     /** How long a draining process keeps idle connections open. Bounded, to end before the hard limit. */
     drainIdleMs: Math.min(keepAliveTimeoutMs, 15_000) + 500,
+    /** How much longer in a reload: until proxies have closed what they keep idle, usually for 60 s. */
+    drainExtraMs: Math.max(0, Math.min(keepAliveTimeoutMs, 75_000) - 15_000),
     canaryTimeoutMs: set.CANARY_TIMEOUT_MS,
     /** Backups in the data folder; a new one removes the oldest beyond these. */
     backupsKept: set.BACKUPS_KEPT,

@@ -17,8 +17,8 @@ module.exports = {
       wait_ready: true,
       // After this, pm2 ends the old workers in any case. Without CPU credits, a start takes a minute.
       listen_timeout: 180_000,
-      // Longer than the longest drain, which ends after config.ts' drainTimeoutMs and two seconds.
-      kill_timeout: 36_000,
+      // Longer than the longest drain: config.ts' drainTimeoutMs, drainExtraMs and two seconds.
+      kill_timeout: 96_000,
       exp_backoff_restart_delay: 100,
       // The server writes its log to standard output by itself; pm2 need not keep a second one.
       out_file: '/dev/null',

@@ -108,7 +108,8 @@ async function serve(config: Config) {
 
   async function stop(signal: string) {
     for (const other of ['SIGINT', 'SIGTERM']) process.on(other, () => {})
-    setTimeout(() => process.exit(1), config.drainTimeoutMs + 2000).unref()
+    const { drainTimeoutMs, drainExtraMs } = config
+    setTimeout(() => process.exit(1), drainTimeoutMs + drainExtraMs + 2000).unref()
     log.info({ message: 'draining', signal })
     await app.drain()
     await stores.close()

@@ -3,6 +3,14 @@ import net from 'node:net'
 
 const sweepMs = 250
 
+interface DrainLimits {
+  idleMs: number
+  timeoutMs: number
+  /** How much longer both are while another worker accepts connections, so that nobody waits. */
+  extraMs: number
+  isReplaced: () => Promise<boolean>
+}
+
 /**
  * Lame duck: accepts no new connections, answers requests on open ones (each answer closes its
  * connection), and closes those that stay idle for `idleMs`, by when clients no longer reuse them.
@@ -13,11 +21,12 @@ const sweepMs = 250
 export async function drain(
   server: Server,
   acceptors: readonly net.Server[],
-  { idleMs, timeoutMs }: { idleMs: number; timeoutMs: number },
+  { idleMs, timeoutMs, extraMs, isReplaced }: DrainLimits,
 ) {
   const startedAt = performance.now()
-  const sweep = setInterval(() => {
-    const elapsedMs = performance.now() - startedAt
+  const sweep = setInterval(async () => {
+    const extra = extraMs > 0 && (await isReplaced()) ? extraMs : 0
+    const elapsedMs = performance.now() - startedAt - extra
     if (elapsedMs > timeoutMs) server.closeAllConnections()
     else if (elapsedMs > idleMs) server.closeIdleConnections()
   }, sweepMs)

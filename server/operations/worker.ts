@@ -61,8 +61,12 @@ export function createWorker(
     /** As `drain` in drain.ts, with the limits of the configuration. */
     async drain(server: Server, acceptors: readonly NetServer[]) {
       draining = true
-      const { drainIdleMs: idleMs, drainTimeoutMs: timeoutMs } = config
-      await drain(server, acceptors, { idleMs, timeoutMs })
+      await drain(server, acceptors, {
+        idleMs: config.drainIdleMs,
+        timeoutMs: config.drainTimeoutMs,
+        extraMs: config.drainExtraMs,
+        isReplaced: async () => (await peers.states()).some((other) => !other.draining),
+      })
       peers.close()
     },
   }

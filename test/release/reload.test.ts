@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import test, { before } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expectAllAnswered, startLoad } from '../support/load.ts'
+import { converse, rawRequest } from '../support/raw.ts'
 import { buildRelease, copyRelease } from '../support/release.ts'
 import { startService } from '../support/service.ts'
 
@@ -97,6 +98,25 @@ test('twenty deploys in a row under writes fail none and lose none', async (t) =
     assert.ok(load.saved.size > saved, `writes went on during deploy ${deploys}`)
   }
   await expectAllAnswered(load, service.url, load.saved.size)
+})
+
+test('a reload closes no idle connection that a proxy still keeps', async (t) => {
+  const [first = '', next = ''] = releases
+  const env = { KEEP_ALIVE_SECONDS: '75' }
+  const service = await startService(t, first, { env })
+  const { socket, until, ended } = await converse(t, service.url, 120_000)
+  socket.write(rawRequest('GET /echo'))
+  await until(/ECHO: GET\n/)
+  service.switchTo(next)
+  const reloaded = service.reload()
+  await service.until(next)
+  // Longer than a drain waits when nobody accepts new connections.
+  await sleep(17_000)
+  socket.write(rawRequest('GET /echo'))
+  await until(/ECHO: GET\n.*\r\nConnection: close\r\n.*ECHO: GET\n/s)
+  await ended
+  socket.end()
+  await reloaded
 })
 
 function edit(file: string, change: (code: string) => string) {

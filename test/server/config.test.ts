@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { hash } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { availableParallelism } from 'node:os'
 import { join, resolve } from 'node:path'
 import test from 'node:test'
@@ -29,7 +30,7 @@ test('without variables the server listens on loopback only, without a token', (
   assert.equal(config.writesPerMinute, 0)
   assert.equal(config.backupsKept, 7)
   assert.equal(config.keepAliveTimeoutMs, 5000)
-  assert.equal(config.drainIdleMs, 5500)
+  assert.deepEqual([config.drainIdleMs, config.drainExtraMs], [5500, 0])
   assert.deepEqual(config.trustedProxies, [])
 })
 
@@ -67,8 +68,16 @@ test('every variable is read', () => {
   assert.equal(config.writesPerMinute, 60)
   assert.equal(config.backupsKept, 30)
   assert.equal(config.keepAliveTimeoutMs, 75_000)
-  assert.ok(config.drainIdleMs < config.drainTimeoutMs / 2, 'a reload is not cut short')
+  assert.ok(config.drainIdleMs < config.drainTimeoutMs / 2, 'a restart is not cut short')
+  assert.ok(config.drainIdleMs + config.drainExtraMs > config.keepAliveTimeoutMs)
   assert.deepEqual(config.trustedProxies, ['192.0.2.7', '10.0.0.0/8', 'fd00::/8'])
+})
+
+test('pm2 gives a worker time for the longest drain', () => {
+  const { drainTimeoutMs, drainExtraMs } = read({ KEEP_ALIVE_SECONDS: '3600' })
+  const ecosystem = createRequire(import.meta.url)('../../server/ecosystem.config.cjs')
+  const [{ kill_timeout }] = ecosystem.apps
+  assert.ok(kill_timeout > drainTimeoutMs + drainExtraMs + 2000)
 })
 
 const refused: [name: string, value: string, rule: RegExp][] = [

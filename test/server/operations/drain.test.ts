@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import net from 'node:net'
 import test from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { readHeading, sendJson } from '../../support/http.ts'
 import { startProgram } from '../../support/program.ts'
 import { converse, rawRequest, statusesOf } from '../../support/raw.ts'
@@ -92,6 +93,28 @@ test('a connection that stays idle is closed soon, however long the keep-alive t
   await until(/ECHO/)
   await drain()
   await ended
+})
+
+// In a reload. A load balancer may keep an idle connection for a minute and then send a request.
+test('a drain keeps idle connections while another worker accepts new ones', async (t) => {
+  const limits = { drainIdleMs: 0, drainExtraMs: 600_000, drainTimeoutMs: 0 }
+  const { url, dataDir, drain } = await startApp(t, {}, { ...limits, keepAliveTimeoutMs: 600_000 })
+  const other = await startApp(t, { DATA_DIR: dataDir, NODE_APP_INSTANCE: '1' })
+  const [used, idle] = [await converse(t, url), await converse(t, url)]
+  for (const { socket, until } of [used, idle]) {
+    socket.write(rawRequest('GET /echo'))
+    await until(/ECHO/)
+  }
+  const drained = drain()
+  await sleep(1000)
+  used.socket.write(rawRequest('GET /echo'))
+  await used.until(/ECHO.*\r\nConnection: close\r\n/s)
+  await used.ended
+  used.socket.end()
+  // Once none does, new connections would wait for the drain.
+  other.drain()
+  await idle.ended
+  await drained
 })
 
 test('a request that never ends is ended by the hard limit', async (t) => {
