@@ -122,8 +122,9 @@ function chooseTls(set: Settings, sockets: Sockets) {
 
 /** Credentials of the environment come before those of the instance's role. */
 function chooseTables(set: Settings) {
-  const { AWS_REGION, AWS_ENDPOINT_URL_DYNAMODB, AWS_ACCESS_KEY_ID } = set
+  const { AWS_REGION, AWS_ENDPOINT_URL_DYNAMODB, AWS_ACCESS_KEY_ID, METADATA_URL } = set
   const isLocal = AWS_ENDPOINT_URL_DYNAMODB !== ''
+  const hasRole = AWS_ACCESS_KEY_ID === '' && (!isLocal || METADATA_URL !== '')
   if (AWS_REGION === '' && !isLocal) {
     throw new Error('AWS_REGION is required with STORE=dynamodb: set the region of the tables')
   }
@@ -140,8 +141,8 @@ function chooseTables(set: Settings) {
     /** Whether the endpoint is an emulator on this machine, which accepts any credentials. */
     isLocal,
     /** Absent for those of the role, which the metadata service has. */
-    credentials: isLocal || AWS_ACCESS_KEY_ID !== '' ? given : undefined,
-    metadataUrl: set.METADATA_URL,
+    credentials: hasRole ? undefined : given,
+    metadataUrl: METADATA_URL || 'http://169.254.169.254',
   }
 }
 

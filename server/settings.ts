@@ -55,7 +55,7 @@ const inherited = {
   AWS_ACCESS_KEY_ID: text(''),
   AWS_SECRET_ACCESS_KEY: text(''),
   AWS_SESSION_TOKEN: text(''),
-  METADATA_URL: text('http://169.254.169.254'),
+  METADATA_URL: text(''),
 }
 
 const all = { ...settings, ...inherited }

@@ -6,6 +6,13 @@ const beatAgainMs = 2000
 const missesAllowed = 3
 const keptSeconds = 3600
 
+interface Worker {
+  /** The machine's name, by which `onebox status` finds the heartbeats. */
+  machine: string
+  worker: string
+  release: string
+}
+
 /**
  * Makes the check that this worker can read and write its tables. All callers share a heartbeat every
  * ten seconds, as each costs a write; a single miss does not take the instance out of service.
@@ -13,7 +20,7 @@ const keptSeconds = 3600
 export function createHealthCheck(
   { client, tables }: Dynamo,
   strings: { current: () => Promise<unknown> },
-  name: string,
+  { machine, worker, release }: Worker,
 ): () => Promise<void> {
   let nextAt = -Infinity
   let misses = missesAllowed
@@ -44,7 +51,8 @@ export function createHealthCheck(
     const now = Date.now()
     const expires = number(Math.round(now / 1000) + keptSeconds)
     const at = text(new Date(now).toISOString())
-    const Item = { kind: text('box'), id: text(name), at, expires }
+    const id = text(`${machine}/${worker}`)
+    const Item = { kind: text('box'), id, at, release: text(release), expires }
     await client.call('PutItem', { TableName: tables.state.name, Item })
   }
 }

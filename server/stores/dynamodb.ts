@@ -1,5 +1,6 @@
 import { hostname } from 'node:os'
 import { fixedCredentials, RoleCredentials } from '../aws/credentials.ts'
+import { readMetadata } from '../aws/metadata.ts'
 import { createBirthdayStore } from '../birthdays/dynamodb-store.ts'
 import type { Config } from '../config.ts'
 import { DynamoClient } from '../dynamodb/client.ts'
@@ -32,7 +33,11 @@ export async function openDynamoStores(config: Config, connection: Connection): 
   })
   const dynamo = createDynamo(client, tables, config)
   const savedStrings = createSavedStringStore(dynamo)
-  const check = createHealthCheck(dynamo, savedStrings, `${hostname()}/${config.worker}`)
+  const check = createHealthCheck(dynamo, savedStrings, {
+    machine: await nameMachine(connection),
+    worker: config.worker,
+    release: config.releaseId,
+  })
   try {
     await prepareTables(client, tables, { where, mayCreate: isLocal })
     await Promise.all([check(), dynamo.move.look()])
@@ -80,4 +85,10 @@ function moveHealth(record: MoveRecord | undefined): MoveHealth | undefined {
 
 function credentialsOf({ credentials, metadataUrl }: Connection) {
   return credentials ? fixedCredentials(credentials) : new RoleCredentials(metadataUrl)
+}
+
+/** The id of the instance, or else the name of the host. */
+async function nameMachine({ credentials, metadataUrl }: Connection): Promise<string> {
+  if (credentials) return hostname()
+  return (await readMetadata(metadataUrl, 'instance-id').catch(() => '')) || hostname()
 }
