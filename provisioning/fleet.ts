@@ -26,7 +26,7 @@ export function createFleet(config: Config, machine: Machine, archives: Archives
   const releases = createReleases(config, archives, environment, [rights])
   const access = mayReadReleases(role, releases, network)
   const balancer = createBalancer(config, network)
-  const alarms = createFleetAlarms(config, balancer)
+  const alarms = createFleetAlarms(config, balancer, tables)
   const needs = [rights, access, network.internet, ...network.associations]
   const parts = { machine, network, role, releases, balancer, unserved: alarms.unserved }
   const group = createGroup(config, parts, needs)
@@ -38,8 +38,9 @@ export function createFleet(config: Config, machine: Machine, archives: Archives
     machines: config.machines,
     balancer: balancer.host,
     group: group.name,
+    targetGroup: balancer.targets.arn,
     tablePrefix: config.name,
-    ssh: 'closed',
+    ssh: config.sshFrom.length > 0 ? `npx onebox ssh --stack ${config.stack}` : 'closed',
     sshEndpoint: network.sshEndpoint?.id ?? '',
     writeToken: environment.writeToken,
     release: releases.release,

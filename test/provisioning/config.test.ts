@@ -223,7 +223,8 @@ test('settings of one machine are rejected with several, rather than ignored', (
 })
 
 test('a stack of several machines must have a name that AWS allows for a load balancer', () => {
-  const message = /^The stack's name must not end with a hyphen, .* got "wide-": pulumi stack rename/
+  const message =
+    /^The stack's name must not end with a hyphen, .* got "wide-": pulumi stack rename/
   assert.throws(() => read({ machines: '2' }, { stack: 'wide-' }), { message })
   assert.doesNotThrow(() => read({}, { stack: 'wide-' }))
 })

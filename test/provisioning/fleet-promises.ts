@@ -234,7 +234,7 @@ export const fleetPromises: SecurityPromise[] = [
     sentence: 'Every alarm notifies somebody, and again when it clears',
     rules: ['CKV_AWS_319'],
     check: ({ all }) => {
-      assert.equal(all('cloudwatch.MetricAlarm').length, 3)
+      assert.equal(all('cloudwatch.MetricAlarm').length, 4)
       for (const { name, inputs } of all('cloudwatch.MetricAlarm')) {
         assert.match(inputs.alarmActions[0], /^arn:aws:aws:sns/, name)
         assert.deepEqual(inputs.okActions, inputs.alarmActions, name)

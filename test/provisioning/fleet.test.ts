@@ -6,6 +6,7 @@ import { warmupSeconds } from '../../provisioning/fleet/group.ts'
 import { readConfig } from '../../server/config.ts'
 import { renderUserData } from '../../userdata/cloud-config.ts'
 import { unknown } from '../support/engine.ts'
+import type { Properties } from '../support/properties.ts'
 import { readDocument } from './documents.ts'
 import { fleetPromises, fleetUserDataOf, fleetWaivers } from './fleet-promises.ts'
 import {
@@ -16,6 +17,7 @@ import {
   publicKey,
   runOnebox,
   shortType,
+  statementsOf,
 } from './onebox.ts'
 import { typeErrors } from './types.ts'
 
@@ -136,6 +138,13 @@ test('a server keeps idle connections longer than the load balancer does', async
   assert.equal(seconds(longer), 300)
   const { TRUSTED_PROXIES } = JSON.parse(desiredOf(longer)).environment
   assert.equal(TRUSTED_PROXIES, '10.0.0.0/24,192.0.2.0/24')
+})
+
+test('a reload closes no idle connection before the load balancer does', () => {
+  const { idleTimeout } = plain.one('lb.LoadBalancer').inputs
+  const { KEEP_ALIVE_SECONDS } = JSON.parse(desiredOf(plain)).environment
+  const { drainIdleMs, drainExtraMs } = readConfig({ KEEP_ALIVE_SECONDS }, '')
+  assert.ok(drainIdleMs + drainExtraMs > idleTimeout * 1000)
 })
 
 test('a server that leaves the group may finish its requests, longer than its own drain', () => {
@@ -268,6 +277,45 @@ test('the check from outside asks the load balancer, by HTTPS with a domain', as
   assert.deepEqual([inputs.type, inputs.fqdn, inputs.port], ['HTTP', host, 80])
 })
 
+test('the other alarms notice errors, and tables that refuse requests', () => {
+  const errors = full.one('cloudwatch.MetricAlarm', 'errors').inputs
+  assert.deepEqual([errors.threshold, errors.evaluationPeriods], [10, 2])
+  assert.deepEqual(metricsOf(errors), [
+    'HTTPCode_Target_5XX_Count {"LoadBalancer":"app/lb-1"}',
+    'HTTPCode_ELB_5XX_Count {"LoadBalancer":"app/lb-1"}',
+  ])
+  const throttled = full.one('cloudwatch.MetricAlarm', 'throttled').inputs
+  assert.deepEqual(
+    metricsOf(throttled),
+    ['movies', 'birthdays', 'state'].flatMap((table) =>
+      ['Read', 'Write'].map((kind) => `${kind}ThrottleEvents {"TableName":"onebox-dev-${table}"}`),
+    ),
+  )
+  for (const { metricQueries } of [errors, throttled]) {
+    const sum = metricQueries.at(-1)
+    const terms = metricQueries.slice(0, -1).map(({ id }: { id: string }) => `FILL(${id}, 0)`)
+    assert.deepEqual([sum.expression, sum.returnData], [terms.join(' + '), true])
+  }
+})
+
+test('the pipeline’s roles of several machines are those of one, for their own bucket', () => {
+  const read = ['ec2:DescribeInstances', 's3:GetObject', 'ssm:GetParameter']
+  const actionsOf = (role: string) =>
+    statementsOf(full, `pipeline-${role}`).flatMap(({ Action }) => Action as string[])
+  for (const action of read) assert.ok(actionsOf('preview').includes(action), action)
+  assert.ok(actionsOf('release').includes('s3:PutObject'))
+  const writes = /^(autoscaling|elasticloadbalancing|dynamodb|iam|acm):/
+  for (const role of ['preview', 'release'])
+    assert.deepEqual(
+      actionsOf(role).filter((action) => writes.test(action)),
+      [],
+    )
+})
+
+test('SSH is open to the networks of sshFrom, at each machine', () => {
+  assert.deepEqual([plain.outputs.ssh, full.outputs.ssh], ['closed', 'npx onebox ssh --stack dev'])
+})
+
 test('the outputs are complete', () => {
   const { release, runtime } = JSON.parse(desiredOf(plain))
   assert.deepEqual(plain.outputs, {
@@ -287,6 +335,7 @@ test('the outputs are complete', () => {
     ssh: 'closed',
     sshEndpoint: '',
     tablePrefix: 'onebox-dev',
+    targetGroup: 'arn:tg-1',
     url: `http://${host}`,
     volumeId: '',
     writeToken: madeToken,
@@ -318,6 +367,14 @@ test('docs/several-machines.md matches the program (UPDATE_DOCUMENTS=1 rewrites 
   assert.deepEqual(names, ['tree', 'optional', 'promises', 'waivers'])
   assert.equal(text, expected)
 })
+
+function metricsOf({ metricQueries }: Onebox['resources'][number]['inputs']): string[] {
+  return metricQueries.slice(0, -1).map((query: { metric: Properties }) => {
+    const { metricName, dimensions, stat, period } = query.metric
+    assert.deepEqual([stat, period], ['Sum', 300])
+    return `${metricName} ${JSON.stringify(dimensions)}`
+  })
+}
 
 function zonesOf({ all }: Onebox): string[] {
   return all('ec2.Subnet').map(({ inputs }) => inputs.availabilityZone)

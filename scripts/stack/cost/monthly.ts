@@ -130,6 +130,8 @@ const notVerified = undefined
 const zonesLimit = 3
 const workersPerMachine = 2
 const heartbeatsPerHour = 360
+// One of unserved, two of errors, six of throttled, and one of outside.
+const alarmMetrics = 10
 
 function fleetLines(config: CostConfig, prices: Prices, instance: number): Line[] {
   const { instanceType, machines = 2, alarms } = config
@@ -143,8 +145,8 @@ function fleetLines(config: CostConfig, prices: Prices, instance: number): Line[
     line('asking S3 for changes', (machines * questions) / 1000, 'thousand', prices.s3GetThousand),
     line('load balancer', hoursPerMonth, 'h', notVerified),
     line('DynamoDB, writes while idle', Math.round(heartbeats / 1e4) / 100, 'million', notVerified),
-    line('CloudWatch alarms', alarms ? 3 : 1, '', prices.alarmMonth),
-    ...(alarms ? [line('Route 53 health checks', 2, '', prices.healthCheckMonth)] : []),
+    line('metrics of CloudWatch alarms', alarms ? alarmMetrics : 1, '', prices.alarmMonth),
+    ...(alarms ? [line('Route 53 health check', 1, '', prices.healthCheckMonth)] : []),
   ]
 }
 
