@@ -10,8 +10,11 @@ import { deleteIfEmpty, findBackupBuckets } from '../stack/aws/stored-backups.ts
 import { beginChange } from '../stack/begin.ts'
 import { printSnapshots } from '../stack/data-snapshots.ts'
 import { reconcile, type Standing, wake } from '../stack/instance.ts'
-import { assertBox, type Outputs, readOutputs } from '../stack/outputs.ts'
+import { isFleet, type Outputs, readOutputs } from '../stack/outputs.ts'
+import { unprotectTables } from '../stack/protection.ts'
 import { placeOf, project, readSettings, removeSetting, settingOf } from '../stack/settings.ts'
+import { fetchTables } from '../stack/table-backup.ts'
+import { withTables } from '../stack/tables.ts'
 import { printStrays } from '../stack/unfinished.ts'
 import { selectStack } from '../stack/workspace.ts'
 import { defineCommand } from '../terminal/command.ts'
@@ -22,7 +25,8 @@ import { step } from '../terminal/step.ts'
 export default defineCommand({
   usage: '',
   about: `Fetches a last backup, then deletes the whole stack from AWS except snapshots of the data volume,
-which it lists with their cost and how to restore them.`,
+which it lists with their cost and how to restore them. Of several machines, AWS keeps a copy of the
+tables for 35 days.`,
   options: {
     stack,
     'no-backup': { type: 'boolean', help: 'skip the last backup' },
@@ -31,17 +35,18 @@ which it lists with their cost and how to restore them.`,
   async run({ yes, ...options }) {
     const stack = await selectStack(options.stack)
     const outputs = await readOutputs(stack)
-    assertBox(stack.name, outputs)
     await confirmName(stack, outputs, yes)
     const place = placeOf(await readSettings(stack))
     await beginChange(stack, place, 'destroy', { yes })
     const standing = await reconcile(stack, place, 'destroy')
     if (!options['no-backup']) await saveData(stack, { place, outputs, standing, yes })
-    step(`Destroying stack ${stack.name}; the final snapshot can take minutes`)
+    if (standing.hasTables) await unprotectTables(stack, place)
+    const slow = standing.hasTables ? 'ending the machines' : 'the final snapshot'
+    step(`Destroying stack ${stack.name}; ${slow} can take minutes`)
     await apply(stack, 'destroy')
     if (outputs.instanceId) rmSync(knownHosts(outputs.instanceId), { force: true })
     await forgetPast(stack)
-    await printRest(stack)
+    await printRest(stack, standing)
     if (outputs.backupBucket) {
       step(`The backups in ${outputs.backupBucket} stay for a month: npx onebox backups lists them`)
     }
@@ -49,10 +54,11 @@ which it lists with their cost and how to restore them.`,
 })
 
 /** Typing the name proves that it was read. */
-async function confirmName({ name }: Stack, { url, volumeId }: Partial<Outputs>, yes: boolean) {
-  const what = url ? `${url} and its data volume ${volumeId}` : 'whatever exists of it'
-  step(`This deletes stack ${name}: ${what}`)
-  if (url) step('The IP address goes back to AWS: the next npx onebox up gets another one')
+async function confirmName({ name }: Stack, outputs: Partial<Outputs>, yes: boolean) {
+  const { url, volumeId, ip } = outputs
+  const data = volumeId ? `data volume ${volumeId}` : 'tables'
+  step(`This deletes stack ${name}: ${url ? `${url} and its ${data}` : 'whatever exists of it'}`)
+  if (ip) step('The IP address goes back to AWS: the next npx onebox up gets another one')
   if (yes) return
   const answer = await ask(`Type ${name} to continue: `)
   if (answer !== name) throw new Error('Nothing was changed')
@@ -65,19 +71,28 @@ interface Source {
   yes: boolean
 }
 
-/** @throws {Error} if there is no backup and the person asked does not want to rely on the snapshot */
+/** @throws {Error} if there is no backup and the person asked does not want to rely on what AWS keeps */
 async function saveData(stack: Stack, { place, outputs, standing, yes }: Source) {
   if (!isReachable(outputs)) return
-  const { instance, missing } = standing
   try {
-    if (!instance && missing.length > 0) throw new Error(`${outputs.instanceId} is gone`)
-    if (instance && (await wake(stack, place, instance))) await untilAnswers(outputs.url)
-    await fetchBackup(outputs, stack.name)
+    if (isFleet(outputs)) {
+      await withTables({ stack, outputs }, (tables) => fetchTables(tables, stack.name))
+    } else await fetchFromBox(stack, outputs, place, standing)
   } catch (error) {
+    const rest = isFleet(outputs)
+      ? 'the copy of the tables that AWS keeps for 35 days'
+      : 'the final snapshot of the data volume'
     step(`No last backup: ${(error as Error).message}`)
-    step('Only the final snapshot of the data volume will remain')
+    step(`Only ${rest} will remain`)
     await assertConfirmed('Is that enough?', { yes })
   }
+}
+
+async function fetchFromBox(stack: Stack, outputs: Outputs, place: Place, standing: Standing) {
+  const { instance, missing } = standing
+  if (!instance && missing.length > 0) throw new Error(`${outputs.instanceId} is gone`)
+  if (instance && (await wake(stack, place, instance))) await untilAnswers(outputs.url)
+  await fetchBackup(outputs, stack.name)
 }
 
 /** A stack that never came up has no data either. */
@@ -93,11 +108,17 @@ async function forgetPast(stack: Stack) {
   }
 }
 
-async function printRest(stack: Stack) {
+async function printRest(stack: Stack, { hasTables }: Standing) {
   const place = placeOf(await readSettings(stack))
   if (place.region === '') return step(`Stack ${stack.name} is deleted; it never had a region`)
   await printStrays(stack, place)
   await printBuckets(stack, place)
+  if (hasTables) {
+    const list = `aws dynamodb list-backups --backup-type SYSTEM --region ${place.region}`
+    return step(
+      `Stack ${stack.name} is deleted; AWS keeps a copy of its tables for 35 days: ${list}`,
+    )
+  }
   const snapshots = await listSnapshots(place, { project, stack: stack.name })
   step(`Stack ${stack.name} is deleted; these snapshots stay in ${place.region}:`)
   printSnapshots(snapshots, { ...place, stack: stack.name })

@@ -12,7 +12,13 @@ import { problemsOfAlarms } from '../stack/alarms.ts'
 import type { Place } from '../stack/aws/call.ts'
 import { findInstances } from '../stack/aws/ec2-instances.ts'
 import { standingLines } from '../stack/instance.ts'
-import { type Outputs, requireStack } from '../stack/outputs.ts'
+import {
+  type MachineStatus,
+  machineLines,
+  problemOfMachines,
+  readMachines,
+} from '../stack/machines.ts'
+import { isFleet, type Outputs, requireStack } from '../stack/outputs.ts'
 import { placeOf, readSettings, settingOf } from '../stack/settings.ts'
 import {
   problemsOfSnapshots,
@@ -24,8 +30,9 @@ import { json, stack } from '../terminal/options.ts'
 
 export default defineCommand({
   usage: '',
-  about: `Prints the release, workers, deploy, disk and backups of the site, as it reports them. Exits with
-code 1 if it does not run what it should.`,
+  about: `Prints the release, workers, deploy, disk and backups of the site, as it reports them; of several
+machines, each with its zone, release, age and health. Exits with code 1 if the site does not run
+what it should.`,
   options: { stack, json },
   async run(options) {
     const { stack, outputs } = await requireStack(options.stack)
@@ -35,7 +42,7 @@ code 1 if it does not run what it should.`,
     const site = await readStatus(stack.name, outputs, { pinned, place })
     const [alarms, snapshots] = await Promise.all([
       problemsOfAlarms(stack.name, place, outputs),
-      outputs.machines === undefined ? readSnapshotStatus(place, stack.name) : undefined,
+      isFleet(outputs) ? undefined : readSnapshotStatus(place, stack.name),
     ])
     const status = { ...site, alarms, snapshots }
     if (options.json) console.log(JSON.stringify(status, null, 2))
@@ -49,9 +56,10 @@ const offsiteMetric = 'onebox_offsite_backup_timestamp_seconds'
 interface Status {
   stack: string
   url: string
+  /** Empty with several machines. */
   instance: string
-  /** How many there are at least; absent with one. */
-  machines?: number | undefined
+  /** Absent with one. */
+  machines?: MachineStatus[] | undefined
   ok: boolean
   problem?: string
   wanted: string
@@ -75,27 +83,29 @@ async function readStatus(
   outputs: Outputs,
   { pinned, place }: { pinned: string; place: Place },
 ): Promise<Status> {
-  const { url: plainUrl, release: wanted, machines } = outputs
-  const instance = outputs.instanceId || `${machines} machines or more; one of them says:`
+  const { url: plainUrl, instanceId: instance, release: wanted } = outputs
+  const machines = isFleet(outputs) ? await readMachines(place, outputs) : undefined
   const known = { stack, url: plainUrl, instance, machines, wanted, pinned }
+  const missing = isFleet(outputs) ? problemOfMachines(machines ?? [], outputs) : undefined
   try {
     const health = await readHealth(plainUrl)
     const url = bestUrl(outputs, health)
-    const ok = isLive(health, outputs)
-    const problem = ok ? undefined : `it is ${stateText(health, outputs)}; see npx onebox logs`
+    const state = isLive(health, outputs) ? undefined : `it is ${stateText(health, outputs)}`
+    const what = state ?? missing
+    const problem = what && `${what}; see npx onebox logs`
     const { deploy } = health
     if (deploy?.status === 'rejected') deploy.log = await readDeployLog(outputs)
     const series = await readMetrics({ ...outputs, url })
-    return { ...known, url, ok, problem, health, ...summaryOf(health, series) }
+    return { ...known, url, ok: !problem, problem, health, ...summaryOf(health, series) }
   } catch (error) {
-    const reason = `no answer (${(error as Error).message})`
-    return { ...known, ok: false, problem: `${reason}; ${await whySilent(place, outputs)}` }
+    const reason = missing ?? (await whySilent(place, outputs))
+    return { ...known, ok: false, problem: `no answer (${(error as Error).message}); ${reason}` }
   }
 }
 
 /** The state of the instance on AWS, and the cure. */
-async function whySilent(place: Place, { instanceId: id, machines }: Outputs): Promise<string> {
-  if (machines !== undefined) return 'see the target group on the console of AWS, or npx onebox up'
+async function whySilent(place: Place, { instanceId: id }: Outputs): Promise<string> {
+  if (id === '') return 'its machines are healthy: try npx onebox up'
   const found = await findInstances(place, [id]).catch(() => undefined)
   if (found?.length === 0) return `${id} no longer exists: npx onebox up makes another`
   return standingLines(found?.[0])[0] ?? 'try npx onebox ssh, or npx onebox up'
@@ -142,27 +152,23 @@ function printStatus(status: Status) {
 function printSite({ stack, url, instance, wanted, pinned, health, ...status }: Status) {
   const sign = status.ok ? styleText('green', '✓') : styleText('red', '✗')
   console.log(`${sign} ${styleText('bold', url)}`)
-  printLine('stack', `${stack}, ${instance}`)
+  const { disk, backupAt, machines } = status
+  printLine('stack', `${stack}, ${instance || `${machines?.length} machines`}`)
   const held = pinned === '' ? '' : `, pinned by a rollback: npx onebox up --latest ends that`
   printLine('wanted', `release ${shortId(wanted)}${held}`)
+  for (const line of machineLines(machines ?? [])) printLine('machine', line)
   if (!health) return
+  if (machines) return printDeploy(health)
   for (const { worker, release, startedAt, draining } of health.workers) {
     const since = `${ago(startedAt)} up${draining ? ', draining' : ''}`
     printLine(`worker ${worker}`, `release ${shortId(release)}, ${since}`)
   }
   for (const worker of health.silent ?? []) printLine(`worker ${worker}`, 'does not answer')
-  const { deploy } = health
-  if (deploy)
-    printLine(
-      'deploy',
-      [`${deploy.status} for ${ago(deploy.at)}`, deploy.reason].filter(Boolean).join(': '),
-    )
-  for (const line of deploy?.log ?? []) printLine('', line)
+  printDeploy(health)
   if (health.https) printLine('https', httpsText(health.https))
-  const { disk, backupAt, machines } = status
   if (disk?.bytes) printLine('disk', `${Math.round((100 * disk.freeBytes) / disk.bytes)} % free`)
   const since = (time: string | undefined) => (time ? `${ago(time)} ago` : 'none yet')
-  if (machines === undefined) printLine('backup', since(backupAt))
+  printLine('backup', since(backupAt))
   const { offsite, snapshots } = status
   if (offsite)
     printLine(
@@ -171,6 +177,14 @@ function printSite({ stack, url, instance, wanted, pinned, health, ...status }: 
     )
   if (snapshots)
     printLine('snapshot', `${since(snapshots.youngestAt)}, policy ${snapshots.policy ?? 'missing'}`)
+}
+
+/** Of several machines, the state of the one that has answered. */
+function printDeploy({ deploy }: Health) {
+  if (!deploy) return
+  const state = `${deploy.status} for ${ago(deploy.at)}`
+  printLine('deploy', [state, deploy.reason].filter(Boolean).join(': '))
+  for (const line of deploy.log ?? []) printLine('', line)
 }
 
 function httpsText({ names, expiresAt, nextTryAt }: NonNullable<Health['https']>): string {

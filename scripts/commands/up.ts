@@ -15,7 +15,8 @@ import { chooseBackups, type Fetched, findBackups, wishFor, withFetched } from '
 import { printImage } from '../stack/image.ts'
 import { wake } from '../stack/instance.ts'
 import { retryWhileBusy } from '../stack/lock.ts'
-import { type Outputs, readOutputs, requireOutputs } from '../stack/outputs.ts'
+import { machineLines, readMachines } from '../stack/machines.ts'
+import { isFleet, type Outputs, readOutputs, requireOutputs } from '../stack/outputs.ts'
 import { isSnapshot, type Prepared, type PrepareOptions, prepare } from '../stack/prepare.ts'
 import { costText } from '../stack/prices.ts'
 import { warnOfPipeline } from '../stack/privacy.ts'
@@ -204,11 +205,15 @@ async function waitForSite(stack: Stack, outputs: Outputs, waitSeconds: number) 
   }
 }
 
-async function printConsole(stack: Stack, { instanceId, machines }: Outputs) {
-  if (machines !== undefined) return
-  step(`Last lines on the console of ${instanceId}`)
+/** Of several machines, what is known of each. */
+async function printConsole(stack: Stack, outputs: Outputs) {
+  const { instanceId } = outputs
+  const place = placeOf(await readSettings(stack))
+  step(isFleet(outputs) ? 'The machines' : `Last lines on the console of ${instanceId}`)
   try {
-    const lines = await readConsole(placeOf(await readSettings(stack)), instanceId)
+    const lines = isFleet(outputs)
+      ? machineLines(await readMachines(place, outputs))
+      : await readConsole(place, instanceId)
     const shown = lines.length === 0 ? ['nothing yet: AWS can be minutes behind'] : lines
     for (const line of shown.slice(-consoleLines)) console.log(styleText('dim', `  ${line}`))
   } catch (error) {
@@ -228,8 +233,8 @@ async function checkSite({ url, writeToken }: Outputs) {
 }
 
 /** Somebody has to make it, unless Pulumi has. */
-function printRecord({ domain, hostedZoneId }: Config, { ip, machines }: Outputs) {
-  if (domain === '' || hostedZoneId !== '' || machines !== undefined) return
+function printRecord({ domain, hostedZoneId }: Config, { ip }: Outputs) {
+  if (domain === '' || hostedZoneId !== '' || ip === '') return
   console.log(`  ${domain} needs this record where its DNS is: ${domain}. 60 IN A ${ip}`)
 }
 
@@ -239,7 +244,7 @@ async function printAlarms({ name }: Stack, place: Place, outputs: Outputs) {
 }
 
 function printNextSteps({ name }: Stack, site: Outputs, seconds: number) {
-  const { url, writeToken, machines } = site
+  const { url, writeToken } = site
   const flag = name === 'dev' ? '' : ` --stack ${name}`
   const auth = writeToken ? ` -H "Authorization: Bearer $WRITE_TOKEN"` : ''
   console.log(`
@@ -247,9 +252,6 @@ onebox is up at ${styleText('bold', url)} after ${duration(seconds)}
 
   curl -X PUT${auth} -d 'hello, world' ${url}
   npx onebox status${flag}      what runs, and is it healthy
-  npx onebox rollback${flag}    go back to an earlier release${machines === undefined ? destroyLine(flag) : ''}`)
-}
-
-function destroyLine(flag: string): string {
-  return `\n  npx onebox destroy${flag}     delete everything but snapshots of the data`
+  npx onebox rollback${flag}    go back to an earlier release
+  npx onebox destroy${flag}     delete everything${isFleet(site) ? '' : ' but snapshots of the data'}`)
 }

@@ -34,10 +34,9 @@ const failedToConnect = 255
  * known hosts are kept by instance.
  * @throws {Error} if SSH is closed
  */
-export function sshArguments({ ip, ssh, sshEndpoint, instanceId }: Instance): string[] {
-  if (ssh === 'closed' && !sshEndpoint) {
-    throw new Error('SSH is closed: npx onebox up --ssh opens it for the address of this machine')
-  }
+export function sshArguments(instance: Instance): string[] {
+  assertOpen(instance)
+  const { ip, instanceId } = instance
   mkdirSync(dirname(knownHosts(instanceId)), { recursive: true, mode: 0o700 })
   const options = {
     UserKnownHostsFile: knownHosts(instanceId),
@@ -48,6 +47,12 @@ export function sshArguments({ ip, ssh, sshEndpoint, instanceId }: Instance): st
     LogLevel: 'ERROR',
   }
   return [...flagsOf(options), `admin@${ip}`]
+}
+
+/** @throws {Error} if SSH is closed */
+export function assertOpen({ ssh, sshEndpoint }: Instance) {
+  if (ssh !== 'closed' || sshEndpoint) return
+  throw new Error('SSH is closed: npx onebox up --ssh opens it for the address of this machine')
 }
 
 function flagsOf(options: Record<string, string>): string[] {

@@ -18,6 +18,8 @@ export interface Resource {
   outputs?: Properties
   /** Replaced, and still to be deleted. */
   delete?: boolean
+  /** Whether Pulumi refuses to delete it. */
+  protect?: boolean
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: as the provider has them

@@ -66,7 +66,7 @@ function findVolume(resources: Resource[]): Standing['volume'] {
   return volume && { id: volume.id, zone: volume.inputs?.availabilityZone ?? '' }
 }
 
-function isTable({ type }: Resource): boolean {
+export function isTable({ type }: Resource): boolean {
   return type === 'aws:dynamodb/table:Table'
 }
 

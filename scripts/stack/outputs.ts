@@ -2,8 +2,20 @@ import type { Stack } from '@pulumi/pulumi/automation/index.js'
 import { placeOf, readSettings } from './settings.ts'
 import { selectStack } from './workspace.ts'
 
+/** What the outputs of several machines have besides. */
+export interface Fleet {
+  /** How many there are at least. */
+  machines: number
+  /** The Auto Scaling group. */
+  group: string
+  /** The ARN of the target group. */
+  targetGroup: string
+  /** The beginning of the names of the tables. */
+  tablePrefix: string
+}
+
 /** The outputs of a stack that is up. */
-export interface Outputs {
+export interface Outputs extends Partial<Fleet> {
   /** Plain HTTP, which always answers; site/secure.ts finds the address to use. */
   url: string
   ip: string
@@ -27,11 +39,7 @@ export interface Outputs {
   backupBucket?: string
   /** Empty with several machines, as is `volumeId`. */
   instanceId: string
-  /** The beginning of the names of the tables; absent with one machine. */
-  tablePrefix?: string
   volumeId: string
-  /** How many there are at least; absent with one. */
-  machines?: number
   /** The ARNs of the topics that alarms go to. */
   alarmTopics: string[]
 }
@@ -49,9 +57,13 @@ export async function requireBox(name: string): Promise<{ stack: Stack; outputs:
   return known
 }
 
+export function isFleet<O extends Partial<Outputs>>(outputs: O): outputs is O & Fleet {
+  return outputs.machines !== undefined
+}
+
 /** @throws {Error} with several machines */
-export function assertBox(name: string, { machines }: Partial<Outputs>) {
-  if (machines === undefined) return
+export function assertBox(name: string, outputs: Partial<Outputs>) {
+  if (!isFleet(outputs)) return
   throw new Error(`Stack ${name} has several machines, for which onebox cannot do this yet`)
 }
 

@@ -21,6 +21,10 @@ const taggedElsewhere: Record<string, string> = {
   'aws:dlm/lifecyclePolicy:LifecyclePolicy': 'policy',
   'aws:sns/topic:Topic': 'topic',
   'aws:route53/healthCheck:HealthCheck': 'healthcheck',
+  'aws:lb/loadBalancer:LoadBalancer': 'loadbalancer',
+  'aws:lb/targetGroup:TargetGroup': 'targetgroup',
+  'aws:lb/listener:Listener': 'listener',
+  'aws:acm/certificate:Certificate': 'certificate',
 }
 
 /** The ids of those that have their name as id: known before they exist. */
@@ -31,6 +35,9 @@ const named: Record<string, (inputs: Record<string, string>) => string | undefin
   'aws:iam/rolePolicy:RolePolicy': ({ role, name }) => `${role}:${name}`,
   'aws:iam/instanceProfile:InstanceProfile': ({ name }) => name,
   'aws:cloudwatch/metricAlarm:MetricAlarm': ({ name }) => name,
+  'aws:autoscaling/group:Group': ({ name }) => name,
+  'aws:autoscaling/policy:Policy': ({ name }) => name,
+  'aws:dynamodb/table:Table': ({ name }) => name,
   // As the provider makes it up.
   'aws:ec2/route:Route': ({ routeTableId, destinationCidrBlock = '' }) =>
     `r-${routeTableId}${crc32(destinationCidrBlock)}`,

@@ -7,6 +7,11 @@ export const stack = {
   default: 'dev',
   help: 'the stack',
 } as const satisfies Option
+export const instance = {
+  type: 'string',
+  value: 'ID',
+  help: 'of several machines, the one whose id starts with ID',
+} as const satisfies Option
 export const region = {
   type: 'string',
   value: 'NAME',

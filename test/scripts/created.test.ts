@@ -41,6 +41,13 @@ for (const [type, prefix, link] of links) {
   })
 }
 
+test('a launch template is found by its name, which no other stack has', async () => {
+  const type = 'aws:ec2/launchTemplate:LaunchTemplate'
+  add(type, `lt${ours}`, { name: 'ours' })
+  add(type, `lt${theirs}`, { name: 'theirs' })
+  assert.deepEqual(await findCreated(place, type, { tags, name: 'ours' }), [`lt${ours}`])
+})
+
 test("an instance is found in the stack's own subnet, unless it is terminated", async () => {
   const type = 'aws:ec2/instance:Instance'
   const more = { type: 't4g.nano', imageId: 'ami-0', volumeIds: [], ip: '' }

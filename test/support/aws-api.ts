@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { answerS3 } from './aws-buckets.ts'
 import { describe, findByFilters } from './aws-describe.ts'
-import { describePlan, type FakeFleet, instanceActions } from './aws-instances.ts'
+import { describePlan, describeTargets, type FakeFleet, instanceActions } from './aws-instances.ts'
 import { ec2, filtersOf, type Reply, refuse, requestId } from './aws-replies.ts'
 import type { Lifetime } from './lifetime.ts'
 import type { CloudResource } from './pulumi/provider.ts'
@@ -39,6 +39,8 @@ export interface FakeAws extends FakeFleet {
   isReadOnly: boolean
   /** Undefined where the credentials are good, or the code with which they are refused. */
   refusal: string | undefined
+  /** Where an emulator answers for DynamoDB. */
+  dynamodb: string
   /** What came: service, region, action and parameters, such as `ec2 us-east-1 DescribeRegions …`. */
   requests: string[]
 }
@@ -87,6 +89,7 @@ export async function startAws(t: Lifetime): Promise<FakeAws> {
     silentBuckets: [],
     isReadOnly: false,
     refusal: undefined,
+    dynamodb: '',
     requests: [],
   }
   const server = createServer(async (request, response) => {
@@ -140,6 +143,7 @@ async function answer(aws: FakeAws, request: IncomingMessage): Promise<Reply> {
   if (service === 'dlm') return { status: 200, body: policiesText(aws) }
   if (String(target).endsWith('.GetResources')) return listTagged(aws, region, JSON.parse(body))
   if (target === 'AWSFreeTierService.GetAccountPlanState') return describePlan(aws)
+  if (service === 'dynamodb') return askEmulator(aws, request, body)
   const parameters = new URLSearchParams(body)
   const name = parameters.get('Action') ?? ''
   const description = actions[name] ? undefined : describe(aws, name, parameters)
@@ -147,6 +151,24 @@ async function answer(aws: FakeAws, request: IncomingMessage): Promise<Reply> {
   const action = actions[name]
   if (!action) return refuse(service, 400, 'InvalidAction', 'The action is not valid')
   return action(aws, parameters)
+}
+
+/** Protection is AWS's own: what Pulumi's provider made is not in the emulator. */
+async function askEmulator(
+  { dynamodb, resources }: FakeAws,
+  request: IncomingMessage,
+  body: string,
+): Promise<Reply> {
+  const { host: _, connection: __, 'content-length': ___, ...headers } = request.headers
+  if (String(headers['x-amz-target']).endsWith('.UpdateTable')) {
+    const { TableName, DeletionProtectionEnabled } = JSON.parse(body)
+    const table = resources.get(`aws:dynamodb/table:Table ${TableName}`)
+    if (table) table.inputs.deletionProtectionEnabled = DeletionProtectionEnabled
+    return { status: 200, body: '{}' }
+  }
+  const signed = headers as Record<string, string>
+  const response = await fetch(dynamodb, { method: 'POST', headers: signed, body })
+  return { status: response.status, body: await response.text() }
 }
 
 type Action = (aws: FakeAws, parameters: URLSearchParams) => Reply | Promise<Reply>
@@ -161,6 +183,8 @@ const actions: Record<string, Action> = {
     const ids = found.map(({ id }, at) => [`Filter.1.Value.${at + 1}`, id])
     return known(aws, new URLSearchParams([['Filter.1.Name', 'instance-id'], ...ids]))
   },
+
+  DescribeTargetHealth: describeTargets,
 
   GetCallerIdentity() {
     const body = `<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
@@ -287,6 +311,7 @@ function typeOf(id: string): string | undefined {
     sgr: 'security-group-rule',
     igw: 'internet-gateway',
     rtb: 'route-table',
+    lt: 'launch-template',
   }
   return /-0[\da-f]{16}$/.test(id) ? types[id.split('-')[0] ?? ''] : undefined
 }
@@ -333,6 +358,10 @@ function listTagged({ resources }: FakeAws, region: string, { TagFilters }: TagQ
     'aws:dlm/lifecyclePolicy:LifecyclePolicy': `dlm:${region}:123456789012:policy/`,
     'aws:route53/healthCheck:HealthCheck': 'route53:::healthcheck/',
     'aws:sns/topic:Topic': '',
+    'aws:lb/loadBalancer:LoadBalancer': '',
+    'aws:lb/targetGroup:TargetGroup': '',
+    'aws:lb/listener:Listener': '',
+    'aws:acm/certificate:Certificate': '',
   }
   const found = [...resources.values()].filter(({ type, inputs: { tags = {}, region: own } }) => {
     const home = type.startsWith('aws:route53') ? 'us-east-1' : 'eu-central-1'

@@ -6,6 +6,7 @@ import type { CloudResource } from './pulumi/provider.ts'
 const kinds: Record<string, [types: RegExp, list: string, id: string]> = {
   DescribeAddresses: [/:Eip$/, 'addressesSet', 'allocationId'],
   DescribeInternetGateways: [/:InternetGateway$/, 'internetGatewaySet', 'internetGatewayId'],
+  DescribeLaunchTemplates: [/:LaunchTemplate$/, 'launchTemplates', 'launchTemplateId'],
   DescribeRouteTables: [/:RouteTable$/, 'routeTableSet', 'routeTableId'],
   DescribeSecurityGroupRules: [/gressRule$/, 'securityGroupRuleSet', 'securityGroupRuleId'],
   DescribeSecurityGroups: [/:SecurityGroup$/, 'securityGroupInfo', 'groupId'],
@@ -66,6 +67,7 @@ function factsOf(aws: FakeAws, { id, inputs }: CloudResource): Record<string, st
     'vpc-id': inputs.vpcId ?? id,
     'attachment.vpc-id': inputs.vpcId,
     'subnet-id': inputs.subnetId,
+    'launch-template-name': inputs.name,
     'group-id': inputs.securityGroupId,
     'association.subnet-id': associationsOf(aws, id)[0]?.inputs.subnetId,
     'instance-state-name': aws.instances.find((each) => each.id === id)?.state,

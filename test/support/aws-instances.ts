@@ -7,8 +7,10 @@ interface FakeInstance {
   imageId: string
   /** Data volumes, without the disk that it boots from. */
   volumeIds: string[]
-  /** Its Elastic IP; empty is none. */
+  /** Its public address, such as an Elastic IP; empty is none. */
   ip: string
+  /** Of one of several machines. */
+  group?: { name: string; zone: string; at: Date; health: string }
 }
 
 interface FakeImage {
@@ -40,8 +42,12 @@ export const instanceActions: Record<string, Action> = {
     const ids = listOf(parameters, 'InstanceId')
     const lost = ids.find((id) => !instances.some((each) => each.id === id))
     if (lost) return refuseLost(lost)
-    const wanted = filtersOf(parameters).get('instance-id') ?? ids
-    const found = instances.filter(({ id }) => wanted.includes(id)).map(instanceItem)
+    const filters = filtersOf(parameters)
+    const groups = filters.get('tag:aws:autoscaling:groupName')
+    const wanted = filters.get('instance-id') ?? ids
+    const isWanted = ({ id, group, state }: FakeInstance) =>
+      groups ? state !== 'terminated' && groups.includes(group?.name ?? '') : wanted.includes(id)
+    const found = instances.filter(isWanted).map(instanceItem)
     const reservation = `<item><reservationId>r-0</reservationId><instancesSet>${found.join('')}</instancesSet></item>`
     return ec2(
       'DescribeInstances',
@@ -144,7 +150,28 @@ function refuseLost(id: string): Reply {
 
 const stateCodes = { running: 16, terminated: 48, stopped: 80 }
 
-function instanceItem({ id, state, type, imageId, volumeIds, ip }: FakeInstance): string {
+/** What the load balancer says of its targets, in the protocol of older services. */
+export function describeTargets({ instances }: FakeFleet): Reply {
+  const targets = instances.filter(({ group, state }) => group && state === 'running')
+  const members = targets.map(({ id, group }) => {
+    const isHealthy = group?.health === 'healthy'
+    const reason = `<Reason>Target.ResponseCodeMismatch</Reason><Description>Health checks failed with these codes: [503]</Description>`
+    return `<member>
+      <HealthCheckPort>80</HealthCheckPort>
+      <Target><Port>80</Port><Id>${id}</Id></Target>
+      <TargetHealth>${isHealthy ? '' : reason}<State>${group?.health}</State></TargetHealth>
+      <AdministrativeOverride><State>no_override</State></AdministrativeOverride>
+    </member>`
+  })
+  const body = `<DescribeTargetHealthResponse xmlns="http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/">
+    <DescribeTargetHealthResult>
+      <TargetHealthDescriptions>${members.join('')}</TargetHealthDescriptions>
+    </DescribeTargetHealthResult>
+  </DescribeTargetHealthResponse>`
+  return { status: 200, body }
+}
+
+function instanceItem({ id, state, type, imageId, volumeIds, ip, group }: FakeInstance): string {
   const volumes = volumeIds.map(
     (id) => `<item>
       <deviceName>/dev/sdf</deviceName>
@@ -157,6 +184,7 @@ function instanceItem({ id, state, type, imageId, volumeIds, ip }: FakeInstance)
     <instanceState><code>${stateCodes[state]}</code><name>${state}</name></instanceState>
     <instanceType>${type}</instanceType>
     ${ip && `<ipAddress>${ip}</ipAddress>`}
+    ${group ? `<placement><availabilityZone>${group.zone}</availabilityZone></placement><launchTime>${group.at.toISOString()}</launchTime>` : ''}
     <blockDeviceMapping>${volumes.join('')}</blockDeviceMapping>
   </item>`
 }

@@ -75,6 +75,7 @@ const prefixes: Record<string, string> = {
   'aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule': 'sgr',
   'aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule': 'sgr',
   'aws:ec2/internetGateway:InternetGateway': 'igw',
+  'aws:ec2/launchTemplate:LaunchTemplate': 'lt',
   'aws:ec2/routeTable:RouteTable': 'rtb',
   'aws:ec2/routeTableAssociation:RouteTableAssociation': 'rtbassoc',
   'aws:dlm/lifecyclePolicy:LifecyclePolicy': 'policy',
@@ -90,13 +91,18 @@ function newId({ type, name, inputs }: CloudResource): string {
   if (type.startsWith('random:')) return 'none'
   if (type === 'aws:ec2/route:Route') return `r-${routeTableId}${crc32(destination)}`
   if (type === 'aws:sns/topic:Topic') return arnOf(type, inputs, given)
+  if (/^aws:(lb|acm)\/(?!certificateValidation)/.test(type)) {
+    const kind = type.split(':').at(-1)?.toLowerCase()
+    return arnOf(type, inputs, `${kind}/${given ?? name}/${randomBytes(8).toString('hex')}`)
+  }
   if (type === 'aws:iam/rolePolicy:RolePolicy') return `${role}:${given}`
   if (key !== undefined) return `${bucket}/${key}`
   return given ?? `${name}-${hash('sha256', JSON.stringify(inputs)).slice(0, 8)}`
 }
 
 function arnOf(type: string, { region = 'eu-central-1' }: Properties, name: string): string {
-  return `arn:aws:${type.split(/[:/]/)[1]}:${region}:123456789012:${name}`
+  const service = type.split(/[:/]/)[1]?.replace(/^lb$/, 'elasticloadbalancing')
+  return `arn:aws:${service}:${region}:123456789012:${name}`
 }
 
 function outputsOf({ type, id, inputs }: CloudResource, hooks: Hooks): Properties {
@@ -106,6 +112,10 @@ function outputsOf({ type, id, inputs }: CloudResource, hooks: Hooks): Propertie
     'aws:ec2/eip:Eip': { publicIp: '203.0.113.10', allocationId: id },
     'aws:ebs/volume:Volume': { kmsKeyId: `arn:aws:kms:${region}:123456789012:key/0a1b2c3d` },
     'aws:sns/topic:Topic': { arn: id },
+    'aws:lb/loadBalancer:LoadBalancer': { arn: id, arnSuffix: id, zoneId: 'Z0' },
+    'aws:lb/targetGroup:TargetGroup': { arn: id, arnSuffix: id },
+    'aws:lb/listener:Listener': { arn: id },
+    'aws:ec2/launchTemplate:LaunchTemplate': { latestVersion: 1 },
     'random:index/randomPassword:RandomPassword': {
       result: secret(randomBytes(20).toString('hex')),
     },
@@ -139,6 +149,15 @@ const unique: Record<string, [code: string, properties: string[]]> = {
   'aws:iam/role:Role': ['EntityAlreadyExists', ['name']],
   'aws:iam/instanceProfile:InstanceProfile': ['EntityAlreadyExists', ['name']],
   'aws:ec2/keyPair:KeyPair': ['InvalidKeyPair.Duplicate', ['keyName']],
+  'aws:autoscaling/group:Group': ['AlreadyExists', ['name']],
+  'aws:dynamodb/table:Table': ['ResourceInUseException', ['name']],
+  'aws:lb/loadBalancer:LoadBalancer': ['DuplicateLoadBalancerName', ['name']],
+  'aws:lb/targetGroup:TargetGroup': ['DuplicateTargetGroupName', ['name']],
+  'aws:lb/listener:Listener': ['DuplicateListener', ['loadBalancerArn', 'port']],
+  'aws:ec2/launchTemplate:LaunchTemplate': [
+    'InvalidLaunchTemplateName.AlreadyExistsException',
+    ['name'],
+  ],
   'aws:ec2/subnet:Subnet': ['InvalidSubnet.Conflict', ['vpcId', 'cidrBlock']],
   'aws:ec2/route:Route': ['RouteAlreadyExists', ['routeTableId', 'destinationCidrBlock']],
   'aws:ec2/vpcEndpoint:VpcEndpoint': ['RouteAlreadyExists', ['vpcId', 'serviceName']],
@@ -187,6 +206,17 @@ const makings: Record<string, Work> = {
       refuse(doing, 'RunInstances', reason)
     }
     aws.instances.push({ id, state: 'running', type, imageId: ami, volumeIds: [], ip: '' })
+  },
+
+  'aws:autoscaling/group:Group'(aws, { inputs }) {
+    const { name, minSize, vpcZoneIdentifiers: subnets } = inputs
+    const same = { state: 'running', type: 't4g.nano', imageId: 'ami-0123456789abcdef0' } as const
+    for (let index = 0; index < minSize; index += 1) {
+      const id = `i-0${randomBytes(8).toString('hex')}`
+      const subnet = inputsOf(aws, 'aws:ec2/subnet:Subnet', subnets[index % subnets.length])
+      const group = { name, zone: subnet.availabilityZone, at: new Date(), health: 'healthy' }
+      aws.instances.push({ ...same, id, volumeIds: [], ip: '', group })
+    }
   },
 
   'aws:ebs/volume:Volume'({ snapshots, volumes }, { id, inputs: { size, snapshotId } }) {
@@ -256,6 +286,16 @@ const makings: Record<string, Work> = {
 }
 
 const endings: Record<string, Work> = {
+  async 'aws:autoscaling/group:Group'(aws, { inputs: { name } }) {
+    for (const { id, group } of aws.instances) if (group?.name === name) await terminate(aws, id)
+  },
+
+  'aws:dynamodb/table:Table'({ resources }, resource) {
+    if (!resources.get(keyOf(resource))?.inputs.deletionProtectionEnabled) return
+    const reason = `ValidationException: Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection first.`
+    refuse(`deleting DynamoDB Table (${resource.id})`, 'DeleteTable', reason)
+  },
+
   'aws:ec2/instance:Instance': (aws, { id }) => terminate(aws, id),
 
   'aws:ebs/volume:Volume'(aws, { id, inputs: { size, tags, finalSnapshot } }) {

@@ -4,17 +4,19 @@ import type { Lifetime } from './lifetime.ts'
 
 /** A port in front of one server after another, as systemd's socket is. */
 export interface Front {
-  /** Opens the port if it is closed; new connections go to this port from now on. */
-  leadTo: (port: number) => Promise<void>
+  /** Opens the port if it is closed; new connections go to these ports in turn from now on. */
+  leadTo: (...ports: number[]) => Promise<void>
   /** Closes the port and cuts its connections. */
   close: () => void
 }
 
 export function createFront(t: Lifetime, port: number): Front {
   const sockets = new Set<Socket>()
-  let target = 0
+  let targets: number[] = []
+  let turn = 0
   const server = createServer((socket) => {
-    const onward = connect(target, '127.0.0.1')
+    turn += 1
+    const onward = connect(targets[turn % targets.length] as number, '127.0.0.1')
     for (const [from, to] of [
       [socket, onward],
       [onward, socket],
@@ -32,8 +34,8 @@ export function createFront(t: Lifetime, port: number): Front {
   t.after(close)
   return { leadTo, close }
 
-  async function leadTo(next: number) {
-    target = next
+  async function leadTo(...ports: number[]) {
+    targets = ports
     if (!server.listening) await once(server.listen(port, '127.0.0.1'), 'listening')
   }
 

@@ -3,6 +3,7 @@ import {
   DescribeInstanceConnectEndpointsCommand,
   DescribeInstancesCommand,
   DescribeInternetGatewaysCommand,
+  DescribeLaunchTemplatesCommand,
   DescribeRouteTablesCommand,
   DescribeSecurityGroupRulesCommand,
   DescribeSecurityGroupsCommand,
@@ -82,6 +83,13 @@ const finds: Record<string, Find> = {
     const Filters = [...filters, filter('vpc-id', vpcId)]
     const { RouteTables = [] } = await ec2.send(new DescribeRouteTablesCommand({ Filters }))
     return RouteTables.map((each) => each.RouteTableId)
+  },
+
+  async 'aws:ec2/launchTemplate:LaunchTemplate'(ec2, filters, { name }) {
+    const Filters = [...filters, filter('launch-template-name', name)]
+    const command = new DescribeLaunchTemplatesCommand({ Filters })
+    const { LaunchTemplates = [] } = await ec2.send(command)
+    return LaunchTemplates.map((each) => each.LaunchTemplateId)
   },
 
   async 'aws:ec2/vpcEndpoint:VpcEndpoint'(ec2, filters, { vpcId }) {

@@ -41,6 +41,30 @@ export async function findInstances(place: Place, ids: string[]): Promise<Instan
   return found?.filter(({ state }) => !/^(shutting-down|terminated)$/.test(state))
 }
 
+/** One of several machines. */
+export interface Machine extends Instance {
+  zone: string
+  launchedAt: string
+}
+
+/** The machines of an Auto Scaling group, oldest first, without those that are shutting down. */
+export async function listMachines(place: Place, group: string): Promise<Machine[]> {
+  const Filters = [
+    { Name: 'tag:aws:autoscaling:groupName', Values: [group] },
+    { Name: 'instance-state-name', Values: ['pending', 'running', 'stopping', 'stopped'] },
+  ]
+  const pages = paginateDescribeInstances({ client: new EC2Client(place) }, { Filters })
+  return (await call(collect(pages)))
+    .flatMap(({ Reservations = [] }) => Reservations)
+    .flatMap(({ Instances = [] }) => Instances)
+    .map((each) => ({
+      ...toInstance(each),
+      zone: each.Placement?.AvailabilityZone ?? '',
+      launchedAt: each.LaunchTime?.toISOString() ?? '',
+    }))
+    .sort((a, b) => a.launchedAt.localeCompare(b.launchedAt) || a.id.localeCompare(b.id))
+}
+
 function toInstance({ BlockDeviceMappings = [], ...each }: Described): Instance {
   return {
     id: each.InstanceId ?? '',

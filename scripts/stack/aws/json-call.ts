@@ -56,7 +56,8 @@ interface SignedRequest {
   body?: string
 }
 
-async function send({ region, profile }: Place, request: SignedRequest): Promise<Response> {
+/** Signs a request with the place's credentials and sends it. */
+export async function send({ region, profile }: Place, request: SignedRequest): Promise<Response> {
   const { service, endpoint, method, path, query = {}, headers = {}, body } = request
   const { credentials, sha256 } = new STSClient({ profile, region }).config
   const url = new URL(path, process.env.AWS_ENDPOINT_URL || endpoint)

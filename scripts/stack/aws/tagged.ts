@@ -39,7 +39,10 @@ interface Page {
   PaginationToken?: string
 }
 
-/** The same of other services: snapshot policies, topics of SNS and health checks of Route 53. */
+/**
+ * The same of other services: snapshot policies, topics of SNS, health checks of Route 53, load
+ * balancers and certificates.
+ */
 export async function findTaggedElsewhere(place: Place, owner: Owner): Promise<Tagged[]> {
   // AWS keeps what belongs to no region there.
   const regions = [...new Set([place.region, 'us-east-1'])]
@@ -49,7 +52,13 @@ export async function findTaggedElsewhere(place: Place, owner: Owner): Promise<T
 
 async function listIn(place: Place, owner: Owner, PaginationToken = ''): Promise<Tagged[]> {
   const body = {
-    ResourceTypeFilters: ['dlm:policy', 'sns', 'route53:healthcheck'],
+    ResourceTypeFilters: [
+      'dlm:policy',
+      'sns',
+      'route53:healthcheck',
+      'elasticloadbalancing',
+      'acm:certificate',
+    ],
     TagFilters: [
       { Key: 'Project', Values: [owner.project] },
       { Key: 'Stack', Values: [owner.stack] },
@@ -71,8 +80,9 @@ async function listIn(place: Place, owner: Owner, PaginationToken = ''): Promise
   return next ? [...page, ...(await listIn(place, owner, next))] : page
 }
 
-/** A topic's ARN is its id; others have theirs at the end of it, after their type. */
+/** Policies and health checks have their ids at the end of the ARN, others have the ARN itself. */
 function identify(arn: string): { id: string; type: string } {
   const [type = '', id] = arn.split(':').slice(5).join(':').split('/')
-  return id === undefined ? { id: arn, type: 'topic' } : { id, type }
+  if (id === undefined) return { id: arn, type: 'topic' }
+  return type === 'policy' || type === 'healthcheck' ? { id, type } : { id: arn, type }
 }

@@ -33,7 +33,11 @@ interface Desired {
   environment: Record<string, string>
 }
 
-export async function createInstance(t: TestContext): Promise<FakeInstance> {
+/** With settings of its `own` besides those of each desired.json. */
+export async function createInstance(
+  t: TestContext,
+  own: Record<string, string> = {},
+): Promise<FakeInstance> {
   const dataDir = makeDataDir()
   const port = await freePort()
   const front = createFront(t, port)
@@ -85,15 +89,27 @@ export async function createInstance(t: TestContext): Promise<FakeInstance> {
   /** As in a reload, the next server listens before the last one stops. */
   async function restart(settings: Record<string, string> = {}) {
     const before = serving
-    serving = await startProgram(t, {
+    serving = await startServing({
       ...last?.environment,
       DATA_DIR: dataDir,
       RELEASE_ID: last?.release ?? '',
       DEPLOY_STATE_FILE: stateFile,
+      ...own,
       ...settings,
     })
     await front.leadTo(Number(new URL(serving.url).port))
     before?.child.kill('SIGINT')
+  }
+
+  /** Again while its database does not answer, as retry.sh does. */
+  async function startServing(env: Record<string, string>): Promise<Program> {
+    for (;;) {
+      try {
+        return await startProgram(t, env)
+      } catch (error) {
+        if (!/DynamoDB .* does not answer/.test((error as Error).message)) throw error
+      }
+    }
   }
 
   async function boot() {

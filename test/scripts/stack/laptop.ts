@@ -36,12 +36,13 @@ export interface Laptop {
   checkout: string
   env: Record<string, string>
   aws: FakeAws
+  /** The first of several machines. */
   instance: FakeInstance
   cloud: Surprises
   /** Runs a command of `npx onebox` in the home folder. */
   run: (command: string, ...args: string[]) => Promise<Ended>
-  /** Pulumi's state of the stack dev. */
-  state: () => State
+  /** Pulumi's state of a stack, `dev` unless it is named. */
+  state: (stack?: string) => State
   /** The commands that were run over SSH. */
   readonly ssh: string[]
 }
@@ -65,13 +66,24 @@ interface State {
 const repository = resolve(import.meta.dirname, '../../..')
 
 export async function makeLaptop(t: TestContext): Promise<Laptop> {
-  // With the user's own npm settings, as the laptop has none.
-  await buildRuntime({ platform: 'linux-arm64' })
   const aws = await startAws(t)
   const instance = await createInstance(t)
-  const cloud: Surprises = { refusals: {}, answers: {}, onChange() {}, onChanged() {} }
   aws.onInstances = followInstances(aws, instance)
-  const { home, env } = await makeHome(t, aws, surprise(aws, cloud, instance))
+  return makeLaptopFor(t, aws, [instance], { 'aws:ec2/eip:Eip': { publicIp: instance.address } })
+}
+
+/** The same in front of what runs on AWS; `outputs` say where, by type of resource. */
+export async function makeLaptopFor(
+  t: TestContext,
+  aws: FakeAws,
+  instances: [FakeInstance, ...FakeInstance[]],
+  outputs: Record<string, Properties>,
+): Promise<Laptop> {
+  // With the user's own npm settings, as the laptop has none.
+  await buildRuntime({ platform: 'linux-arm64' })
+  const [instance] = instances
+  const cloud: Surprises = { refusals: {}, answers: {}, onChange() {}, onChanged() {} }
+  const { home, env } = await makeHome(t, aws, surprise(aws, cloud, instances, outputs))
   const checkout = join(home, 'onebox')
   checkOut(checkout)
   env.FAKE_DATA = instance.dataDir
@@ -88,9 +100,9 @@ export async function makeLaptop(t: TestContext): Promise<Laptop> {
     run(command, ...args) {
       return execute(process.execPath, [mainOf(checkout), command, ...args], { cwd: home, env })
     },
-    state() {
+    state(stack = 'dev') {
       const { checkpoint } = JSON.parse(
-        readFileSync(join(home, '.pulumi/stacks/onebox/dev.json'), 'utf8'),
+        readFileSync(join(home, `.pulumi/stacks/onebox/${stack}.json`), 'utf8'),
       )
       return { resources: [], ...checkpoint.latest }
     },
@@ -316,10 +328,15 @@ function followInstances(aws: FakeAws, instance: FakeInstance) {
   }
 }
 
-/** AWS with surprises, and the instance that follows what is uploaded. */
-function surprise(aws: FakeAws, surprises: Surprises, instance: FakeInstance): Cloud {
+/** AWS with surprises, and the instances that follow what is uploaded. */
+function surprise(
+  aws: FakeAws,
+  surprises: Surprises,
+  instances: FakeInstance[],
+  outputs: Record<string, Properties>,
+): Cloud {
   return createCloud(aws, {
-    outputs: { 'aws:ec2/eip:Eip': { publicIp: instance.address } },
+    outputs,
     get answers() {
       return surprises.answers
     },
@@ -331,7 +348,7 @@ function surprise(aws: FakeAws, surprises: Surprises, instance: FakeInstance): C
     },
     async after(operation, resource) {
       if (resource.name === 'desired' && operation !== 'delete') {
-        await instance.deploy(resource.inputs.content)
+        for (const each of instances) await each.deploy(resource.inputs.content)
       }
       await surprises.onChanged(operation, resource)
     },

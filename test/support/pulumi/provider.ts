@@ -65,6 +65,9 @@ const naming: Record<string, string> = {
   'aws:iam/instanceProfile:InstanceProfile': 'name',
   'aws:cloudwatch/metricAlarm:MetricAlarm': 'name',
   'aws:sns/topic:Topic': 'name',
+  'aws:autoscaling/group:Group': 'name',
+  'aws:autoscaling/policy:Policy': 'name',
+  'aws:ec2/launchTemplate:LaunchTemplate': 'name',
   'aws:budgets/budget:Budget': 'name',
 }
 
