@@ -92,7 +92,8 @@ export class DynamoClient {
       try {
         const credentials = await this.#credentials()
         const now = new Date(Date.now() + this.#clockOffsetMs)
-        const timeoutMs = Math.min(tryTimeoutMs, left())
+        // Credentials may have taken all of it.
+        const timeoutMs = Math.max(1, Math.min(tryTimeoutMs, left()))
         attempt = { operation, body, kind, credentials, now, timeoutMs }
         return await this.#try(attempt)
       } catch (error) {

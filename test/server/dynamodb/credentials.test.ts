@@ -76,3 +76,21 @@ test('valid credentials outlast a metadata service that is away', { skip }, asyn
   await delay(100)
   await list()
 })
+
+test('credentials that come too late end the call, without a warning of Node', {
+  skip,
+}, async (t) => {
+  const warnings: Error[] = []
+  const note = (warning: Error) => warnings.push(warning)
+  process.on('warning', note)
+  t.after(() => process.off('warning', note))
+  const keys = { accessKeyId: 'local', secretAccessKey: 'local', sessionToken: '' }
+  const late = { get: () => delay(50, keys), renew: async () => false }
+  const short = { callTimeoutMs: 20, tryTimeoutMs: 20 }
+  const options = { ...short, endpoint: engine, region: 'eu-west-1', credentials: late }
+  const client = new DynamoClient(options)
+  t.after(() => client.close())
+  await assert.rejects(client.call('ListTables', {}), { status: 503 })
+  await delay(10)
+  assert.deepEqual(warnings, [])
+})
