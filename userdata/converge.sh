@@ -23,10 +23,10 @@ opt=$root/opt/onebox
 state=$root/var/lib/onebox
 metadata_url=${METADATA_URL:-http://169.254.169.254}
 site_url=${SITE_URL:-http://127.0.0.1}
-# How long workers may take to come up, how long each old one may drain during a reload, and how
-# long a download may stall.
+# How long each worker may take to come up, how long those of an earlier reload may still drain, and
+# how long a download may stall.
 ready_seconds=${READY_SECONDS:-60}
-drain_seconds=${DRAIN_SECONDS:-40}
+drain_seconds=${DRAIN_SECONDS:-100}
 stall_seconds=${STALL_SECONDS:-30}
 # How often to ask S3 for changes, which `npx onebox cost` has the price of, and when to run again
 # after one that could not finish.
@@ -432,7 +432,7 @@ renew_workers() { # GENERATION
     system restart onebox.service
   fi || return 1
   pid=$(main_pid)
-  deadline=$(( $(uptime_seconds) + ready_seconds + count * drain_seconds ))
+  deadline=$(( $(uptime_seconds) + count * ready_seconds + drain_seconds ))
   until seen=$(workers --fail) && are_new "$seen" "${release##*/}" "$count" "$before"; do
     problem="Not all $count workers came up with the release: ${seen:-none}"
     [[ $(main_pid) == "$pid" ]] && (( $(uptime_seconds) < deadline )) || return 1
