@@ -14,6 +14,7 @@ const program = `sudo -u onebox env DATA_DIR=/data/ /opt/onebox/current/runtime/
 export function remoteBox(instance: Instance): RemoteBox {
   return {
     state: async () => (await first('state')) ?? undefined,
+    check: () => run('check'),
     begin: (other) => run('begin', other),
     rows: () => stream('rows'),
     changes: () => all(stream<Change>('changes')),

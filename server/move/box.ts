@@ -60,12 +60,14 @@ export function openBox(dataDir: string, onSql?: (sql: string) => void) {
     /** Undefined without a move. */
     state: () => moveStateOf(database),
 
+    /** @throws {Error} for data that cannot move */
+    check: () => assertMovable(database),
+
     /** Notes which rows change from now on; takes down a fence of the same move. */
     begin(other: string) {
       atOnce(() => {
         const state = assertSame(moveStateOf(database), other)
         if (state?.phase === 'left') throw new Error(`The data has moved to ${state.url}`)
-        assertMovable(database)
         database.exec(noteChanges)
         database.exec(takeDownFence)
         setState({ other, phase: 'noting', url: '' })

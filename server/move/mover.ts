@@ -12,6 +12,7 @@ import type { TableRows } from './tables.ts'
 /** The database of one machine, wherever it is; see box.ts. */
 export interface RemoteBox {
   state: () => Promise<MoveState | undefined>
+  check: () => Promise<void>
   begin: (other: string) => Promise<void>
   rows: () => AsyncIterable<Row>
   changes: () => Promise<Change[]>
@@ -72,6 +73,7 @@ export async function moveToTables(sides: Sides, { url, overwrite }: Options) {
   if (record?.phase === 'open' && (await sides.box.state())?.phase === 'left') {
     return say('The data has moved already')
   }
+  await sides.box.check()
   const claim = await takeClaim(sides, times, (found) => decideToFill(found, boxName))
   const { box, rows } = heldBy(claim, sides)
   try {

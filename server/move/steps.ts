@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { Readable, type Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
@@ -9,6 +8,7 @@ type Step = (box: Box, args: string[], input: Readable) => Iterable<unknown> | v
 /** The steps of a move that `server.cjs move` carries out; each prints a line of JSON for each value. */
 const steps: Record<string, Step> = {
   state: (box) => [box.state() ?? null],
+  check: (box) => box.check(),
   begin: (box, [other = '']) => box.begin(other),
   rows: (box) => box.rows(),
   changes: (box) => box.changes(),
@@ -40,7 +40,7 @@ export async function runMoveStep(
     const values = (await step(box, args, input)) ?? []
     await pipeline(Readable.from(linesOf(values)), output, { end: false })
     // The caller may end the process.
-    if (output.writableNeedDrain) await once(output, 'drain')
+    await new Promise((resolve) => output.write('', resolve))
   } finally {
     box.close()
   }

@@ -177,6 +177,7 @@ export function localBox(
     close: box.close,
     box: {
       state: () => run('state', () => box.state()),
+      check: () => run('check', () => box.check()),
       begin: (other) => run('begin', () => box.begin(other)),
       async *rows() {
         await onStep('rows')
