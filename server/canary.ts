@@ -20,12 +20,12 @@ const folder = 'canary'
  * socket and requests its own pages. Migrations run on a copy of the database.
  * @throws {Error} when any of that fails or takes longer than `canaryTimeoutMs`
  */
-export async function runCanary(config: Config, threadFile: string) {
+export async function runCanary(config: Config) {
   makeFolder(config.dataDir)
   removeFolders(config.dataDir)
   const ownDir = mkdtempSync(join(config.dataDir, folder))
   try {
-    await Promise.race([tryOut(config, ownDir, threadFile), endAfter(config.canaryTimeoutMs)])
+    await Promise.race([tryOut(config, ownDir), endAfter(config.canaryTimeoutMs)])
   } finally {
     removeFolders(config.dataDir)
   }
@@ -36,10 +36,10 @@ async function endAfter(timeoutMs: number) {
   throw new Error(`Not ready in ${timeoutMs} ms`)
 }
 
-async function tryOut(config: Config, ownDir: string, threadFile: string) {
+async function tryOut(config: Config, ownDir: string) {
   const isRehearsal = config.dynamodb === undefined && rehearseMigration(config.dataDir, ownDir)
   const dataDir = isRehearsal ? ownDir : config.dataDir
-  const stores = await openStores({ ...config, dataDir }, threadFile)
+  const stores = await openStores({ ...config, dataDir })
   const log = createLog({ ...config, level: 'error', fd: 2 })
   const { server } = createApp({ ...config, dataDir: ownDir }, stores, log)
   const socketPath = join(config.socketDir, `canary-${process.pid}.sock`)

@@ -2,7 +2,6 @@ import cluster from 'node:cluster'
 import { once } from 'node:events'
 import type { Server } from 'node:net'
 import { parseArgs } from 'node:util'
-import { isMainThread } from 'node:worker_threads'
 import { createApp } from './app.ts'
 import { runCanary } from './canary.ts'
 import { type Config, type Listen, readConfig } from './config.ts'
@@ -11,7 +10,6 @@ import { isDiskFull } from './database/connect.ts'
 import { checkCopy, exportDatabase } from './database/portable.ts'
 import { prepareDatabase } from './database/prepare.ts'
 import { restore } from './database/restore.ts'
-import { runWriterThread } from './database/writer-thread.ts'
 import { runMoveStep } from './move/steps.ts'
 import { createLog } from './operations/log.ts'
 import { openStores } from './stores/open.ts'
@@ -23,7 +21,7 @@ const connectionBacklog = 4096
 const commands: Record<string, (config: Config, args: string[]) => Promise<void> | void> = {
   serve,
   async canary(config, [then]) {
-    await runCanary(config, import.meta.filename)
+    await runCanary(config)
     if (then === 'migrate') migrate(config)
   },
   migrate,
@@ -37,10 +35,8 @@ const commands: Record<string, (config: Config, args: string[]) => Promise<void>
   },
 }
 
-// The bundled server is one file, so the writer's thread also starts here. A cluster worker has the
-// arguments of its primary, which are pm2's.
-if (isMainThread) run((cluster.isPrimary && process.argv[2]) || 'serve')
-else runWriterThread()
+// A cluster worker has the arguments of its primary, which are pm2's.
+run((cluster.isPrimary && process.argv[2]) || 'serve')
 
 async function run(name: string) {
   try {
@@ -81,7 +77,7 @@ async function serve(config: Config) {
   const log = createLog({ ...config, level: config.logLevel })
   // Both, as pm2 also listens for rejections, which makes Node consider them handled.
   for (const event of ['uncaughtException', 'unhandledRejection']) process.on(event, crash)
-  const stores = await openStores(config, import.meta.filename)
+  const stores = await openStores(config)
   const app = createApp(config, stores, log)
   await listen(app.server, config.listen)
   if (app.secureServer && config.tls) await listen(app.secureServer, config.tls.listen, 'TLS_PORT')

@@ -69,6 +69,7 @@ function bundleServer(platform: string, outdir: string) {
       acme: 'server/acme/main.ts',
       offsite: 'server/offsite/main.ts',
       dynamodb: dynamodbFile,
+      'writer-thread': 'server/database/writer-thread.ts',
     },
     bundle: true,
     platform: 'node',

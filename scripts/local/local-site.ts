@@ -27,7 +27,7 @@ export async function readLocalSite(typed: string) {
 
 async function prepareData(config: Config) {
   if (config.dynamodb === undefined) return prepareDatabase(config.dataDir)
-  const stores = await openStores(config, '')
+  const stores = await openStores(config)
   await stores.close()
 }
 

@@ -20,12 +20,12 @@ export interface Database {
 /** Opens the database of a folder after `prepareDatabase`. */
 export function openDatabase(
   dataDir: string,
-  { threadFile, writeQueueLimit }: { threadFile: string; writeQueueLimit: number },
+  { writeQueueLimit }: { writeQueueLimit: number },
 ): Database {
   prepareDatabase(dataDir)
   const path = databasePath(dataDir)
   const read = connectReader(path)
-  const write = new Writer(threadFile, { path }, writeQueueLimit)
+  const write = new Writer({ path }, writeQueueLimit)
   const dataVersion = read.prepare('PRAGMA data_version').pluck()
 
   return {

@@ -1,4 +1,4 @@
-import { parentPort, workerData } from 'node:worker_threads'
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import SQLite from 'better-sqlite3'
 import { connect } from './connect.ts'
 import { isBusy, patiently } from './lock.ts'
@@ -22,9 +22,10 @@ export interface Failure {
 
 export type Result = { rows: Row[] } | Failure
 
-/** Runs in the writer's thread: commits groups of writes and answers with their results. */
-export function runWriterThread() {
-  const port = parentPort as NonNullable<typeof parentPort>
+if (parentPort) runWriterThread(parentPort)
+
+/** Commits groups of writes and answers with their results. */
+function runWriterThread(port: MessagePort) {
   const database = connect((workerData as WriterData).path)
   const commit = createCommit(database)
   port.on('message', (group: Write[] | 'close') => {

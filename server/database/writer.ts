@@ -1,8 +1,12 @@
 import { once } from 'node:events'
+import { extname, join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { HttpError, tryLater } from '../http/http-error.ts'
 import { movingMessage } from './moving.ts'
 import type { Failure, Result, Row, Write, WriterData } from './writer-thread.ts'
+
+// The release bundles it apart, as the thread needs little of the server.
+const threadFile = join(import.meta.dirname, `writer-thread${extname(import.meta.filename)}`)
 
 interface Waiting {
   write: Write
@@ -25,8 +29,7 @@ export class Writer {
   /** Totals since the start, for /metrics. */
   readonly totals = { writes: 0, commits: 0, commitSeconds: 0 }
 
-  /** `threadFile` is the program that calls `runWriterThread` when it is not the main thread. */
-  constructor(threadFile: string, data: WriterData, queueLimit: number) {
+  constructor(data: WriterData, queueLimit: number) {
     this.#queueLimit = queueLimit
     this.#thread = new Worker(threadFile, {
       workerData: data,

@@ -9,9 +9,9 @@ import { createHealthCheck, type MoveHealth } from '../operations/health.ts'
 import { createSavedStringStore } from '../saved-string/store.ts'
 import type { Stores } from './stores.ts'
 
-/** Opens the database in the data folder; `threadFile` is for its writer. */
-export function openSqliteStores(config: Config, threadFile: string): Stores {
-  return createSqliteStores(config, openDatabase(config.dataDir, { ...config, threadFile }))
+/** Opens the database in the data folder. */
+export function openSqliteStores(config: Config): Stores {
+  return createSqliteStores(config, openDatabase(config.dataDir, config))
 }
 
 export function createSqliteStores({ worker }: Config, database: Database): Stores {

@@ -39,6 +39,7 @@ test('an archive holds the addon of its platform, and no trace of the builder', 
     'release.json',
     'sbom.json',
     'server.cjs',
+    'writer-thread.cjs',
   ])
   // Byte 18 of an ELF file is its machine: 0xb7 is AArch64.
   assert.equal(readFileSync(join(dir, 'better_sqlite3.node'))[18], 0xb7)

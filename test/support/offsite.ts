@@ -7,7 +7,7 @@ import type { Memory } from '../../server/offsite/memory.ts'
 import { startMetadata } from './metadata.ts'
 import { spawnFor } from './release.ts'
 import { startS3 } from './s3.ts'
-import { mainFile, makeDataDir } from './server.ts'
+import { makeDataDir } from './server.ts'
 import { makeCredentials } from './sigv4.ts'
 
 const region = 'eu-west-1'
@@ -39,7 +39,7 @@ export async function startOffsite(t: TestContext, release: string, dataDir = ma
 
   /** A commit to the database, as a worker makes it. */
   async function write(sql: string, params: Record<string, string> = {}) {
-    const database = openDatabase(dataDir, { threadFile: mainFile, writeQueueLimit: 10 })
+    const database = openDatabase(dataDir, { writeQueueLimit: 10 })
     await database.write.run(sql, params)
     await database.close()
   }

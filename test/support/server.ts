@@ -79,7 +79,7 @@ export async function startApp(
   const config = { ...readConfig(given, dataDir), drainTimeoutMs: 0, ...patient, ...overrides }
   const logFile = join(dataDir, `log-${config.worker}`)
   const log = createLog({ level: 'info', worker: config.worker, fd: openSync(logFile, 'w') })
-  const stores = await openStores(config, mainFile)
+  const stores = await openStores(config)
   const app = createApp(config, stores, log)
   app.server.listen(config.listen)
   await once(app.server, 'listening')

@@ -17,7 +17,7 @@ import { keepBackup } from '../../../server/database/backup-folder.ts'
 import { openDatabase } from '../../../server/database/database.ts'
 import { migrations } from '../../../server/database/migrations.ts'
 import { prepareDatabase } from '../../../server/database/prepare.ts'
-import { mainFile, makeDataDir } from '../../support/server.ts'
+import { makeDataDir } from '../../support/server.ts'
 
 /** A database of ours with some content, at rest in one file. */
 function makeDatabase(sql = ''): string {
@@ -148,7 +148,7 @@ test('a backup copied over the database stops the start while a log of the old o
 
 test('a database closed by the server has all of its content in one file', async () => {
   const dataDir = makeDataDir()
-  const database = openDatabase(dataDir, { threadFile: mainFile, writeQueueLimit: 10 })
+  const database = openDatabase(dataDir, { writeQueueLimit: 10 })
   await database.write.run("UPDATE saved_string SET value = 'kept'")
   await database.close()
   assert.equal(statSync(join(dataDir, 'onebox.db-wal')).size, 0)

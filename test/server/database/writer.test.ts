@@ -7,7 +7,7 @@ import { type Database, openDatabase } from '../../../server/database/database.t
 import { prepareDatabase } from '../../../server/database/prepare.ts'
 import { createCommit, type Failure, type Result } from '../../../server/database/writer-thread.ts'
 import { expectProblem, readHeading, send } from '../../support/http.ts'
-import { mainFile, makeDataDir, startApp, startServer } from '../../support/server.ts'
+import { makeDataDir, startApp, startServer } from '../../support/server.ts'
 
 const insert = "INSERT INTO movies (year, title, info) VALUES (:year, :title, '{}') RETURNING title"
 const movie = (title: string) => ({ year: 1950, title })
@@ -25,7 +25,7 @@ function openConnection(t: TestContext) {
 
 function openWithQueue(t: TestContext, writeQueueLimit: number) {
   const dataDir = makeDataDir()
-  const database = openDatabase(dataDir, { threadFile: mainFile, writeQueueLimit })
+  const database = openDatabase(dataDir, { writeQueueLimit })
   t.after(() => database.read.open && database.close())
   return { dataDir, database }
 }

@@ -15,7 +15,7 @@ const engine = skip ? '' : await startDynoxide()
 function open(env: Record<string, string>, timeouts = patient) {
   const dataDir = makeDataDir()
   const given = { STORE: 'dynamodb', TABLE_PREFIX: basename(dataDir), DATA_DIR: dataDir, ...env }
-  return openStores({ ...readConfig(given, dataDir), ...timeouts }, '')
+  return openStores({ ...readConfig(given, dataDir), ...timeouts })
 }
 
 /** Opens the stores through a proxy with that fault in calls of this operation. */
