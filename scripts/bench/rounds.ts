@@ -1,3 +1,11 @@
+import type { Bench } from './servers.ts'
+
+/** The same benchmark with at most so many rounds, for what takes long and hardly varies. */
+export function atMostRounds(bench: Bench, most: number): Bench {
+  const rounds = Math.min(bench.options.rounds, most)
+  return { ...bench, options: { ...bench.options, rounds } }
+}
+
 /**
  * Measures the items one after the other in each round. Every round starts with another item, so that
  * noise of the machine, and what the previous item leaves behind, affect all of them alike.

@@ -6,7 +6,7 @@ import { dynamoContestants } from '../peers.ts'
 import { note, printDynamodb, printProgress, printRates } from '../report/print.ts'
 import { type Dynamodb, type Rate, type Results, rateOf } from '../report/results.ts'
 import { median } from '../report/statistics.ts'
-import { alternate } from '../rounds.ts'
+import { alternate, atMostRounds } from '../rounds.ts'
 import { type Bench, type Running, withServers } from '../servers.ts'
 import { residentMb } from '../usage.ts'
 import { load, warmUp } from '../wrk.ts'
@@ -27,7 +27,9 @@ export async function measureDynamodb(bench: Bench): Promise<Results> {
   const dynamodb = await withEngine(delayMs, async (engine) => {
     await createTable(engine.url, 'peers')
     const contestants = await dynamoContestants(bench.contestants, engine.url)
-    return withServers(bench, contestants, {}, (servers) => measureServers(bench, engine, servers))
+    return withServers(bench, contestants, {}, (servers) =>
+      measureServers(atMostRounds(bench, mostRounds), engine, servers),
+    )
   })
   printDynamodb(dynamodb)
   return { dynamodb }
@@ -51,8 +53,7 @@ async function measureLoad(
   script: 'get.lua' | 'put.lua',
   connections: number,
 ): Promise<{ rates: Rate[]; reads: number }> {
-  const { seconds } = bench.options
-  const rounds = Math.min(bench.options.rounds, mostRounds)
+  const { rounds, seconds } = bench.options
   const title = `${script === 'get.lua' ? 'GET' : 'PUT'} / on DynamoDB, ${connections} clients`
   step(`${title}: ${delayMs} ms added to each call, ${rounds} rounds of ${seconds} s`)
   for (const server of servers) await warmUp(bench, server, { script, connections })

@@ -17,7 +17,7 @@ import {
   type Results,
   rateOf,
 } from '../report/results.ts'
-import { alternate } from '../rounds.ts'
+import { alternate, atMostRounds } from '../rounds.ts'
 import { type Bench, type Contestant, type Running, withServers } from '../servers.ts'
 import { cpuSeconds, residentMb } from '../usage.ts'
 import { load, warmUp } from '../wrk.ts'
@@ -41,7 +41,7 @@ export async function measureHttps(bench: Bench): Promise<Results> {
   const tlsFile = await makeCertificate(bench)
   return withServers(bench, contestantsOf(bench), { tlsFile }, async (servers) => ({
     https: await measureRates(bench, servers),
-    handshakes: await measureHandshakes(bench, servers),
+    handshakes: await measureHandshakes(atMostRounds(bench, handshakeRounds), servers),
     tlsMemory: await measureMemory(bench, servers),
   }))
 }
@@ -85,8 +85,7 @@ async function measureRates(bench: Bench, servers: Running[]): Promise<Rate[]> {
 
 async function measureHandshakes(bench: Bench, servers: Running[]): Promise<Handshakes[]> {
   step('CPU time of full and resumed handshakes: TLS 1.3, ECDSA P-256, X25519')
-  const rounds = Math.min(bench.options.rounds, handshakeRounds)
-  const results = await alternate(rounds, servers, async (server, round) => {
+  const results = await alternate(bench.options.rounds, servers, async (server, round) => {
     const full = await handshakeMicroseconds(bench, server, 'full')
     const resumed = await handshakeMicroseconds(bench, server, 'resumed')
     printProgress(bench, round, server.name, `${full} µs full, ${resumed} µs resumed`)

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { step } from '../../terminal/step.ts'
 import { printMemory, printProgress } from '../report/print.ts'
 import type { Memory, Results } from '../report/results.ts'
-import { alternate } from '../rounds.ts'
+import { alternate, atMostRounds } from '../rounds.ts'
 import { type Bench, type Running, withServers } from '../servers.ts'
 import { load } from '../wrk.ts'
 
@@ -15,7 +15,7 @@ const mostRounds = 3
 export async function measureMemory(bench: Bench): Promise<Results> {
   step('Memory per worker: GET and PUT load in turn')
   const memory = await withServers(bench, bench.contestants, {}, (servers) =>
-    measureServers(bench, servers),
+    measureServers(atMostRounds(bench, mostRounds), servers),
   )
   printMemory(memory)
   return { memory }
@@ -23,8 +23,7 @@ export async function measureMemory(bench: Bench): Promise<Results> {
 
 async function measureServers(bench: Bench, servers: Running[]): Promise<Memory[]> {
   const startMb = servers.map((server) => memoryOf(server).residentMb)
-  const rounds = Math.min(bench.options.rounds, mostRounds)
-  const results = await alternate(rounds, servers, async (server, round) => {
+  const results = await alternate(bench.options.rounds, servers, async (server, round) => {
     const loadMb = await measure(bench, server)
     printProgress(bench, round, server.name, `${loadMb} MB`)
     return loadMb
