@@ -12,6 +12,7 @@ import { makeCredentials } from '../support/sigv4.ts'
 import type { DataDisk } from './data-disk.ts'
 import { bucket, prepareImage, region } from './image.ts'
 import { createMachine, type Machine, type Ports } from './machine.ts'
+import type { Services } from './qemu.ts'
 
 /** The simulated AWS around an instance. */
 export interface Aws {
@@ -20,7 +21,7 @@ export interface Aws {
   /** Uploads what `pulumi up` would; returns the generation that is now wanted. */
   publish: (deployment: Deployment) => string
   /** Creates an instance with this volume attached. */
-  launch: (dataDisk: DataDisk, wiring?: { ports?: Ports; acmePort?: number }) => Promise<Machine>
+  launch: (dataDisk: DataDisk, wiring?: { ports?: Ports; services?: Services }) => Promise<Machine>
   /** The private key of admin; the public one is beside it. */
   keyFile: string
 }
@@ -66,7 +67,7 @@ export async function startAws(
 
   function launch(
     dataDisk: DataDisk,
-    wiring: { ports?: Ports; acmePort?: number } = {},
+    wiring: { ports?: Ports; services?: Services } = {},
   ): Promise<Machine> {
     launched += 1
     const ownDir = join(dir, `instance-${launched}`)

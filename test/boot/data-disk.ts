@@ -23,6 +23,9 @@ export interface DataDisk {
   settle: () => number
 }
 
+/** Of a machine without a data volume. */
+export const noDisk: DataDisk = { file: '', bus: 'nvme', args: () => [], settle: () => 0 }
+
 interface DataDiskOptions {
   dir: string
   /** The EBS id, such as vol-0123456789abcdef0. */

@@ -10,7 +10,7 @@ import { freePort } from '../support/release.ts'
 import type { FakeS3 } from '../support/s3.ts'
 import { type DataDisk, nodeName } from './data-disk.ts'
 import type { Image } from './image.ts'
-import { qemuCommand } from './qemu.ts'
+import { qemuCommand, type Services } from './qemu.ts'
 
 export interface Machine {
   /** Its port 80, from outside. */
@@ -52,8 +52,8 @@ interface MachineOptions {
   memoryMiB?: number
   /** The ports of this machine that lead to its ports. */
   ports?: Ports
-  /** The port of a certificate authority on this machine. */
-  acmePort?: number | undefined
+  /** Other services in its network. */
+  services?: Services
 }
 
 export interface Ports {
@@ -111,7 +111,7 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
       metadataPort: metadata.port,
       s3Port: s3.port,
       s3Address,
-      acmePort: options.acmePort,
+      services: options.services ?? {},
     })
     const log = openSync(join(dir, 'qemu.log'), 'a')
     // qemu ends with the test, however that ends.

@@ -20,6 +20,7 @@ import { https } from './story/https.ts'
 import { lostVolume } from './story/lost-volume.ts'
 import { newRelease } from './story/new-release.ts'
 import { newRuntime } from './story/new-runtime.ts'
+import { oneOfSeveral } from './story/one-of-several.ts'
 import { powerCuts } from './story/power-cuts.ts'
 import { foreignVolume, replacedInstance } from './story/replaced-instance.ts'
 import { smallBox } from './story/small-box.ts'
@@ -55,6 +56,7 @@ const chapters: Record<string, Chapter> = {
   'cut-first-boot': cutFirstBoot,
   'foreign-volume': foreignVolume,
   https,
+  'one-of-several': oneOfSeveral,
   'lost-volume': lostVolume,
   'from-a-laptop': fromALaptop,
 }
@@ -64,6 +66,7 @@ const independent = new Set([
   'cut-first-boot',
   'foreign-volume',
   'https',
+  'one-of-several',
   'lost-volume',
   'from-a-laptop',
 ])

@@ -18,12 +18,16 @@ interface Wiring {
   metadataPort: number
   s3Port: number
   s3Address: string
-  /** The port of a certificate authority, if there is one. */
-  acmePort: number | undefined
+  /** Ports of this machine that port 443 of other addresses in its network leads to. */
+  services: Services
 }
+
+export type Services = Record<string, number>
 
 /** Where the instance finds the certificate authority. */
 export const acmeAddress = '172.31.0.4'
+/** Where it finds DynamoDB: as on AWS, at an address that is not private. */
+export const dynamodbAddress = '172.32.0.4'
 
 /** The emulator of each architecture, and its machine when nothing accelerates it. */
 const emulators = {
@@ -90,7 +94,7 @@ function smbiosSystem({ instanceType }: Instance, uuid: string): string {
   return `type=1,manufacturer=Amazon EC2,product=${instanceType},uuid=${uuid},serial=${uuid}`
 }
 
-/** Reaches the metadata service, S3 and a certificate authority, and nothing else. */
+/** Reaches the metadata service, S3 and the services given, and nothing else. */
 function network(wiring: Wiring): string {
   const { instance, httpPort, httpsPort, sshPort, metadataPort, s3Port, s3Address } = wiring
   const lead = (address: string, port: number) =>
@@ -102,7 +106,7 @@ function network(wiring: Wiring): string {
     `dhcpstart=${instance.privateIp}`,
     lead('169.254.169.254:80', metadataPort),
     lead(`${s3Address}:443`, s3Port),
-    ...(wiring.acmePort === undefined ? [] : [lead(`${acmeAddress}:443`, wiring.acmePort)]),
+    ...Object.entries(wiring.services).map(([address, port]) => lead(`${address}:443`, port)),
     `hostfwd=tcp:127.0.0.1:${httpPort}-:80`,
     `hostfwd=tcp:127.0.0.1:${httpsPort}-:443`,
     `hostfwd=tcp:127.0.0.1:${sshPort}-:22`,

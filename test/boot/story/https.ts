@@ -52,7 +52,7 @@ async function tell(story: Story, t: Lifetime) {
   }
   publish(story, { environment: { ...story.wanted.environment, ...acme } })
   const disk = createDataDisk({ dir: join(dir, 'https'), volumeId })
-  const wiring = { ports, acmePort: authority.relay.port }
+  const wiring = { ports, services: { [acmeAddress]: authority.relay.port } }
   story.machine = await aws.launch(disk, wiring)
   await firstBoot(story, authority)
   await browser(story, authority, t)
