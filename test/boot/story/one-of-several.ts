@@ -13,7 +13,7 @@ import { eventually } from '../../support/eventually.ts'
 import { readHeading } from '../../support/http.ts'
 import type { Lifetime } from '../../support/lifetime.ts'
 import { expectAllAnswered, startLoad } from '../../support/load.ts'
-import { nextRelease } from '../archives.ts'
+import { nextRelease, spoilRelease } from '../archives.ts'
 import { noDisk } from '../data-disk.ts'
 import { bucket, region } from '../image.ts'
 import { dynamodbAddress } from '../qemu.ts'
@@ -22,7 +22,6 @@ import { bootLimitMs, deployLimitMs, type Story } from '../story.ts'
 
 const name = 'onebox-boot'
 const host = `dynamodb.${region}.amazonaws.com`
-const certificateFile = '/usr/local/share/ca-certificates/boot-test-dynamodb.crt'
 const metadata = 'curl --silent --fail --max-time 5 http://169.254.169.254/latest/api/token -X PUT'
 const token = '--header "X-aws-ec2-metadata-token-ttl-seconds: 60"'
 
@@ -43,12 +42,12 @@ async function tell(story: Story, t: Lifetime) {
   const { port, certificate } = await startDynamodb(t)
   aws.metadata.userData = renderUserData({ bucket, region })
   const config = { name, region, keepAliveSeconds: 5, trustedProxies: [] as string[] } as Config
-  const trust = { NODE_EXTRA_CA_CERTS: certificateFile }
   publish(story, {
-    environment: { ...wanted.environment, ...fleetVariables(config), ...trust },
+    release: await spoilRelease(wanted.release, 'trusting', trust(certificate)),
+    environment: { ...wanted.environment, ...fleetVariables(config) },
   })
   story.machine = await aws.launch(noDisk, { services: { [dynamodbAddress]: port } })
-  await waitForDynamodb(story, certificate)
+  await waitForDynamodb(story)
   await expectConfined(story)
   await change(story)
   await restart(story)
@@ -73,8 +72,16 @@ async function startDynamodb(t: Lifetime) {
   return { port: (server.address() as AddressInfo).port, certificate }
 }
 
+/** The settings of an instance cannot do so. */
+function trust({ cert }: TestCertificate): string {
+  return `{
+    const tls = require('node:tls')
+    tls.setDefaultCACertificates([...tls.getCACertificates(), ${JSON.stringify(cert)}])
+  }`
+}
+
 /** Its name does not resolve at first. */
-async function waitForDynamodb({ machine, print }: Story, { cert }: TestCertificate) {
+async function waitForDynamodb({ machine, print }: Story) {
   const { ssh } = machine
   machine.powerOn()
   const report = () => ssh('cat /var/lib/onebox/converge.json').catch(() => '')
@@ -82,8 +89,6 @@ async function waitForDynamodb({ machine, print }: Story, { cert }: TestCertific
   const seconds = machine.seconds().toFixed(1)
   print(`without DynamoDB the release is not served, ${seconds} s after power-on`)
 
-  const encoded = Buffer.from(cert).toString('base64')
-  await ssh(`echo ${encoded} | base64 -d | sudo tee ${certificateFile} >/dev/null`)
   await ssh(`echo '${dynamodbAddress} ${host}' | sudo tee -a /etc/hosts >/dev/null`)
   const startedAt = performance.now()
   await machine.until200(deployLimitMs)
