@@ -280,6 +280,10 @@ function makeKey(home: string) {
 export function installSsh(bin: string) {
   const remote = join(dirname(bin), 'remote-bin')
   mkdirSync(remote)
+  // Under names without blanks, which the folder of the checkout may have.
+  const [node, main] = [join(remote, 'node'), join(remote, 'main.ts')]
+  symlinkSync(process.execPath, node)
+  symlinkSync(mainFile, main)
   const ssh = `#!/bin/sh
 while [ "\${1#-}" != "$1" ]; do shift 2; done
 echo "$@" >>"$HOME/ssh.log"
@@ -289,8 +293,8 @@ if [ -n "$FAKE_SSH_CLOSED" ]; then
   exit 255
 fi
 PATH=${remote}:$PATH exec sh -c "$(echo "$*" | sed "s,/data/,$FAKE_DATA/,g
-s,/opt/onebox/current/runtime/bin/node,${process.execPath},g
-s,/opt/onebox/current/release/server.cjs,${mainFile},g")"
+s,/opt/onebox/current/runtime/bin/node,${node},g
+s,/opt/onebox/current/release/server.cjs,${main},g")"
 `
   const sudo = `#!/bin/sh
 if [ "$1" = -u ]; then shift 2; fi

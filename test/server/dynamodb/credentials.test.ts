@@ -87,7 +87,9 @@ test('credentials that come too late end the call, without a warning of Node', {
   const keys = { accessKeyId: 'local', secretAccessKey: 'local', sessionToken: '' }
   const late = { get: () => delay(50, keys), renew: async () => false }
   const short = { callTimeoutMs: 20, tryTimeoutMs: 20 }
-  const options = { ...short, endpoint: engine, region: 'eu-west-1', credentials: late }
+  const proxy = await startEngineProxy(t, engine)
+  proxy.fault = () => ({ before: 'silence' })
+  const options = { ...short, endpoint: proxy.url, region: 'eu-west-1', credentials: late }
   const client = new DynamoClient(options)
   t.after(() => client.close())
   await assert.rejects(client.call('ListTables', {}), { status: 503 })
