@@ -12,6 +12,8 @@ import {
   takeDownFence,
 } from '../database/moving.ts'
 import { countRows, inWords } from '../database/tables.ts'
+import { titleLimitBytes } from '../movies/movie.ts'
+import { firstString } from '../saved-string/store.ts'
 import { type Key, type Row, RowSum, type Summary, tableNames } from './row.ts'
 
 /** A row that has changed, or is gone; `n` tells whether it has changed again since. */
@@ -23,7 +25,6 @@ export interface Change {
 
 const lockWaitMs = 60_000
 const changesLimit = 1000
-const titleLimitBytes = 1024
 
 const selects = {
   movies: 'SELECT year, title, info, replacements FROM movies',
@@ -39,7 +40,7 @@ const conditions = {
 
 const untouched = `
   SELECT NOT EXISTS (SELECT 1 FROM movies) AND NOT EXISTS (SELECT 1 FROM birthdays)
-    AND (SELECT value FROM saved_string) = 'dynamic string'`
+    AND (SELECT value FROM saved_string) = '${firstString}'`
 
 const tooLong = `
   SELECT year, substr(title, 1, 40) AS title FROM movies

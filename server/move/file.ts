@@ -8,8 +8,6 @@ import { isAscii, titleKey } from '../movies/title-key.ts'
 import { rowOf, rowsOf, summaryOf } from './box.ts'
 import { inParts, type Key, type Row, type Summary } from './row.ts'
 
-const rowsATime = 500
-
 const inserts = {
   movies:
     'INSERT OR REPLACE INTO movies (year, title, info, replacements, search) VALUES (?, ?, ?, ?, ?)',
@@ -26,7 +24,7 @@ export async function writeDatabaseFile(path: string, rows: AsyncIterable<Row>):
     try {
       // Nobody has a use for half a draft.
       database.pragma('synchronous = OFF')
-      for await (const part of inParts(rows, rowsATime)) insertAll(database, part)
+      for await (const part of inParts(rows)) insertAll(database, part)
     } finally {
       database.close()
     }

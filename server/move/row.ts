@@ -50,15 +50,16 @@ export function keyOf(row: Row): Key {
   return row[0] === 'birthdays' ? ['birthdays', row[1]] : ['saved_string']
 }
 
-/** Parts of at most `limit` rows. */
+const rowsATime = 500
+
+/** Small enough parts to be held in memory. */
 export async function* inParts<Item>(
   items: AsyncIterable<Item> | Iterable<Item>,
-  limit: number,
 ): AsyncGenerator<Item[]> {
   let part: Item[] = []
   for await (const item of items) {
     part.push(item)
-    if (part.length < limit) continue
+    if (part.length < rowsATime) continue
     yield part
     part = []
   }

@@ -12,12 +12,11 @@ import {
   toPointer,
   toItem as toPointerItem,
 } from '../saved-string/dynamodb-store.ts'
+import { firstString } from '../saved-string/store.ts'
 import type { Change } from './box.ts'
 import { inParts, type Key, type Row, RowSum, type Summary } from './row.ts'
 
 export type TableRows = ReturnType<typeof createTableRows>
-
-const rowsATime = 500
 
 /** The rows in the tables, for moves and backups. What it writes is not seen as a change by any server. */
 export function createTableRows(client: DynamoClient, tables: Tables) {
@@ -53,7 +52,7 @@ export function createTableRows(client: DynamoClient, tables: Tables) {
 
   /** Adds or replaces rows; no key may come twice. */
   async function write(rows: AsyncIterable<Row> | Iterable<Row>) {
-    for await (const part of inParts(rows, rowsATime)) await writePart(part)
+    for await (const part of inParts(rows)) await writePart(part)
   }
 
   async function writePart(rows: Row[]) {
@@ -92,7 +91,7 @@ export function createTableRows(client: DynamoClient, tables: Tables) {
 
   /** Removes all movies and birthdays but those with such a key. */
   async function removeExcept(isKept: (key: Key) => boolean) {
-    for await (const part of inParts(keysOfAll(), rowsATime)) {
+    for await (const part of inParts(keysOfAll())) {
       await remove(part.filter((key) => !isKept(key)))
     }
   }
@@ -121,7 +120,7 @@ export function createTableRows(client: DynamoClient, tables: Tables) {
   /** Whether there are no rows but the first string. */
   async function isUntouched(): Promise<boolean> {
     for await (const [table, value] of read()) {
-      if (table !== 'saved_string' || value !== 'dynamic string') return false
+      if (table !== 'saved_string' || value !== firstString) return false
     }
     return true
   }

@@ -13,7 +13,8 @@ export interface Movie extends MovieKey {
 }
 
 const titleLimit = 500
-const titleLimitBytes = 1024
+/** As many as a key of DynamoDB. */
+export const titleLimitBytes = 1024
 const infoLimitBytes = 64 * 1024
 
 /** @throws {HttpError} 400 naming the invalid field */

@@ -7,7 +7,7 @@ import { type Item, number, numberOf, text, textOf } from '../dynamodb/item.ts'
 import { readTogether, together } from '../dynamodb/together.ts'
 import type { Preconditions } from '../http/conditional.ts'
 import { createChunks, type Kept } from './chunks.ts'
-import { newVersion, type SavedString, type SavedStringStore } from './store.ts'
+import { firstString, newVersion, type SavedString, type SavedStringStore } from './store.ts'
 
 /** What the item of the string says. */
 interface Pointer extends Kept {
@@ -22,7 +22,6 @@ interface Put {
   version: string
 }
 
-const first = 'dynamic string'
 // With the versions, a read of the item takes no more than 4 KB, which is one unit.
 export const inlineLimitBytes = 3 * 1024
 const keptVersions = 16
@@ -93,7 +92,7 @@ export function createSavedStringStore(dynamo: Dynamo): SavedStringStore {
   /** Several servers may start at once. */
   async function putFirst(): Promise<Pointer> {
     const version = randomBytes(8).toString('hex')
-    const pointer = { value: first, version, recent: [], chunks: 0 }
+    const pointer = { value: firstString, version, recent: [], chunks: 0 }
     const failed = await tryPut(pointer, [])
     return failed ?? pointer
   }

@@ -22,6 +22,9 @@ export function newVersion(): string {
   return randomUUIDv7().replaceAll('-', '')
 }
 
+/** What is saved before anybody has saved anything, also by the first migration. */
+export const firstString = 'dynamic string'
+
 export interface SavedStringStore {
   /**
    * Never older than the last write acknowledged by any worker; the same object until it changes.
