@@ -7,7 +7,7 @@ import { makeCertificate } from '../../support/certificates.ts'
 import { eventually } from '../../support/eventually.ts'
 import { getJson } from '../../support/http.ts'
 import { getSecurely } from '../../support/https.ts'
-import type { Lifetime } from '../../support/lifetime.ts'
+import { type Lifetime, withLifetime } from '../../support/lifetime.ts'
 import { startLoad } from '../../support/load.ts'
 import { changeInTwoTabs, needsSecureBrowser } from '../../support/secure-browser.ts'
 import { needs } from '../../support/tools.ts'
@@ -32,12 +32,7 @@ const picture = resolve(import.meta.dirname, '../../../dist/https.png')
 export async function https(story: Story) {
   const lacking = needs('pebble')
   if (lacking) return story.print(`left out: ${lacking}`)
-  const cleanups: (() => unknown)[] = []
-  try {
-    await tell(story, { after: (cleanup) => void cleanups.push(cleanup) })
-  } finally {
-    for (const cleanup of cleanups.reverse()) await cleanup()
-  }
+  await withLifetime((t) => tell(story, t))
 }
 
 async function tell(story: Story, t: Lifetime) {

@@ -11,7 +11,7 @@ import { makeCertificate, type TestCertificate } from '../../support/certificate
 import { connect, needsDynoxide, startDynoxide } from '../../support/dynoxide.ts'
 import { eventually } from '../../support/eventually.ts'
 import { readHeading } from '../../support/http.ts'
-import type { Lifetime } from '../../support/lifetime.ts'
+import { type Lifetime, withLifetime } from '../../support/lifetime.ts'
 import { expectAllAnswered, startLoad } from '../../support/load.ts'
 import { nextRelease, spoilRelease } from '../archives.ts'
 import { noDisk } from '../data-disk.ts'
@@ -28,12 +28,7 @@ const token = '--header "X-aws-ec2-metadata-token-ttl-seconds: 60"'
 /** A machine without a data volume, whose server has its data in DynamoDB. */
 export async function oneOfSeveral(story: Story) {
   if (needsDynoxide) return story.print(`left out: ${needsDynoxide}`)
-  const cleanups: (() => unknown)[] = []
-  try {
-    await tell(story, { after: (cleanup) => void cleanups.push(cleanup) })
-  } finally {
-    for (const cleanup of cleanups.reverse()) await cleanup()
-  }
+  await withLifetime((t) => tell(story, t))
 }
 
 async function tell(story: Story, t: Lifetime) {
