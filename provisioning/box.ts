@@ -8,6 +8,7 @@ import { createEnvironment } from './environment.ts'
 import { createInstance } from './instance.ts'
 import type { Machine } from './machine.ts'
 import { createNetwork } from './network.ts'
+import { commonOutputs } from './outputs.ts'
 import { createPermissions } from './permissions.ts'
 import { createPipeline } from './pipeline.ts'
 import { createRecord } from './record.ts'
@@ -31,18 +32,11 @@ export function createBox(config: Config, machine: Machine, archives: Archives) 
   const { id: instanceId, ip } = instance
 
   return {
+    ...commonOutputs(config, { network, environment, releases }),
     ip,
     // It always answers, and redirects to HTTPS once there is a certificate.
     url: pulumi.interpolate`http://${ip}`,
-    domain: config.domain,
     ssh: config.sshFrom.length > 0 ? pulumi.interpolate`ssh admin@${ip}` : 'closed',
-    sshEndpoint: network.sshEndpoint?.id ?? '',
-    writeToken: environment.writeToken,
-    release: releases.release,
-    runtime: releases.runtime,
-    desired: releases.desired,
-    region: config.region,
-    bucket: releases.bucket.bucket,
     backupBucket: backups.bucket.bucket,
     instanceId,
     volumeId: dataVolume.id,

@@ -9,6 +9,7 @@ import { createRole, mayReadReleases, mayUseTables } from './fleet/permissions.t
 import { createTables } from './fleet/tables.ts'
 import { fleetVariables } from './fleet/variables.ts'
 import type { Machine } from './machine.ts'
+import { commonOutputs } from './outputs.ts'
 import { createPipeline } from './pipeline.ts'
 import { createReleases } from './releases.ts'
 
@@ -32,22 +33,15 @@ export function createFleet(config: Config, machine: Machine, archives: Archives
   const group = createGroup(config, parts, needs)
 
   return {
+    ...commonOutputs(config, { network, environment, releases }),
     ip: '',
     url: balancer.url,
-    domain: config.domain,
     machines: config.machines,
     balancer: balancer.host,
     group: group.name,
     targetGroup: balancer.targets.arn,
     tablePrefix: config.name,
     ssh: config.sshFrom.length > 0 ? `npx onebox ssh --stack ${config.stack}` : 'closed',
-    sshEndpoint: network.sshEndpoint?.id ?? '',
-    writeToken: environment.writeToken,
-    release: releases.release,
-    runtime: releases.runtime,
-    desired: releases.desired,
-    region: config.region,
-    bucket: releases.bucket.bucket,
     instanceId: '',
     volumeId: '',
     alarmTopics: alarms.topics,

@@ -45,17 +45,9 @@ export function createSshEndpoint(
     vpcId: subnet.vpcId,
     description: 'What the endpoint for SSH may reach',
   })
-  new aws.vpc.SecurityGroupEgressRule('ssh-out', {
-    securityGroupId: group.id,
-    ...onlyTcp(22),
-    referencedSecurityGroupId: server.id,
-    description: 'ssh to the server',
-  })
-  new aws.vpc.SecurityGroupIngressRule('ssh-in-endpoint', {
-    securityGroupId: server.id,
-    ...onlyTcp(22),
-    referencedSecurityGroupId: group.id,
-    description: 'ssh from the endpoint',
+  allow(22, {
+    from: { group, rule: 'ssh-out', description: 'ssh to the server' },
+    to: { group: server, rule: 'ssh-in-endpoint', description: 'ssh from the endpoint' },
   })
   return new aws.ec2transitgateway.InstanceConnectEndpoint(
     'ssh',
@@ -63,6 +55,29 @@ export function createSshEndpoint(
     // A network can have only one.
     { deleteBeforeReplace: true },
   )
+}
+
+interface End {
+  group: aws.ec2.SecurityGroup
+  /** The name of the rule in this group. */
+  rule: string
+  description: string
+}
+
+/** Lets one group connect to another: it may leave the first and enter the second. */
+export function allow(port: number, { from, to }: { from: End; to: End }) {
+  new aws.vpc.SecurityGroupEgressRule(from.rule, {
+    securityGroupId: from.group.id,
+    ...onlyTcp(port),
+    referencedSecurityGroupId: to.group.id,
+    description: from.description,
+  })
+  new aws.vpc.SecurityGroupIngressRule(to.rule, {
+    securityGroupId: to.group.id,
+    ...onlyTcp(port),
+    referencedSecurityGroupId: from.group.id,
+    description: to.description,
+  })
 }
 
 /** To the internet, and to S3; `subnets` by the name of their association. */
@@ -143,6 +158,6 @@ export function openToWorld({ id }: aws.ec2.SecurityGroup, services: Service[]) 
   }
 }
 
-export function onlyTcp(port: number) {
+function onlyTcp(port: number) {
   return { ipProtocol: 'tcp', fromPort: port, toPort: port }
 }

@@ -3,11 +3,11 @@ import * as pulumi from '@pulumi/pulumi'
 import type { Config } from '../config.ts'
 import type { Machine } from '../machine.ts'
 import {
+  allow,
   createGatewayEndpoint,
   createRoutes,
   createServerGroup,
   createSshEndpoint,
-  onlyTcp,
   openToWorld,
 } from '../network.ts'
 
@@ -80,17 +80,9 @@ function createBalancerGroup({ domain }: Config, vpc: aws.ec2.Vpc, server: aws.e
     description: 'What may reach the load balancer, and what it may reach',
   })
   openToWorld(group, domain === '' ? ['http'] : ['http', 'https'])
-  new aws.vpc.SecurityGroupEgressRule('balancer-out', {
-    securityGroupId: group.id,
-    ...onlyTcp(80),
-    referencedSecurityGroupId: server.id,
-    description: 'http to the servers',
-  })
-  new aws.vpc.SecurityGroupIngressRule('balancer-in', {
-    securityGroupId: server.id,
-    ...onlyTcp(80),
-    referencedSecurityGroupId: group.id,
-    description: 'http from the load balancer',
+  allow(80, {
+    from: { group, rule: 'balancer-out', description: 'http to the servers' },
+    to: { group: server, rule: 'balancer-in', description: 'http from the load balancer' },
   })
   return group
 }

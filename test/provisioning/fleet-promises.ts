@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict'
 import { gunzipSync } from 'node:zlib'
 import { desiredOf, madeToken, type Onebox, statementsOf } from './onebox.ts'
-import { idOf, isWorld, portsOf, type SecurityPromise, sourceOf, type Waiver } from './promises.ts'
+import {
+  defaultGroupIsClosed,
+  idOf,
+  isWorld,
+  portsOf,
+  type SecurityPromise,
+  sourceOf,
+  type Waiver,
+} from './promises.ts'
 
 const bucket = 'arn:aws:s3:::onebox-dev-releases-1a2b3c4'
 
@@ -73,14 +81,7 @@ export const fleetPromises: SecurityPromise[] = [
         assert.match(inputs.description, /^\w+ (from|to) /, name)
     },
   },
-  {
-    sentence: 'The network’s default security group allows nothing',
-    rules: ['CKV2_AWS_12', 'CIS 5.5'],
-    check: ({ one }) => {
-      const { ingress, egress, vpcId } = one('ec2.DefaultSecurityGroup').inputs
-      assert.deepEqual([ingress, egress, vpcId], [[], [], idOf(one('ec2.Vpc'))])
-    },
-  },
+  defaultGroupIsClosed,
   {
     sentence:
       'With a domain, every page is over TLS 1.2 or 1.3, and plain HTTP only redirects there',

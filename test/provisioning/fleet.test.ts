@@ -19,6 +19,7 @@ import {
   shortType,
   statementsOf,
 } from './onebox.ts'
+import { testPromises } from './promises.ts'
 import { typeErrors } from './types.ts'
 
 const everything = {
@@ -47,14 +48,7 @@ test('stacks of several machines run without a warning', () => {
   }
 })
 
-for (const { sentence, rules, check } of fleetPromises) {
-  test(`${sentence} (${rules.join(', ')})`, () => check(full))
-}
-
-test('no rule appears twice', () => {
-  const rules = [...fleetPromises, ...fleetWaivers].flatMap((one) => one.rules)
-  assert.deepEqual([...new Set(rules)], rules)
-})
+testPromises(full, fleetPromises, fleetWaivers)
 
 test('several machines have no data volume, Elastic IP, snapshots or bucket for backups', () => {
   const types = full.resources.map(shortType)

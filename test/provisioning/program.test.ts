@@ -21,7 +21,7 @@ import {
   userDataOf,
   type Wish,
 } from './onebox.ts'
-import { promises, waivers } from './promises.ts'
+import { promises, testPromises, waivers } from './promises.ts'
 import { typeErrors } from './types.ts'
 
 const everything = {
@@ -73,14 +73,7 @@ test('every stack runs without a warning', () => {
   }
 })
 
-for (const { sentence, rules, check } of promises) {
-  test(`${sentence} (${rules.join(', ')})`, () => check(full))
-}
-
-test('no rule appears twice', () => {
-  const rules = [...promises, ...waivers].flatMap((one) => one.rules)
-  assert.deepEqual([...new Set(rules)], rules)
-})
+testPromises(full, promises, waivers)
 
 test('the longest stack name leaves role names within IAM’s 64 characters', () => {
   const ends = full.all('iam.Role').map(({ name }) => `-${name}-1a2b3c4`)

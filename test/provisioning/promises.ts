@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import test from 'node:test'
 import { gunzipSync } from 'node:zlib'
 import type { Resource } from '../support/engine.ts'
 import {
@@ -20,6 +21,16 @@ export interface SecurityPromise {
 
 const world = '0.0.0.0/0'
 const buckets = ['releases', 'backups', 'backups-copy']
+
+/** Of one machine and of several. */
+export const defaultGroupIsClosed: SecurityPromise = {
+  sentence: 'The network’s default security group allows nothing',
+  rules: ['CKV2_AWS_12', 'CIS 5.5'],
+  check: ({ one }) => {
+    const { ingress, egress, vpcId } = one('ec2.DefaultSecurityGroup').inputs
+    assert.deepEqual([ingress, egress, vpcId], [[], [], idOf(one('ec2.Vpc'))])
+  },
+}
 
 export const promises: SecurityPromise[] = [
   {
@@ -84,14 +95,7 @@ export const promises: SecurityPromise[] = [
       }
     },
   },
-  {
-    sentence: 'The network’s default security group allows nothing',
-    rules: ['CKV2_AWS_12', 'CIS 5.5'],
-    check: ({ one }) => {
-      const { ingress, egress, vpcId } = one('ec2.DefaultSecurityGroup').inputs
-      assert.deepEqual([ingress, egress, vpcId], [[], [], idOf(one('ec2.Vpc'))])
-    },
-  },
+  defaultGroupIsClosed,
   {
     sentence: 'The instance’s Elastic IP is the only public address',
     rules: ['CKV_AWS_130', 'CKV2_AWS_19'],
@@ -368,6 +372,17 @@ export const waivers: Waiver[] = [
       'EC2 resources have no names to match. The role is limited to its region and, for changing or deleting machines and disks, to its stack’s tags.',
   },
 ]
+
+/** A test for each promise of a stack, and one that no rule is promised or waived twice. */
+export function testPromises(stack: Onebox, promises: SecurityPromise[], waivers: Waiver[]) {
+  for (const { sentence, rules, check } of promises) {
+    test(`${sentence} (${rules.join(', ')})`, () => check(stack))
+  }
+  test('no rule appears twice', () => {
+    const rules = [...promises, ...waivers].flatMap((one) => one.rules)
+    assert.deepEqual([...new Set(rules)], rules)
+  })
+}
 
 export function isWorld({ cidrIpv4, cidrIpv6 }: Resource['inputs']): boolean {
   return cidrIpv4 === world || cidrIpv6 !== undefined
