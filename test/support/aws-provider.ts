@@ -214,7 +214,9 @@ const makings: Record<string, Work> = {
     for (let index = 0; index < minSize; index += 1) {
       const id = `i-0${randomBytes(8).toString('hex')}`
       const subnet = inputsOf(aws, 'aws:ec2/subnet:Subnet', subnets[index % subnets.length])
-      const group = { name, zone: subnet.availabilityZone, at: new Date(), health: 'healthy' }
+      // Machines of one age would be listed by their ids, which are random.
+      const at = new Date(Date.now() + index)
+      const group = { name, zone: subnet.availabilityZone, at, health: 'healthy' }
       aws.instances.push({ ...same, id, volumeIds: [], ip: '', group })
     }
   },
