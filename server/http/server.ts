@@ -1,4 +1,5 @@
 import { createServer, type RequestListener, type Server } from 'node:http'
+import type { Socket } from 'node:net'
 import { answerClientError, refuseTunnel } from './client-error.ts'
 
 interface ServerLimits {
@@ -27,5 +28,14 @@ export function createHttpServer(listener: RequestListener, limits: ServerLimits
   server.on('checkExpectation', listener)
   server.on('clientError', answerClientError)
   server.on('connect', refuseTunnel)
+  server.on('timeout', closeIfSilent)
   return server
+}
+
+/** After a stall, a connection seems idle until its requests, which wait in the kernel, are read. */
+function closeIfSilent(socket: Socket) {
+  const { bytesRead } = socket
+  setImmediate(() => {
+    if (socket.bytesRead === bytesRead) socket.destroy()
+  })
 }

@@ -1,5 +1,6 @@
 import type { Server } from 'node:http'
 import net from 'node:net'
+import { setImmediate } from 'node:timers/promises'
 
 const sweepMs = 250
 
@@ -27,6 +28,8 @@ export async function drain(
   const sweep = setInterval(async () => {
     const extra = extraMs > 0 && (await isReplaced()) ? extraMs : 0
     const elapsedMs = performance.now() - startedAt - extra
+    // After a stall, requests that came meanwhile are read first.
+    await setImmediate()
     if (elapsedMs > timeoutMs) server.closeAllConnections()
     else if (elapsedMs > idleMs) server.closeIdleConnections()
   }, sweepMs)

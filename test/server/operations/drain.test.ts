@@ -6,6 +6,7 @@ import { readHeading, sendJson } from '../../support/http.ts'
 import { startProgram } from '../../support/program.ts'
 import { converse, rawRequest, statusesOf } from '../../support/raw.ts'
 import { startApp, startServer } from '../../support/server.ts'
+import { stall } from '../../support/stall.ts'
 
 const patient = { drainTimeoutMs: 20_000, drainIdleMs: 15_000, keepAliveTimeoutMs: 15_000 }
 
@@ -29,6 +30,19 @@ test('a connection that idles is still answered after the drain began, then clos
   socket.write(rawRequest('PUT /', ['Content-Length: 5'], 'hello'))
   await until(/HTTP\/1\.1 204 No Content\r\n.*\r\nConnection: close\r\n/s)
   await ended
+  socket.end()
+  await drained
+})
+
+test('a request that came during a stall is answered before idle connections close', async (t) => {
+  const { url, drain } = await startApp(t, {}, { ...patient, drainIdleMs: 500 })
+  const { socket, until } = await converse(t, url)
+  socket.write(rawRequest('GET /echo'))
+  await until(/ECHO/)
+  const drained = drain()
+  socket.write(rawRequest('GET /echo'))
+  stall(1000)
+  await until(/Connection: close\r\n.*ECHO/s)
   socket.end()
   await drained
 })

@@ -14,6 +14,7 @@ import { getSecurely, ownAddress, shakeHands } from '../../support/https.ts'
 import { startProgram } from '../../support/program.ts'
 import { converse, rawRequest } from '../../support/raw.ts'
 import { makeDataDir, startApp } from '../../support/server.ts'
+import { stall } from '../../support/stall.ts'
 
 /** A server that speaks both, with a certificate that may be replaced in `file`. */
 async function startSecure(
@@ -294,6 +295,17 @@ test('a request over TLS that is in progress when the drain starts is answered, 
   assert.match(String(await once(socket, 'data')), /204 No Content\r\n.*Connection: close\r\n/s)
   await drained
   socket.destroy()
+})
+
+test('a request over TLS that came during a stall is answered', async (t) => {
+  const { securePort } = await startSecure(t, { overrides: { keepAliveTimeoutMs: 100 } })
+  const socket = await shakeHands(securePort)
+  socket.write(rawRequest('GET /echo'))
+  assert.match(String(await once(socket, 'data')), /ECHO/)
+  socket.write(rawRequest('GET /echo'))
+  stall(1500)
+  assert.match(String(await once(socket, 'data')), /ECHO/)
+  await once(socket, 'close')
 })
 
 test('a file that cannot be used stops the start, naming TLS_FILE', async (t) => {
