@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { setTimeout } from 'node:timers/promises'
 import type { Stack } from '@pulumi/pulumi/automation/index.js'
@@ -90,11 +91,18 @@ function sinceText(time: string): string {
   return seconds >= 0 ? `${time} (${duration(seconds)})` : time
 }
 
-function isRunning(pid: number): boolean {
+/** Whether a process has not ended yet. */
+export function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0)
-    return true
+    return !isZombie(pid)
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
+}
+
+/** A process that has ended stays in Linux' list until its parent asks, for ever if none does. */
+function isZombie(pid: number): boolean {
+  const file = `/proc/${pid}/stat`
+  return existsSync(file) && /\) Z /.test(readFileSync(file, 'latin1'))
 }

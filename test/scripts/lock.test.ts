@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import test, { type TestContext } from 'node:test'
-import { Busy, retryWhileBusy } from '../../scripts/stack/lock.ts'
+import { Busy, isRunning, retryWhileBusy } from '../../scripts/stack/lock.ts'
+import { eventually } from '../support/eventually.ts'
 
 test('a command that finds the stack busy is run again until it is free', async (t) => {
   const lines = hush(t)
@@ -32,3 +35,12 @@ function hush(t: TestContext): string[] {
   t.mock.method(console, 'log', (line: string) => void lines.push(line))
   return lines
 }
+
+test('a process that has ended is not running, also while its parent does not ask', async (t) => {
+  const parent = spawn('sh', ['-c', 'sleep 0.2 & echo $!; exec sleep 60'])
+  t.after(() => parent.kill())
+  const [text] = await once(parent.stdout, 'data')
+  const pid = Number(String(text))
+  assert.equal(isRunning(parent.pid as number), true)
+  await eventually(async () => !isRunning(pid))
+})
