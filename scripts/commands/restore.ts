@@ -1,10 +1,8 @@
 import { backupText } from '../instance/backup-file.ts'
-import { sendBackup } from '../instance/restore.ts'
 import { chooseBackups, findBackups, isBackupName, withFetched } from '../stack/backups.ts'
 import { requireStack } from '../stack/outputs.ts'
+import { sendToStack } from '../stack/send-backup.ts'
 import { placeOf, readSettings } from '../stack/settings.ts'
-import { sendToTables } from '../stack/table-backup.ts'
-import { withTables } from '../stack/tables.ts'
 import { defineCommand, UsageError } from '../terminal/command.ts'
 import { assertConfirmed } from '../terminal/confirm.ts'
 import { stack, yes } from '../terminal/options.ts'
@@ -60,13 +58,6 @@ async function restoreFile(file: string, name: string, options: Options) {
   step(`Checking ${name}`)
   const content = backupText(file)
   const site = await requireStack(options.stack)
-  const { outputs } = site
-  await assertConfirmed(`Restore ${content} to ${outputs.url}?`, options)
-  if (outputs.tablePrefix) {
-    step('Writing it to the tables while writes wait')
-    await withTables(site, (tables) => sendToTables(tables, file, options))
-    return console.log(`Restored ${content} from ${name}`)
-  }
-  step('Sending it to the instance')
-  console.log(await sendBackup(outputs, { file, name }, options.overwrite))
+  await assertConfirmed(`Restore ${content} to ${site.outputs.url}?`, options)
+  console.log(await sendToStack(site, { file, name }, options.overwrite))
 }

@@ -1,7 +1,6 @@
 import { styleText } from 'node:util'
 import type { Stack } from '@pulumi/pulumi/automation/index.js'
 import type { Config } from '../../provisioning/config.ts'
-import { sendBackup } from '../instance/restore.ts'
 import { printDeployLog } from '../site/deploy-log.ts'
 import { NotLive, Rejected, shortId, waitUntilLive } from '../site/health.ts'
 import { waitForHttps } from '../site/secure.ts'
@@ -20,6 +19,7 @@ import { isFleet, type Outputs, readOutputs, requireOutputs } from '../stack/out
 import { isSnapshot, type Prepared, type PrepareOptions, prepare } from '../stack/prepare.ts'
 import { costText } from '../stack/prices.ts'
 import { warnOfPipeline } from '../stack/privacy.ts'
+import { sendToStack } from '../stack/send-backup.ts'
 import { placeOf, readSettings } from '../stack/settings.ts'
 import { openStack } from '../stack/workspace.ts'
 import { defineCommand } from '../terminal/command.ts'
@@ -117,7 +117,7 @@ async function deployWith(
   const outputs = await waitForSite(stack, applied, options.wait)
   printRecord(config, outputs)
   const site = { ...outputs, url: await waitForHttps(outputs) }
-  if (backup) await restoreTo(site, backup, options)
+  if (backup) await restoreTo({ stack, outputs: site }, backup, options)
   step('Checking that the site keeps its contract')
   await checkSite(site)
   await printAlarms(stack, place, outputs)
@@ -135,10 +135,8 @@ async function withWanted<Result>(
   use: (backup?: Fetched) => Promise<Result>,
 ): Promise<Result> {
   if (restore === undefined || isSnapshot(restore)) return use()
-  if (config.machines > 1)
-    throw new Error('A backup cannot start several machines yet: drop --restore')
   const wish = wishFor(restore)
-  if (config.sshFrom.length === 0 && !config.sshEndpoint) {
+  if (config.machines === 1 && config.sshFrom.length === 0 && !config.sshEndpoint) {
     throw new Error('A backup is sent over SSH, which is closed: add --ssh')
   }
   const backups = chooseBackups(await findBackups(place, from), wish)
@@ -147,13 +145,12 @@ async function withWanted<Result>(
 
 /** @throws {Error} with the command that tries only this again */
 async function restoreTo(
-  site: Outputs,
+  site: { stack: Stack; outputs: Outputs },
   { file, record: { name } }: Fetched,
   { from, stack }: DeployOptions,
 ) {
-  step(`Sending ${name} to the instance`)
   try {
-    console.log(`  ${await sendBackup(site, { file, name }, false)}`)
+    console.log(`  ${await sendToStack(site, { file, name }, false)}`)
   } catch (error) {
     const source = from === undefined ? '' : ` --from ${from}`
     const again = `npx onebox restore ${name}${source} --stack ${stack}`

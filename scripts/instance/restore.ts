@@ -4,7 +4,7 @@ import { sha256Of } from '../../server/files.ts'
 import { type Instance, runRemote } from './ssh.ts'
 import { createMeter } from './transfer.ts'
 
-interface Sent {
+export interface Sent {
   file: string
   /** What messages call it. */
   name: string

@@ -38,6 +38,11 @@ export interface PrepareOptions {
   yes: boolean
 }
 
+interface Data extends Pick<Standing, 'volume' | 'hasTables'> {
+  /** How many there will be. */
+  machines: number
+}
+
 export type Prepared = Awaited<ReturnType<typeof prepare>>
 
 /**
@@ -55,7 +60,10 @@ export async function prepare(stack: Stack, options: PrepareOptions) {
   await beginChange(stack, place, 'up', options)
   await settleRelease(stack, settings, options.latest)
   const { instance, volume, hasTables } = await reconcile(stack, place, 'up')
-  await settleMachines(stack, settings, { volume, hasTables }, options.machines)
+  const machines = options.machines ?? Number(settingOf(settings, 'machines') || 1)
+  assertMachines(stack, { volume, hasTables, machines })
+  assertNew(stack, { volume, hasTables, machines }, options.restore)
+  if (options.machines !== undefined) await setSetting(stack, 'machines', String(machines))
   await settleZone(stack, volume, options.zone)
   await settleSnapshot(stack, settings, { volumeId: volume?.id }, options.restore)
   await settleType(stack, place, instance)
@@ -94,6 +102,34 @@ async function settleRelease(stack: Stack, settings: Settings, isLatest: boolean
   step(`${styleText(['bold', 'yellow'], text)}: --latest ends that`)
 }
 
+/** @throws {Error} if the data would have to move between a disk and DynamoDB */
+function assertMachines({ name }: Stack, { volume, hasTables, machines }: Data) {
+  if (machines > 1 && volume) {
+    const cure = '--stack ANOTHER makes a stack of several machines beside it'
+    throw new Error(`Stack ${name} has its data on volume ${volume.id}: ${cure}`)
+  }
+  if (machines === 1 && hasTables) {
+    const cure = '--machines takes 2 to 10'
+    throw new Error(`Stack ${name} has its data in DynamoDB, for several machines: ${cure}`)
+  }
+}
+
+/** @throws {Error} if what is wanted cannot start the stack */
+function assertNew({ name }: Stack, { volume, hasTables, machines }: Data, wanted?: string) {
+  if (wanted === undefined) return
+  const cure = 'npx onebox restore with a name that npx onebox backups lists'
+  if (volume) {
+    const another = `npx onebox up --stack another --restore ${wanted}, or npx onebox destroy first`
+    const text = isSnapshot(wanted) ? another : cure
+    throw new Error(`Stack ${name} already has data volume ${volume.id}: ${text}`)
+  }
+  if (hasTables) throw new Error(`Stack ${name} already has tables: ${cure}`)
+  if (machines > 1 && isSnapshot(wanted)) {
+    const instead = 'use --restore latest, or a name that npx onebox backups lists'
+    throw new UsageError(`A snapshot holds the disk of one machine: for several, ${instead}`)
+  }
+}
+
 /** Where the data of a new volume comes from. */
 async function settleSnapshot(
   stack: Stack,
@@ -101,13 +137,6 @@ async function settleSnapshot(
   { volumeId }: { volumeId: string | undefined },
   wanted: string | undefined,
 ) {
-  if (wanted && volumeId) {
-    const another = `npx onebox up --stack another --restore ${wanted}, or npx onebox destroy first`
-    const cure = isSnapshot(wanted)
-      ? another
-      : 'npx onebox restore with a name that npx onebox backups lists'
-    throw new Error(`Stack ${stack.name} already has data volume ${volumeId}: ${cure}`)
-  }
   if (wanted && !isSnapshot(wanted)) return forget(stack, settings)
   const id = wanted || settingOf(settings, 'restoreSnapshotId')
   if (!id || volumeId) return
@@ -126,27 +155,6 @@ async function forget(stack: Stack, settings: Settings) {
 
 export function isSnapshot(wanted: string): boolean {
   return wanted.startsWith('snap-')
-}
-
-/**
- * @throws {Error} if the data would have to move between a disk and DynamoDB
- */
-async function settleMachines(
-  stack: Stack,
-  settings: Settings,
-  { volume, hasTables }: Pick<Standing, 'volume' | 'hasTables'>,
-  wanted: number | undefined,
-) {
-  const machines = wanted ?? Number(settingOf(settings, 'machines') || 1)
-  if (machines > 1 && volume) {
-    const cure = '--stack ANOTHER makes a stack of several machines beside it'
-    throw new Error(`Stack ${stack.name} has its data on volume ${volume.id}: ${cure}`)
-  }
-  if (machines === 1 && hasTables) {
-    const cure = '--machines takes 2 to 10'
-    throw new Error(`Stack ${stack.name} has its data in DynamoDB, for several machines: ${cure}`)
-  }
-  if (wanted !== undefined) await setSetting(stack, 'machines', String(wanted))
 }
 
 /** A volume cannot leave its zone, and everything else follows it. */

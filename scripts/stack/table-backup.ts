@@ -2,7 +2,6 @@ import { existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { sha256Of } from '../../server/files.ts'
 import { writeDatabaseFile } from '../../server/move/file.ts'
-import { restoreToTables } from '../../server/move/mover.ts'
 import { backupText } from '../instance/backup-file.ts'
 import { whole } from '../terminal/format.ts'
 import { step } from '../terminal/step.ts'
@@ -30,13 +29,4 @@ export async function fetchTables({ rows }: StackTables, stack: string, wanted =
 
 function nameFor(stack: string): string {
   return `${stack}-onebox-${new Date().toISOString().replace(/[-:]|\.\d+/g, '')}.db`
-}
-
-/** Replaces the rows of the tables by those of a checked file. */
-export async function sendToTables(
-  tables: StackTables,
-  file: string,
-  { overwrite }: { overwrite: boolean },
-) {
-  await restoreToTables({ ...tables, say: step }, file, { overwrite })
 }

@@ -4,10 +4,10 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'node:test'
 import { remoteBox } from '../../scripts/instance/remote-box.ts'
-import { fetchTables, sendToTables } from '../../scripts/stack/table-backup.ts'
+import { fetchTables } from '../../scripts/stack/table-backup.ts'
 import { connectTables } from '../../scripts/stack/tables.ts'
 import { writeDatabaseFile } from '../../server/move/file.ts'
-import { moveToBox, moveToTables, type Sides } from '../../server/move/mover.ts'
+import { moveToBox, moveToTables, restoreToTables, type Sides } from '../../server/move/mover.ts'
 import { needsDynoxide, startDynoxide } from '../support/dynoxide.ts'
 import { getJson, readHeading, send, sendJson } from '../support/http.ts'
 import { load, titlesOf } from '../support/movies.ts'
@@ -73,10 +73,10 @@ test('data moves over SSH to tables and back, and is backed up there', { skip },
   const file = join(folder, 'kept.db')
   await fetchTables(data, 'wide', file)
   await send('DELETE', `${wide.url}/movies?year=1931&title=M`)
-  await assert.rejects(sendToTables(data, file, { overwrite: false }), {
-    message: /has data\. Use --overwrite to replace it$/,
-  })
-  await sendToTables(data, file, { overwrite: true })
+  const restore = (overwrite: boolean) =>
+    restoreToTables({ ...data, say() {} }, file, { overwrite })
+  await assert.rejects(restore(false), { message: /has data\. Use --overwrite to replace it$/ })
+  await restore(true)
   assert.deepEqual(await getJson(`${wide.url}/movies`), before)
 
   await send('PUT', wide.url, 'of the tables')

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { needsDynoxide } from '../support/dynoxide.ts'
+import { readHeading } from '../support/http.ts'
 import { needsPulumi } from '../support/pulumi/cli.ts'
+import { addBackup, addBucket } from '../support/stored-backups.ts'
 import { assertFailure, assertUsageError, type Ended } from './command.ts'
 import { type FleetLaptop, makeFleetLaptop } from './stack/fleet.ts'
 import { interrupt } from './stack/laptop.ts'
@@ -164,6 +166,27 @@ test('the life of a stack of several machines', {
       'sts Action=GetCallerIdentity',
       'tagging .GetResources',
     ])
+  })
+
+  await t.test('up --restore starts new ones with the backup of one machine', async () => {
+    const bucket = 'onebox-dev-backups-1a2b3c4'
+    addBucket(aws, bucket, 'eu-central-1')
+    const name = addBackup(aws, { bucket, kind: 'recent', hour: 9, text: 'from one machine' })
+    const restore = [...up, '--from', 'dev', '--restore'] as const
+    assertUsageError(
+      await laptop.run(...restore, 'snap-0123456789abcdef0'),
+      /^A snapshot holds the disk of one machine: for several, use --restore latest, /,
+    )
+    const ended = await laptop.run(...restore, 'latest')
+    show(t, ended)
+    assert.equal(ended.error, '')
+    assert.match(ended.out, new RegExp(`^  Restored .*the saved string from ${name}$`, 'm'))
+    const url = await outputOf(laptop, 'url')
+    assert.equal(await readHeading(url), 'from one machine')
+    assertFailure(
+      await laptop.run(...restore, name),
+      /^Stack wide already has tables: npx onebox re/,
+    )
   })
 })
 
