@@ -1,87 +1,126 @@
-/** Carries out the inputs of several callers with one call; gives an output for each. */
-type Run<Input, Output> = (inputs: Input[]) => Promise<Output[]>
+import { HttpError } from '../http/http-error.ts'
 
-interface Group<Input, Output> {
+/** So many callers need not wait for more, nor for a call under way. */
+const crowd = 64
+/** How long fewer wait for more while these keep coming. */
+const gatherMs = 2
+const readsAtOnce = 4
+
+interface Group<Input, Result> {
   inputs: Input[]
-  outputs: PromiseWithResolvers<Output[]>
+  result: PromiseWithResolvers<Result>
+}
+
+interface Options<Input, Result> {
+  run: (inputs: Input[]) => Promise<Result>
+  atOnce: number
+  onIdle: () => void
 }
 
 /**
  * One call for many callers. Each joins a call that starts later, never one under way: an earlier read
- * may miss a write that was acknowledged in between.
+ * may miss a write that was acknowledged in between. Callers who had an answer at the same time often
+ * come back at the same time, so a call waits until they are all there.
  */
-class Together<Input, Output> {
-  readonly #run: Run<Input, Output>
-  readonly #atOnce: number
-  #next: Group<Input, Output> | undefined
-  #isScheduled = false
+class Together<Input, Result> {
+  readonly #options: Options<Input, Result>
+  #next: Group<Input, Result> | undefined
+  #isGathering = false
   #running = 0
 
-  constructor(run: Run<Input, Output>, atOnce: number) {
-    this.#run = run
-    this.#atOnce = atOnce
+  constructor(options: Options<Input, Result>) {
+    this.#options = options
   }
 
-  get isIdle(): boolean {
-    return this.#running === 0 && this.#next === undefined
-  }
-
-  async join(input: Input): Promise<Output> {
-    this.#next ??= { inputs: [], outputs: Promise.withResolvers() }
-    const { inputs, outputs } = this.#next
+  /** Gives the result for all, and which of their inputs this one is. */
+  join(input: Input): { result: Promise<Result>; index: number } {
+    this.#next ??= { inputs: [], result: Promise.withResolvers() }
+    const { inputs, result } = this.#next
     const index = inputs.push(input) - 1
     this.#schedule()
-    return (await outputs.promise)[index] as Output
+    return { result: result.promise, index }
   }
 
-  // At the end of the turn, for all callers of this turn.
   #schedule() {
-    if (this.#isScheduled || this.#running >= this.#atOnce || this.#next === undefined) return
-    this.#isScheduled = true
-    setImmediate(() => this.#start())
+    if (this.#isGathering || this.#next === undefined) return
+    const most = this.#next.inputs.length < crowd ? 1 : this.#options.atOnce
+    if (this.#running >= most) return
+    this.#isGathering = true
+    this.#gather(0, performance.now())
   }
 
-  async #start() {
-    const { inputs, outputs } = this.#next as Group<Input, Output>
-    this.#next = undefined
-    this.#isScheduled = false
+  /** Starts after a turn in which nobody joined. */
+  #gather(before: number, since: number) {
+    setImmediate(() => {
+      const length = this.#next?.inputs.length ?? 0
+      const isGrowing = length > before && length < crowd
+      if (isGrowing && performance.now() - since < gatherMs) return this.#gather(length, since)
+      this.#isGathering = false
+      this.#start(this.#take())
+    })
+  }
+
+  async #start(group: Group<Input, Result> | undefined) {
+    if (!group) return
     this.#running += 1
-    await this.#run(inputs).then(outputs.resolve, outputs.reject)
+    try {
+      group.result.resolve(await this.#options.run(group.inputs))
+    } catch (error) {
+      group.result.reject(error)
+      // Those who wait have waited long enough.
+      if (error instanceof HttpError && error.status === 503) this.#take()?.result.reject(error)
+    }
     this.#running -= 1
-    this.#schedule()
+    if (this.#next) this.#schedule()
+    else if (this.#running === 0) this.#options.onIdle()
+  }
+
+  #take(): Group<Input, Result> | undefined {
+    const group = this.#next
+    this.#next = undefined
+    return group
   }
 }
 
-/** Makes the function that joins callers by key; `atOnce` calls of one key may be under way. */
+/** One of those above for each key, as long as it has callers. */
+function byKey<Input, Result>(
+  run: (inputs: Input[], key: string) => Promise<Result>,
+  atOnce: number,
+) {
+  const all = new Map<string, Together<Input, Result>>()
+
+  return function togetherFor(key: string): Together<Input, Result> {
+    const known = all.get(key)
+    if (known) return known
+    const onIdle = () => all.delete(key)
+    const made = new Together<Input, Result>({ run: (inputs) => run(inputs, key), atOnce, onIdle })
+    all.set(key, made)
+    return made
+  }
+}
+
+/**
+ * Makes the function that joins callers by key; `run` gives an output for each input, and `atOnce` calls
+ * of one key may be under way.
+ */
 export function together<Input, Output>(
   run: (inputs: Input[], key: string) => Promise<Output[]>,
   { atOnce }: { atOnce: number },
 ): (key: string, input: Input) => Promise<Output> {
-  const byKey = new Map<string, Together<Input, Output>>()
+  const togetherFor = byKey(run, atOnce)
 
   return async function join(key, input) {
-    const group = byKey.get(key) ?? new Together((inputs) => run(inputs, key), atOnce)
-    byKey.set(key, group)
-    try {
-      return await group.join(input)
-    } finally {
-      if (group.isIdle) byKey.delete(key)
-    }
+    const { result, index } = togetherFor(key).join(input)
+    return (await result)[index] as Output
   }
 }
 
-/** The same for reads, whose callers all get the same. Two at once halve the wait; more gain nothing. */
+/** The same for reads, whose callers all get the same. */
 export function readTogether<Value>(
   read: (key: string) => Promise<Value>,
 ): (key: string) => Promise<Value> {
-  const join = together<void, Value>(
-    async (callers, key) => {
-      const value = await read(key)
-      return callers.map(() => value)
-    },
-    { atOnce: 2 },
-  )
-  return (key) => join(key)
+  const togetherFor = byKey<void, Value>((_callers, key) => read(key), readsAtOnce)
+  return (key) => togetherFor(key).join().result
 }
 
 /** Makes the function that runs the tasks of one key one after another. */

@@ -49,18 +49,11 @@ export function createSavedStringStore(dynamo: Dynamo): SavedStringStore {
     { atOnce: 2 },
   )
 
-  const readPointer = readTogether(async () => {
-    const before = writes
-    const item = await getPointer()
-    if (item === undefined) return putFirst()
-    const pointer = toPointer(item)
-    if (writes === before) known = pointer
-    return pointer
-  })
+  const readPointer = readTogether(fetchPointer)
 
   const readCurrent = readTogether(async () => {
     for (let attempt = 0; attempt < attemptsLimit; attempt += 1) {
-      const pointer = await readPointer('')
+      const pointer = await fetchPointer()
       const { version } = pointer
       if (version === current.version) return current
       const value = pointer.chunks === 0 ? pointer.value : await chunks.read(pointer)
@@ -84,9 +77,14 @@ export function createSavedStringStore(dynamo: Dynamo): SavedStringStore {
     },
   }
 
-  async function getPointer(): Promise<Item | undefined> {
+  async function fetchPointer(): Promise<Pointer> {
+    const before = writes
     const input = { TableName, Key: pointerKey, ConsistentRead: true }
-    return (await client.call<{ Item?: Item }>('GetItem', input)).Item
+    const { Item } = await client.call<{ Item?: Item }>('GetItem', input)
+    if (Item === undefined) return putFirst()
+    const pointer = toPointer(Item)
+    if (writes === before) known = pointer
+    return pointer
   }
 
   /** Several servers may start at once. */

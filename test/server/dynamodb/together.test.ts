@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import test, { type TestContext } from 'node:test'
-import { together } from '../../../server/dynamodb/together.ts'
+import { setTimeout as delay } from 'node:timers/promises'
+import { readTogether, together } from '../../../server/dynamodb/together.ts'
+import { HttpError } from '../../../server/http/http-error.ts'
 import { startDynamoSite } from '../../support/dynamo-site.ts'
 import { connect, needsDynoxide } from '../../support/dynoxide.ts'
 import { assertWellFormed, first } from '../../support/engine-proxy.ts'
@@ -154,4 +156,41 @@ test('a failure reaches those who wait for it, and no one after them', async () 
   )
   assert.deepEqual(await Promise.all([join('key', 3), join('key', 4)]), [3, 4])
   assert.equal(runs, 2)
+})
+
+test('who waits for a read that ends in 503 gets the same, and does not wait as long again', async () => {
+  const away = Promise.withResolvers<string>()
+  let reads = 0
+  const read = readTogether(() => {
+    reads += 1
+    return reads === 1 ? away.promise : Promise.resolve('back')
+  })
+  const first = read('key')
+  await eventually(async () => reads === 1)
+  const waiting = read('key')
+  away.reject(new HttpError(503, 'away'))
+  for (const answer of [first, waiting]) await assert.rejects(answer, { message: 'away' })
+  assert.equal(await read('key'), 'back')
+  assert.equal(reads, 2)
+})
+
+test('while a read is under way, few wait for its end, and many start another', async () => {
+  const held = Promise.withResolvers<void>()
+  let reads = 0
+  const read = readTogether(async () => {
+    reads += 1
+    const own = reads
+    await held.promise
+    return own
+  })
+  const first = read('key')
+  await eventually(async () => reads === 1)
+  const waiting = Array.from({ length: 63 }, () => read('key'))
+  await delay(50)
+  assert.equal(reads, 1)
+  waiting.push(read('key'))
+  await eventually(async () => reads === 2)
+  held.resolve()
+  assert.equal(await first, 1)
+  assert.deepEqual(new Set(await Promise.all(waiting)), new Set([2]))
 })
