@@ -5,7 +5,7 @@ import { pm2Environment } from '../local/pm2.ts'
 import { step } from '../terminal/step.ts'
 import type { Contestant } from './servers.ts'
 
-const [pm2App] = createRequire(import.meta.url)('../../server/ecosystem.config.cjs').apps
+const { nodeArgs } = createRequire(import.meta.url)('../../server/ecosystem.config.cjs')
 
 /**
  * The release of this machine with the settings it has under pm2, but without pm2: one process, like
@@ -18,8 +18,18 @@ export async function buildOnebox(folder: string): Promise<Contestant> {
   return {
     name: 'onebox',
     version: release.id.slice(0, 12),
-    command: () => [process.execPath, ...pm2App.node_args, server],
+    command: () => [process.execPath, ...nodeArgs.sqlite, server],
     env: pm2Environment,
     commits: 'grouped',
+  }
+}
+
+/** The same with its data in DynamoDB. */
+export function onDynamodb(onebox: Contestant): Contestant {
+  const server = onebox.command(0).at(-1) ?? ''
+  return {
+    ...onebox,
+    command: () => [process.execPath, ...nodeArgs.dynamodb, server],
+    env: { ...onebox.env, STORE: 'dynamodb' },
   }
 }

@@ -4,7 +4,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { step } from '../terminal/step.ts'
 import { compiledPeers } from './compiled.ts'
-import { buildOnebox } from './onebox.ts'
+import { buildOnebox, onDynamodb } from './onebox.ts'
 import { hasCommand, run } from './processes.ts'
 import { note } from './report/print.ts'
 import { type Bench, type Contestant, send, withServers } from './servers.ts'
@@ -77,10 +77,14 @@ export async function dynamoContestants(
     await boto3(['-w', '3']),
   ].filter((peer) => peer !== null)
   return [
-    { ...onebox, env: { ...onebox.env, ...aws, STORE: 'dynamodb' } },
-    ...peers.map((peer) => ({ ...peer, env: aws })),
+    withEnv(onDynamodb(onebox), aws),
+    ...peers.map((peer) => withEnv(peer, aws)),
     { ...onebox, name: 'onebox, SQLite' },
   ]
+}
+
+export function withEnv(contestant: Contestant, env: Record<string, string>): Contestant {
+  return { ...contestant, env: { ...contestant.env, ...env } }
 }
 
 /** Saves onebox's page, which the peers serve byte for byte. */

@@ -9,7 +9,12 @@ const [url = '', rate = '', seconds = '', pauseMs = ''] = process.argv.slice(2)
 const connections = 512
 const answerTimeoutMs = 20_000
 // Used in turn, so that none times out. If all are busy, requests queue here, and their wait counts.
-const agent = new Agent({ keepAlive: true, maxSockets: connections, maxFreeSockets: connections })
+const agent = new Agent({
+  keepAlive: true,
+  scheduling: 'fifo',
+  maxSockets: connections,
+  maxFreeSockets: connections,
+})
 
 // Connects before the load starts, as this does not measure how fast a server accepts.
 await Promise.all(Array.from({ length: connections }, timeOfOne))

@@ -105,13 +105,19 @@ const dynamodbLimits = {
   reads: [25, 8],
 }
 
-function dynamodbGoals({ loads, memory, moviesMs }: Dynamodb): Goal[] {
+function dynamodbGoals({ loads, memory, moviesMs, rows }: Dynamodb): Goal[] {
   const mb = (wanted: string) => memory.find(({ name }) => name === wanted)?.mb ?? Number.NaN
   const added = mb('onebox') - mb('onebox, SQLite')
   return [
     ...loads.flatMap(loadGoals),
     atMost('Memory of a worker on DynamoDB beside SQLite', added, 25, ' MB'),
     atMost('POST /movies of 4,609 lines on DynamoDB', moviesMs, 500, ' ms'),
+    ...rows
+      .slice(1)
+      .flatMap((large) => [
+        rowGoal('Point reads on DynamoDB', large.rows, large.points, rows[0]?.points, 0.95),
+        rowGoal('Pages on DynamoDB', large.rows, large.pages, rows[0]?.pages, 0.95),
+      ]),
   ]
 }
 

@@ -56,23 +56,14 @@ export function printLatencies(latencies: Latency[]) {
 }
 
 export function printRows(measured: Rows[]) {
-  const head = [
-    'GET /movies',
-    'points/s',
-    '× 1,000 rows',
-    'pages/s',
-    '× 1,000 rows',
-    'searches/s',
-    '× 1,000 rows',
-  ]
-  const rows = measured.map(({ rows, points, pages, searches }) => [
-    `${whole(rows)} rows`,
-    whole(points.median),
-    (points.median / (measured[0]?.points.median ?? Number.NaN)).toFixed(2),
-    whole(pages.median),
-    (pages.median / (measured[0]?.pages.median ?? Number.NaN)).toFixed(2),
-    whole(searches?.median ?? Number.NaN),
-    ((searches?.median ?? Number.NaN) / (measured[0]?.searches?.median ?? Number.NaN)).toFixed(2),
+  const kinds = (['points', 'pages', 'searches'] as const).filter((kind) => measured[0]?.[kind])
+  const head = ['GET /movies', ...kinds.flatMap((kind) => [`${kind}/s`, '× 1,000 rows'])]
+  const rows = measured.map((each) => [
+    `${whole(each.rows)} rows`,
+    ...kinds.flatMap((kind) => {
+      const [rate, small] = [each[kind]?.median, measured[0]?.[kind]?.median]
+      return [whole(rate ?? Number.NaN), ((rate ?? Number.NaN) / (small ?? Number.NaN)).toFixed(2)]
+    }),
   ])
   print(head, rows)
 }

@@ -34,7 +34,7 @@ export interface Rows {
   rows: number
   points: Rate
   pages: Rate
-  /** Absent in older results. */
+  /** Absent in older results and on DynamoDB. */
   searches?: Rate
 }
 
@@ -77,6 +77,7 @@ export interface Dynamodb {
   memory: { name: string; mb: number }[]
   /** Milliseconds for a POST of 4,609 new movies. */
   moviesMs: number
+  rows: Rows[]
 }
 
 export interface Results {

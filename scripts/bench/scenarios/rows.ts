@@ -54,14 +54,7 @@ async function withTables(bench: Bench, sizes: number[], servers: Running[]): Pr
 
 async function measureServers(bench: Bench, servers: Running[]): Promise<Rows[]> {
   const sizes = sizesOf(bench)
-  const points = sizes.map((size) => writePaths(bench, `points-${size}`, pointPaths(size)))
-  const pages: string[] = []
-  for (const [index, server] of servers.entries()) {
-    const paths = await pagePaths(server, sizes[index] ?? 0)
-    pages.push(writePaths(bench, `pages-${sizes[index]}`, paths))
-  }
-  const pointRates = await measurePaths(bench, servers, points)
-  const pageRates = await measurePaths(bench, servers, pages)
+  const { pointRates, pageRates } = await measureReads(bench, sizes, servers)
   const searches = sizes.map((size) => writePaths(bench, `searches-${size}`, searchPaths(size)))
   const searchRates = await measurePaths(bench, servers, searches)
   return sizes.map((rows, index) => ({
@@ -70,6 +63,19 @@ async function measureServers(bench: Bench, servers: Running[]): Promise<Rows[]>
     pages: rateOf('pages', pageRates[index]),
     searches: rateOf('searches', searchRates[index]),
   }))
+}
+
+/** Points and full pages, of one server for each size. */
+export async function measureReads(bench: Bench, sizes: number[], servers: Running[]) {
+  const points = sizes.map((size) => writePaths(bench, `points-${size}`, pointPaths(size)))
+  const pages: string[] = []
+  for (const [index, server] of servers.entries()) {
+    const paths = await pagePaths(server, sizes[index] ?? 0)
+    pages.push(writePaths(bench, `pages-${sizes[index]}`, paths))
+  }
+  const pointRates = await measurePaths(bench, servers, points)
+  const pageRates = await measurePaths(bench, servers, pages)
+  return { pointRates, pageRates }
 }
 
 async function measurePaths(bench: Bench, servers: Running[], files: string[]) {
