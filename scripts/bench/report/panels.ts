@@ -2,6 +2,7 @@ import { whole } from '../../terminal/format.ts'
 // The contents of the plot: words and numbers, without positions.
 import type {
   ConnectionMemory,
+  Dynamodb,
   Handshakes,
   Latency,
   Memory,
@@ -36,7 +37,7 @@ const durable = 'Durable PUT /, requests/s'
 
 export function panels(results: Results): Panel[] {
   const { get, put, putSlow, putLone, latency, rows, memory } = results
-  const { https, handshakes, tlsMemory } = results
+  const { https, handshakes, tlsMemory, dynamodb } = results
   return [
     get && bars('GET /, requests/s', 'The page, 64 keep-alive connections', get.map(rateBar)),
     put && bars(durable, 'On disk before the 204, 64 clients', put.map(rateBar)),
@@ -63,11 +64,22 @@ export function panels(results: Results): Panel[] {
         'Half of them idle',
         tlsMemory.map(tlsMemoryBar),
       ),
+    ...(dynamodb ? dynamodbPanels(dynamodb) : []),
   ].filter((panel) => panel !== undefined)
 }
 
 function bars(title: string, subtitle: string, content: Bar[]): Panel {
   return { kind: 'bars', title, subtitle, bars: content }
+}
+
+function dynamodbPanels({ delayMs, loads }: Dynamodb): Panel[] {
+  return loads.map(({ connections, get }) =>
+    bars(
+      'GET / on DynamoDB, requests/s',
+      `${connections} clients, ${delayMs} ms added to every call`,
+      get.map((rate) => rateBar({ ...rate, name: rate.name.replace(' + boto3', '') })),
+    ),
+  )
 }
 
 function spans(latencies: Latency[]): Panel {
