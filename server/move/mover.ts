@@ -223,7 +223,11 @@ export async function restoreToTables(
     await claim.release()
   } catch (error) {
     claim.abandon()
-    throw error
+    if (claim.phase !== 'copying') throw error
+    const { message } = error as Error
+    throw new Error(`${message}. Writes wait until a restore succeeds: run it again`, {
+      cause: error,
+    })
   }
 }
 

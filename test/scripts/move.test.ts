@@ -76,6 +76,12 @@ test('data moves over SSH to tables and back, and is backed up there', { skip },
   const restore = (overwrite: boolean) =>
     restoreToTables({ ...data, say() {} }, file, { overwrite })
   await assert.rejects(restore(false), { message: /has data\. Use --overwrite to replace it$/ })
+  const write = () => Promise.reject(new Error('No rights'))
+  const broken = { ...data, say() {}, rowsHeldBy: () => ({ ...data.rows, write }) }
+  await assert.rejects(restoreToTables(broken, file, { overwrite: true }), {
+    message: 'No rights. Writes wait until a restore succeeds: run it again',
+  })
+  assert.equal((await send('PUT', wide.url, 'meanwhile')).status, 503)
   await restore(true)
   assert.deepEqual(await getJson(`${wide.url}/movies`), before)
 
