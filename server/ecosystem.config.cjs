@@ -7,10 +7,10 @@ const releaseDir = process.env.RELEASE_DIR || __dirname
 
 // With pm2's environment as in scripts/local/pm2.ts, these keep a worker's memory down. Requests that
 // wait for DynamoDB outlive a young generation of 2 MB, and copying them costs a third of the rate.
-const nodeArgs = {
-  sqlite: ['--max-semi-space-size=2', '--heap-growing-percent=30'],
-  dynamodb: ['--max-semi-space-size=8', '--heap-growing-percent=30'],
-}
+const nodeArgs = (store) => [
+  `--max-semi-space-size=${store === 'dynamodb' ? 8 : 2}`,
+  '--heap-growing-percent=30',
+]
 
 module.exports = {
   nodeArgs,
@@ -19,7 +19,7 @@ module.exports = {
       name: 'onebox',
       script: join(releaseDir, 'server.cjs'),
       exec_mode: 'cluster',
-      node_args: nodeArgs[process.env.STORE] ?? nodeArgs.sqlite,
+      node_args: nodeArgs(process.env.STORE),
       instances: Number(process.env.WEB_CONCURRENCY) || availableParallelism(),
       wait_ready: true,
       // After this, pm2 ends the old workers in any case. Without CPU credits, a start takes a minute.

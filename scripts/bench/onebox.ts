@@ -18,7 +18,7 @@ export async function buildOnebox(folder: string): Promise<Contestant> {
   return {
     name: 'onebox',
     version: release.id.slice(0, 12),
-    command: () => [process.execPath, ...nodeArgs.sqlite, server],
+    command: () => [process.execPath, ...nodeArgs('sqlite'), server],
     env: pm2Environment,
     commits: 'grouped',
   }
@@ -29,7 +29,7 @@ export function onDynamodb(onebox: Contestant): Contestant {
   const server = onebox.command(0).at(-1) ?? ''
   return {
     ...onebox,
-    command: () => [process.execPath, ...nodeArgs.dynamodb, server],
+    command: () => [process.execPath, ...nodeArgs('dynamodb'), server],
     env: { ...onebox.env, STORE: 'dynamodb' },
   }
 }

@@ -15,7 +15,13 @@ import { printImage } from '../stack/image.ts'
 import { wake } from '../stack/instance.ts'
 import { retryWhileBusy } from '../stack/lock.ts'
 import { machineLines, readMachines } from '../stack/machines.ts'
-import { isFleet, type Outputs, readOutputs, requireOutputs } from '../stack/outputs.ts'
+import {
+  type DeployedStack,
+  isFleet,
+  type Outputs,
+  readOutputs,
+  requireOutputs,
+} from '../stack/outputs.ts'
 import { isSnapshot, type Prepared, type PrepareOptions, prepare } from '../stack/prepare.ts'
 import { costText } from '../stack/prices.ts'
 import { warnOfPipeline } from '../stack/privacy.ts'
@@ -145,7 +151,7 @@ async function withWanted<Result>(
 
 /** @throws {Error} with the command that tries only this again */
 async function restoreTo(
-  site: { stack: Stack; outputs: Outputs },
+  site: DeployedStack,
   { file, record: { name } }: Fetched,
   { from, stack }: DeployOptions,
 ) {

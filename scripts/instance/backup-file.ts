@@ -8,5 +8,10 @@ import { countRows, inWords } from '../../server/database/tables.ts'
  */
 export function backupText(path: string): string {
   checkBackup(path)
+  return contentText(path)
+}
+
+/** The same of one that has been checked. */
+export function contentText(path: string): string {
   return inspect(path, (database) => inWords(countRows(database)))
 }

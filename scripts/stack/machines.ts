@@ -6,7 +6,7 @@ import type { Place } from './aws/call.ts'
 import { listMachines } from './aws/ec2-instances.ts'
 import { readHeartbeats } from './aws/heartbeats.ts'
 import { readTargetHealth } from './aws/target-health.ts'
-import { type Fleet, isFleet, type Outputs } from './outputs.ts'
+import { type DeployedStack, type Fleet, isFleet, type Outputs } from './outputs.ts'
 import { placeOf, readSettings } from './settings.ts'
 
 /** One of several machines, as AWS, the load balancer and the tables have it. */
@@ -63,7 +63,7 @@ export function machineLines(machines: MachineStatus[]): string[] {
  * @throws {Error} if there is none
  */
 export async function findTargets(
-  { stack, outputs }: { stack: Stack; outputs: Outputs },
+  { stack, outputs }: DeployedStack,
   wanted = '',
 ): Promise<[Instance, ...Instance[]]> {
   const all = isFleet(outputs) ? await listTargets(stack, outputs) : [outputs]

@@ -44,14 +44,20 @@ export interface Outputs extends Partial<Fleet> {
   alarmTopics: string[]
 }
 
+/** A stack that has been up. */
+export interface DeployedStack {
+  stack: Stack
+  outputs: Outputs
+}
+
 /** The stack and its outputs. @throws {Error} if the stack does not exist or is not up */
-export async function requireStack(name: string): Promise<{ stack: Stack; outputs: Outputs }> {
+export async function requireStack(name: string): Promise<DeployedStack> {
   const stack = await selectStack(name)
   return { stack, outputs: await requireOutputs(stack) }
 }
 
 /** As `requireStack`, for what needs one machine with a disk. @throws {Error} with several machines */
-export async function requireBox(name: string): Promise<{ stack: Stack; outputs: Outputs }> {
+export async function requireBox(name: string): Promise<DeployedStack> {
   const known = await requireStack(name)
   assertBox(name, known.outputs)
   return known

@@ -1,9 +1,8 @@
-import type { Stack } from '@pulumi/pulumi/automation/index.js'
 import { restoreToTables } from '../../server/move/mover.ts'
-import { backupText } from '../instance/backup-file.ts'
+import { contentText } from '../instance/backup-file.ts'
 import { type Sent, sendBackup } from '../instance/restore.ts'
 import { step } from '../terminal/step.ts'
-import type { Outputs } from './outputs.ts'
+import type { DeployedStack } from './outputs.ts'
 import { withTables } from './tables.ts'
 
 /**
@@ -11,7 +10,7 @@ import { withTables } from './tables.ts'
  * was restored.
  */
 export async function sendToStack(
-  site: { stack: Stack; outputs: Outputs },
+  site: DeployedStack,
   sent: Sent,
   overwrite: boolean,
 ): Promise<string> {
@@ -22,5 +21,5 @@ export async function sendToStack(
   }
   step(`Writing ${name} to the tables while writes wait`)
   await withTables(site, (tables) => restoreToTables({ ...tables, say: step }, file, { overwrite }))
-  return `Restored ${backupText(file)} from ${name}`
+  return `Restored ${contentText(file)} from ${name}`
 }

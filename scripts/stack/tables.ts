@@ -1,11 +1,10 @@
 import { STSClient } from '@aws-sdk/client-sts'
-import type { Stack } from '@pulumi/pulumi/automation/index.js'
 import { DynamoClient } from '../../server/dynamodb/client.ts'
 import { type Tables, tablesOf } from '../../server/dynamodb/tables.ts'
 import type { Claim } from '../../server/move/claim.ts'
 import { createTableRows, type TableRows } from '../../server/move/tables.ts'
 import type { Place } from './aws/call.ts'
-import type { Outputs } from './outputs.ts'
+import type { DeployedStack, Outputs } from './outputs.ts'
 import { placeOf, readSettings } from './settings.ts'
 
 /** The tables of a stack of several machines, with the credentials of this machine's user. */
@@ -24,7 +23,7 @@ const timeouts = { callTimeoutMs: 30_000, tryTimeoutMs: 10_000 }
 
 /** Calls `use` with the tables of a stack. */
 export async function withTables<Result>(
-  { stack, outputs }: { stack: Stack; outputs: Outputs },
+  { stack, outputs }: DeployedStack,
   use: (tables: StackTables) => Promise<Result>,
 ): Promise<Result> {
   const tables = connectTables(placeOf(await readSettings(stack)), stack.name, outputs)

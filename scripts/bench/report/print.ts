@@ -58,12 +58,14 @@ export function printLatencies(latencies: Latency[]) {
 export function printRows(measured: Rows[]) {
   const kinds = (['points', 'pages', 'searches'] as const).filter((kind) => measured[0]?.[kind])
   const head = ['GET /movies', ...kinds.flatMap((kind) => [`${kind}/s`, '× 1,000 rows'])]
-  const rows = measured.map((each) => [
-    `${whole(each.rows)} rows`,
-    ...kinds.flatMap((kind) => {
-      const [rate, small] = [each[kind]?.median, measured[0]?.[kind]?.median]
-      return [whole(rate ?? Number.NaN), ((rate ?? Number.NaN) / (small ?? Number.NaN)).toFixed(2)]
-    }),
+  const rate = (row: Rows | undefined, kind: (typeof kinds)[number]) =>
+    row?.[kind]?.median ?? Number.NaN
+  const rows = measured.map((row) => [
+    `${whole(row.rows)} rows`,
+    ...kinds.flatMap((kind) => [
+      whole(rate(row, kind)),
+      (rate(row, kind) / rate(measured[0], kind)).toFixed(2),
+    ]),
   ])
   print(head, rows)
 }

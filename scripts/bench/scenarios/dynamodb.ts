@@ -115,12 +115,7 @@ async function measureRows(bench: Bench, onebox: Contestant | undefined): Promis
   return withServers(bench, contestants, {}, async (servers) => {
     for (const [index, server] of servers.entries()) await fill(bench, server, sizes[index] ?? 0)
     step('GET /movies on DynamoDB: 64 connections, points and pages')
-    const { pointRates, pageRates } = await measureReads(bench, sizes, servers)
-    return sizes.map((rows, index) => ({
-      rows,
-      points: rateOf('points', pointRates[index]),
-      pages: rateOf('pages', pageRates[index]),
-    }))
+    return measureReads(bench, sizes, servers)
   })
 }
 

@@ -54,19 +54,21 @@ async function withTables(bench: Bench, sizes: number[], servers: Running[]): Pr
 
 async function measureServers(bench: Bench, servers: Running[]): Promise<Rows[]> {
   const sizes = sizesOf(bench)
-  const { pointRates, pageRates } = await measureReads(bench, sizes, servers)
+  const reads = await measureReads(bench, sizes, servers)
   const searches = sizes.map((size) => writePaths(bench, `searches-${size}`, searchPaths(size)))
   const searchRates = await measurePaths(bench, servers, searches)
-  return sizes.map((rows, index) => ({
-    rows,
-    points: rateOf('points', pointRates[index]),
-    pages: rateOf('pages', pageRates[index]),
+  return reads.map((row, index) => ({
+    ...row,
     searches: rateOf('searches', searchRates[index]),
   }))
 }
 
 /** Points and full pages, of one server for each size. */
-export async function measureReads(bench: Bench, sizes: number[], servers: Running[]) {
+export async function measureReads(
+  bench: Bench,
+  sizes: number[],
+  servers: Running[],
+): Promise<Rows[]> {
   const points = sizes.map((size) => writePaths(bench, `points-${size}`, pointPaths(size)))
   const pages: string[] = []
   for (const [index, server] of servers.entries()) {
@@ -75,7 +77,11 @@ export async function measureReads(bench: Bench, sizes: number[], servers: Runni
   }
   const pointRates = await measurePaths(bench, servers, points)
   const pageRates = await measurePaths(bench, servers, pages)
-  return { pointRates, pageRates }
+  return sizes.map((rows, index) => ({
+    rows,
+    points: rateOf('points', pointRates[index]),
+    pages: rateOf('pages', pageRates[index]),
+  }))
 }
 
 async function measurePaths(bench: Bench, servers: Running[], files: string[]) {
